@@ -40,6 +40,8 @@ export interface Alert {
   readonly process: AlertProcess;
   readonly ancestors: readonly AlertAncestor[];
   readonly source: { readonly kind: 'rule'; readonly file: string; readonly line: number };
+  /** How many alike it stands for, itself with them; left out: it is one. */
+  readonly count?: number;
 }
 
 /** Wall clock time as text. Nanoseconds below a millisecond are cut. */

@@ -13,12 +13,20 @@ type IncidentRow = Selectable<RespondTables['respond_incidents']>;
  */
 export class AlertStore {
   readonly #hasAlert: CompiledQuery<{ id: string }>;
+  readonly #hasRule: CompiledQuery<{ id: string }>;
   readonly #findOpen: CompiledQuery<IncidentRow>;
   readonly #insert: CompiledQuery;
   readonly #count: CompiledQuery;
 
   constructor(db: Db) {
     this.#hasAlert = db.selectFrom('respond_alerts').select('id').where('id', '=', '').compile();
+    this.#hasRule = db
+      .selectFrom('respond_alerts')
+      .select('id')
+      .where('incident', '=', 0)
+      .where('rule', '=', '')
+      .limit(sql.lit(1))
+      .compile();
     this.#findOpen = db
       .selectFrom('respond_incidents')
       .selectAll()
@@ -36,7 +44,12 @@ export class AlertStore {
       .compile();
     this.#count = db
       .updateTable('respond_incidents')
-      .set((eb) => ({ alert_count: eb('alert_count', '+', 1), last_alert_at: '', priority: 0 }))
+      .set((eb) => ({
+        alert_count: eb('alert_count', '+', 1),
+        kept_count: eb('kept_count', '+', 1),
+        last_alert_at: '',
+        priority: 0,
+      }))
       .where('number', '=', 0)
       .compile();
   }
@@ -61,11 +74,21 @@ export class AlertStore {
     return Number(numAffectedRows) > 0;
   }
 
-  /** Counts one more alert; an incident that was contained and goes on is open again. */
-  async countAlert(tx: Db, incident: Incident, alert: Alert): Promise<{ reopened: boolean }> {
-    const last = Date.parse(alert.at) > Date.parse(incident.lastAlertAt) ? alert.at : incident.lastAlertAt;
-    const worst = Math.min(priorityRank(incident.priority), priorityRank(alert.priority));
-    await tx.executeQuery({ ...this.#count, parameters: [1, last, worst, incident.number] });
+  /** Whether an alert of the rule is kept whole in the incident. */
+  async hasRule(tx: Db, incident: number, rule: string): Promise<boolean> {
+    const { rows } = await tx.executeQuery({ ...this.#hasRule, parameters: [incident, rule] });
+    return rows.length > 0;
+  }
+
+  /** Which of these are kept whole. */
+  async known(tx: Db, ids: readonly string[]): Promise<Set<string>> {
+    const rows = await tx.selectFrom('respond_alerts').select('id').where('id', 'in', ids).execute();
+    return new Set(rows.map(({ id }) => id));
+  }
+
+  /** Counts one more alert that is kept; an incident that was contained and goes on is open again. */
+  async countAlert(tx: Db, incident: Incident, alert: Alert, kept: 0 | 1): Promise<{ reopened: boolean }> {
+    await this.count(tx, incident, { ...countOf(alert), kept });
     const reopened = incident.state === 'contained' && (incident.containedAt ?? '') < alert.at;
     if (reopened) {
       await tx
@@ -76,4 +99,32 @@ export class AlertStore {
     }
     return { reopened };
   }
+
+  /** Adds to the numbers of an incident. */
+  async count(tx: Db, incident: Incident, { by, last, worst, kept }: Counted & { kept: number }): Promise<void> {
+    const lastAt = Date.parse(last) > Date.parse(incident.lastAlertAt) ? last : incident.lastAlertAt;
+    const rank = Math.min(priorityRank(incident.priority), worst);
+    await tx.executeQuery({ ...this.#count, parameters: [by, kept, lastAt, rank, incident.number] });
+  }
+}
+
+/** What alerts add to the numbers of their incident. */
+export interface Counted {
+  readonly by: number;
+  /** When the last of them was. */
+  readonly last: string;
+  /** The rank of the worst. */
+  readonly worst: number;
+}
+
+export function countOf({ count = 1, at, priority }: Alert): Counted {
+  return { by: count, last: at, worst: priorityRank(priority) };
+}
+
+export function addCounts(one: Counted, other: Counted): Counted {
+  return {
+    by: one.by + other.by,
+    last: Date.parse(other.last) > Date.parse(one.last) ? other.last : one.last,
+    worst: Math.min(one.worst, other.worst),
+  };
 }

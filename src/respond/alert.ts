@@ -2,6 +2,7 @@ import { type Alert, PRIORITIES, type Priority } from '../detect/index.ts';
 import { respondFault } from './errors.ts';
 import {
   ALERT_ANCESTORS_MAX,
+  ALERT_COUNT_MAX,
   ALERT_FIELDS_MAX,
   ALERT_NAME_MAX,
   ALERT_TAGS_MAX,
@@ -46,6 +47,7 @@ export function readAlert(value: unknown): Alert {
       file: name(source['file'], 'source.file'),
       line: integer(source['line'], 0, Number.MAX_SAFE_INTEGER, 'source.line'),
     },
+    ...(alert['count'] === undefined ? {} : { count: integer(alert['count'], 1, ALERT_COUNT_MAX, 'count') }),
   };
 }
 

@@ -28,6 +28,8 @@ export interface Incident {
   /** The image that the container runs: the thread to build, scan, signatures and verdicts. */
   readonly digest: string | null;
   readonly alertCount: number;
+  /** How many of them are kept whole; the rest is a number. */
+  readonly keptCount: number;
   readonly openedAt: string;
   readonly lastAlertAt: string;
   readonly acknowledgedAt: string | null;

@@ -4,6 +4,15 @@ export const INCIDENT_WINDOW_MINUTES = 30;
 /** Alerts of one incident that are kept whole. The rest is counted: ten thousand equal alerts tell no more than a thousand. */
 export const INCIDENT_ALERTS_MAX = 1000;
 
+/** Beside them the first of each further rule: a flood of one must not hide another, nor keep a policy from hearing of it. */
+export const INCIDENT_RULES_MAX = 200;
+
+/** Alerts that were only counted are known again by their ids, if they come once more: the last so many. */
+export const COUNTED_KNOWN_MAX = 50_000;
+
+/** Alerts that one stands for. */
+export const ALERT_COUNT_MAX = 2 ** 31 - 1;
+
 /** Alerts shown with an incident; the count says how many there are. */
 export const ALERTS_SHOWN_MAX = 200;
 

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Migration } from '../system/index.ts';
 
 export const respondMigrations: readonly Migration[] = [
@@ -304,6 +305,17 @@ export const respondMigrations: readonly Migration[] = [
     name: '0011-respond-alerts-by-rule',
     async up(db) {
       await db.schema.createIndex('respond_alerts_rule').on('respond_alerts').columns(['rule', 'id']).execute();
+    },
+  },
+  {
+    name: '0012-respond-kept-alerts',
+    async up(db) {
+      await db.schema
+        .alterTable('respond_incidents')
+        .addColumn('kept_count', 'integer', (column) => column.notNull().defaultTo(0))
+        .execute();
+      await sql`update respond_incidents set kept_count =
+        (select count(*) from respond_alerts where respond_alerts.incident = respond_incidents.number)`.execute(db);
     },
   },
 ];

@@ -133,8 +133,48 @@ test('a flood is counted and not kept whole', async () => {
   );
   const incident = await respond.incident(1);
   assert.equal(incident.alertCount, 1100);
-  const stored = await opened.db.selectFrom('respond_alerts').select('id').execute();
-  assert.equal(stored.length, 1000);
+  const stored = async () => (await opened.db.selectFrom('respond_alerts').select('id').execute()).length;
+  assert.equal(await stored(), 1000);
+  assert.equal(incident.keptCount, 1000);
+  await opened.close();
+});
+
+test('in a flood the first alert of each rule is kept, a sum counts what it stands for, and nothing is counted twice', async () => {
+  const { opened, respond } = await open();
+  const numbers = async () => {
+    const { alertCount, keptCount, priority, lastAlertAt } = await respond.incident(1);
+    return [alertCount, keptCount, priority, lastAlertAt];
+  };
+  const flood = Array.from({ length: 1000 }, () => alert());
+  await respond.ingestAll(flood, 'host1');
+  const late = '2026-11-21T10:20:00.000Z';
+  const more = [alert({ count: 5_000 }), alert({ priority: 'critical' }, late), alert()];
+  assert.deepEqual(
+    (await respond.ingestAll([...more, ...more.slice(0, 2)], 'host1')).map(({ outcome }) => outcome),
+    ['counted', 'counted', 'counted', 'known', 'known'],
+  );
+  assert.deepEqual(await numbers(), [6_002, 1_000, 'critical', late]);
+  // As after a link that broke before the answer.
+  for (const one of [...more, flood[7] as (typeof flood)[number]])
+    assert.equal((await respond.ingest(one, 'host1')).outcome, 'known');
+  // Another rule is not hidden by them, within a batch or alone; its second alert is a number again.
+  const other = { rule: 'Read sensitive file untrusted' };
+  assert.deepEqual(
+    (await respond.ingestAll([alert(), alert(other), alert(other), alert()], 'host1')).map(({ outcome }) => outcome),
+    ['counted', 'added', 'counted', 'counted'],
+  );
+  assert.equal((await respond.ingest(alert({ rule: 'Reverse shell' }), 'host1')).outcome, 'added');
+  assert.equal((await respond.ingest(alert({ rule: 'Reverse shell' }), 'host1')).outcome, 'counted');
+  assert.deepEqual((await numbers()).slice(0, 2), [6_008, 1_002]);
+  // What was contained and goes on is open again, flood or not.
+  await opened.db
+    .updateTable('respond_incidents')
+    .set({ state: 'contained', contained_at: '2026-11-21T10:00:30.000Z' })
+    .execute();
+  await respond.ingestAll([alert({}, '2026-11-21T10:00:00.000Z')], 'host1');
+  assert.equal((await respond.incident(1)).state, 'contained');
+  await respond.ingestAll([alert(), alert({}, late), alert({}, late)], 'host1');
+  assert.equal((await respond.incident(1)).state, 'open');
   await opened.close();
 });
 

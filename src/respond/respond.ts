@@ -5,7 +5,7 @@ import type { Fact, Journal, NewFact } from '../journal/index.ts';
 import { type Clock, Fault, type Json, type Log, newId, type Text } from '../system/index.ts';
 import { ACTIONS, describeAction, reachOf, targetWords, whyNot } from './actions.ts';
 import { groupKey } from './alert.ts';
-import { AlertStore } from './alert-store.ts';
+import { AlertStore, addCounts, type Counted, countOf } from './alert-store.ts';
 import { respondFault } from './errors.ts';
 import {
   type Action,
@@ -20,7 +20,9 @@ import {
 import {
   ACTION_TIMEOUT_MS,
   ALERTS_SHOWN_MAX,
+  COUNTED_KNOWN_MAX,
   INCIDENT_ALERTS_MAX,
+  INCIDENT_RULES_MAX,
   INCIDENT_WINDOW_MINUTES,
   KILL_PROCESSES_MAX,
   POLICY_INCIDENTS_AT_ONCE,
@@ -116,6 +118,10 @@ const TIMELINE_KINDS: readonly string[] = [
 export class Respond {
   readonly #options: RespondOptions;
   readonly #alerts: AlertStore;
+  /** Ids of alerts that are only a number in their incident, the last of them. */
+  readonly #counted = new Set<string>();
+  /** Of incidents that are full the rules of which an alert is kept. */
+  readonly #rules = new Set<string>();
   /** Set when a policy put something into the queue. */
   #planned = false;
   /** Set when a policy began a playbook. */
@@ -153,7 +159,13 @@ export class Respond {
    */
   async ingest(alert: Alert, host: string): Promise<Ingested> {
     const { db, journal } = this.#options;
-    const ingested = await db.transaction().execute((tx) => this.#ingest(tx, alert, host));
+    const batch = newBatch();
+    const ingested = await db.transaction().execute(async (tx) => {
+      const one = await this.#ingest(tx, alert, host, batch);
+      await this.#count(tx, batch);
+      return one;
+    });
+    this.#remember(batch);
     if (ingested.outcome !== 'known') journal.committed();
     this.#goOn();
     return ingested;
@@ -162,11 +174,18 @@ export class Respond {
   /** Stores several in one transaction, as after an agent was away. All are stored or none. */
   async ingestAll(alerts: readonly Alert[], host: string): Promise<Ingested[]> {
     const { db, journal } = this.#options;
+    const batch = newBatch();
     const ingested = await db.transaction().execute(async (tx) => {
+      batch.known = await this.#alerts.known(
+        tx,
+        alerts.map(({ id }) => id),
+      );
       const done: Ingested[] = [];
-      for (const alert of alerts) done.push(await this.#ingest(tx, alert, host));
+      for (const alert of alerts) done.push(await this.#ingest(tx, alert, host, batch));
+      await this.#count(tx, batch);
       return done;
     });
+    this.#remember(batch);
     journal.committed();
     this.#goOn();
     return ingested;
@@ -589,20 +608,41 @@ export class Respond {
     }
   }
 
-  async #ingest(tx: Kysely<RespondTables>, alert: Alert, host: string): Promise<Ingested> {
+  async #ingest(tx: Kysely<RespondTables>, alert: Alert, host: string, batch: Batch): Promise<Ingested> {
+    if (this.#counted.has(alert.id) || batch.counted.has(alert.id)) return KNOWN;
     const { clock } = this.#options;
     const alerts = this.#alerts;
+    const key = groupKey(alert, host);
     const since = new Date(Date.parse(alert.at) - INCIDENT_WINDOW_MINUTES * 60_000).toISOString();
-    const found = await alerts.findOpenIncident(tx, groupKey(alert, host), since);
-    const isFull = found !== null && found.alertCount >= INCIDENT_ALERTS_MAX;
+    const flooded = batch.full.get(key);
+    if (
+      flooded !== undefined &&
+      flooded.incident.lastAlertAt >= since &&
+      this.#isKnownRule(flooded.incident, alert, batch)
+    ) {
+      if (await this.#isStored(tx, alert, batch)) return KNOWN;
+      flooded.counted = flooded.counted === null ? countOf(alert) : addCounts(flooded.counted, countOf(alert));
+      batch.counted.add(alert.id);
+      return { outcome: 'counted', incident: flooded.incident.number };
+    }
+    // What was counted until now is seen by who looks for the incident.
+    await this.#count(tx, batch);
+    const found = await alerts.findOpenIncident(tx, key, since);
+    const isFull = found !== null && (await this.#isFull(tx, found, alert, batch));
     // Where the alert is written down, its id tells whether it was before.
-    if ((found === null || isFull) && (await alerts.hasAlert(tx, alert.id))) return KNOWN;
+    if ((found === null || isFull) && (await this.#isStored(tx, alert, batch))) return KNOWN;
     const incident = found ?? (await openIncident(tx, newId(clock), alert, host));
     if (!isFull && !(await alerts.insertAlert(tx, alert, incident.number, host))) return KNOWN;
+    if (!isFull) batch.known?.add(alert.id);
     if (found !== null) {
-      const { reopened } = await alerts.countAlert(tx, found, alert);
+      const { reopened } = await alerts.countAlert(tx, found, alert, isFull ? 0 : 1);
       if (reopened) await this.#record(tx, factOf('incident.reopened', found, `agent:${host}`, { alert: alert.id }));
-      if (isFull) return { outcome: 'counted', incident: found.number };
+      if (isFull) {
+        batch.counted.add(alert.id);
+        // An incident that was contained is looked at alert by alert: one that goes on is open again.
+        if (found.state !== 'contained') batch.full.set(key, { incident: found, counted: null });
+        return { outcome: 'counted', incident: found.number };
+      }
     }
     await this.#record(tx, alertFact(alert, incident, host));
     if (found === null) {
@@ -619,6 +659,47 @@ export class Respond {
     if (found === null && ((await this.#options.notices?.plan(tx, 'incident.opened', incident, alert)) ?? 0) > 0)
       this.#toTell = true;
     return { outcome: found === null ? 'opened' : 'added', incident: incident.number };
+  }
+
+  /** Whether no more is kept whole of it than the first alert of each further rule, and this is none. */
+  async #isFull(tx: Kysely<RespondTables>, incident: Incident, alert: Alert, batch: Batch): Promise<boolean> {
+    if (incident.keptCount < INCIDENT_ALERTS_MAX) return false;
+    if (incident.keptCount >= INCIDENT_ALERTS_MAX + INCIDENT_RULES_MAX) return true;
+    if (this.#isKnownRule(incident, alert, batch)) return true;
+    const isKnown = await this.#alerts.hasRule(tx, incident.number, alert.rule);
+    if (isKnown) batch.rules.add(ruleKey(incident, alert));
+    return isKnown;
+  }
+
+  #isKnownRule(incident: Incident, alert: Alert, batch: Batch): boolean {
+    const key = ruleKey(incident, alert);
+    return (
+      incident.keptCount >= INCIDENT_ALERTS_MAX + INCIDENT_RULES_MAX || batch.rules.has(key) || this.#rules.has(key)
+    );
+  }
+
+  #isStored(tx: Kysely<RespondTables>, { id }: Alert, { known }: Batch): Promise<boolean> | boolean {
+    return known === null ? this.#alerts.hasAlert(tx, id) : known.has(id);
+  }
+
+  /** Writes down what a batch only counted: once an incident, however many there were. */
+  async #count(tx: Kysely<RespondTables>, batch: Batch): Promise<void> {
+    for (const [key, { incident, counted }] of batch.full) {
+      if (counted !== null) await this.#alerts.count(tx, incident, { ...counted, kept: 0 });
+      batch.full.delete(key);
+    }
+  }
+
+  /** After the commit: what was counted is known when it comes once more. */
+  #remember(batch: Batch): void {
+    for (const id of batch.counted) this.#counted.add(id);
+    for (const key of batch.rules) this.#rules.add(key);
+    for (const set of [this.#counted, this.#rules]) {
+      for (const oldest of set) {
+        if (set.size <= COUNTED_KNOWN_MAX) break;
+        set.delete(oldest);
+      }
+    }
   }
 
   async #target(incident: Incident, what: KillTarget['kind']): Promise<KillTarget> {
@@ -749,6 +830,24 @@ export class Respond {
   #now(): string {
     return this.#options.clock.now().toISOString();
   }
+}
+
+/** Alerts that are stored together, and what of them is a number. */
+interface Batch {
+  /** Ids that are stored, of those that came; null: each is looked up. */
+  known: Set<string> | null;
+  readonly counted: Set<string>;
+  readonly rules: Set<string>;
+  /** Incidents that keep no more alerts whole, by their group. */
+  readonly full: Map<string, { readonly incident: Incident; counted: Counted | null }>;
+}
+
+function newBatch(): Batch {
+  return { known: null, counted: new Set(), rules: new Set(), full: new Map() };
+}
+
+function ruleKey({ number }: Incident, { rule }: Alert): string {
+  return `${number} ${rule}`;
 }
 
 /** The host did not answer in time: whether it acted is not known. */

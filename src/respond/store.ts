@@ -28,6 +28,8 @@ export interface RespondTables {
     host: string;
     digest: string | null;
     alert_count: number;
+    /** Of them those that are kept whole. */
+    kept_count: number;
     opened_at: string;
     last_alert_at: string;
     acknowledged_at: string | null;
@@ -164,7 +166,8 @@ export async function openIncident(tx: Db, id: string, alert: Alert, host: strin
     container_id: container?.id ?? null,
     host,
     digest: container?.digest ?? null,
-    alert_count: 1,
+    alert_count: alert.count ?? 1,
+    kept_count: 1,
     opened_at: alert.at,
     last_alert_at: alert.at,
     acknowledged_at: null,
@@ -384,6 +387,7 @@ export function toIncident(row: Selectable<RespondTables['respond_incidents']>):
     host: row.host,
     digest: row.digest,
     alertCount: row.alert_count,
+    keptCount: row.kept_count,
     openedAt: row.opened_at,
     lastAlertAt: row.last_alert_at,
     acknowledgedAt: row.acknowledged_at,

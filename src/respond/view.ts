@@ -5,10 +5,12 @@ import type { IncidentDetail } from './respond.ts';
 import type { TimelineEntry } from './timeline.ts';
 
 /** An incident as the API shows it: the title in the caller's language, as it stands in a list. */
-export interface IncidentView extends Omit<Incident, 'title' | 'alertCount'> {
+export interface IncidentView extends Omit<Incident, 'title' | 'alertCount' | 'keptCount'> {
   readonly title: string;
   /** How many there were. */
   readonly alerts: number;
+  /** How many of them are kept whole; the rest is a number. */
+  readonly kept: number;
   /** The pod of the first alert; only an incident shown by itself tells it. */
   readonly pod: string | null;
 }
@@ -42,8 +44,8 @@ export interface ActionView {
 }
 
 export function showIncident(incident: Incident, language: Language, pod: string | null = null): IncidentView {
-  const { title, alertCount, ...rest } = incident;
-  return { ...rest, title: title[language], alerts: alertCount, pod };
+  const { title, alertCount, keptCount, ...rest } = incident;
+  return { ...rest, title: title[language], alerts: alertCount, kept: keptCount, pod };
 }
 
 export function showDetail(detail: IncidentDetail, language: Language): IncidentDetailView {

@@ -194,6 +194,20 @@ export class LoneControl {
     await rm(this.folder, { recursive: true, force: true });
   }
 
+  /** Of the listener for agents. */
+  get agentsPort(): number {
+    return this.#instance.ports.agents;
+  }
+
+  /** Where the one-time token lies with which a host joins. */
+  get joinToken(): string {
+    return instanceFiles(this.#instance).control.joinToken;
+  }
+
+  get database(): string {
+    return instanceFiles(this.#instance).control.database;
+  }
+
   get pid(): number {
     return this.#child.pid ?? 0;
   }
