@@ -494,6 +494,37 @@ test('a report counts every field that is written and says how or why for each t
   assert.deepEqual([report.enforced, report.emulated, report.refused], [8, 1, 1]);
 });
 
+test('a report says of values what a deploy would hold against them, whatever else stands in other files', () => {
+  const say = (text: string): string[] =>
+    reportManifest({ path: 'x.yaml', text })
+      .notes.filter(({ treatment }) => treatment === 'wrong')
+      .map(({ line, field }) => `${line} ${field}`);
+  const policy = `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: n }
+spec:
+  podSelector: {}
+  egress:
+    - to:
+        - ipBlock: { cidr: 0.0.0.0/0, except: [10.0.0.0/8] }
+        - ipBlock: { cidr: 0.0.0.0/0, except: ["fc00::/7"] }
+        - ipBlock: { cidr: 10.0.0.0/8, except: [11.0.0.0/8, nonsense] }
+`;
+  assert.deepEqual(say(policy), [
+    '9 spec.egress[0].to[1].ipBlock.except[0]',
+    '10 spec.egress[0].to[2].ipBlock.except[0]',
+    '10 spec.egress[0].to[2].ipBlock.except[1]',
+  ]);
+  const job = 'apiVersion: batch/v1\nkind: CronJob\nmetadata: { name: c }\nspec:\n  schedule: "99 * * * *"\n';
+  const pod =
+    'containers: [{ name: a, image: i, env: [{ name: A, valueFrom: { secretKeyRef: { name: s, key: k } } }] }]';
+  assert.deepEqual(say(`${job}  jobTemplate: { spec: { template: { spec: { restartPolicy: Never, ${pod} } } } }\n`), [
+    '5 spec.schedule',
+  ]);
+  // What it refers to may be elsewhere, and is asked for at the deploy alone.
+  assert.deepEqual(say(`apiVersion: v1\nkind: Pod\nmetadata: { name: p }\nspec: { ${pod} }\n`), []);
+});
+
 test('a run-time that no host has is refused with the reason of each host, when hosts are asked', () => {
   const text =
     'apiVersion: v1\nkind: Pod\nmetadata: { name: p }\nspec:\n  runtimeClassName: gvisor\n  containers: [{ name: c, image: i }]\n';

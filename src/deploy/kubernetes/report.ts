@@ -3,6 +3,7 @@ import { checkDocument } from './check.ts';
 import { type FieldPath, formatPath, type ManifestFile, readManifests } from './documents.ts';
 import { runtimeOf } from './runtime-names.ts';
 import type { Treatment } from './schema.ts';
+import { judgeAlone } from './translate.ts';
 
 export interface FieldNote {
   readonly line: number;
@@ -30,8 +31,8 @@ export interface RuntimesOfHost {
 }
 
 /**
- * Says of each field that stands in a file what would happen to it. Each document is judged alone: whether what it
- * refers to is there is found when the whole project is deployed.
+ * Says of each field that stands in a file what would happen to it, and what a deploy would hold against its values. Each
+ * document is judged alone: whether what it refers to is there is found when the whole project is deployed.
  * @param hosts whether a host has the run-time that is named; null: nobody was asked
  */
 export function reportManifest(file: ManifestFile, hosts: readonly RuntimesOfHost[] | null = null): FieldReport {
@@ -39,7 +40,8 @@ export function reportManifest(file: ManifestFile, hosts: readonly RuntimesOfHos
   const notes: FieldNote[] = [];
   const counts: Record<Treatment['kind'], number> = { enforced: 0, emulated: 0, refused: 0 };
   for (const document of documents) {
-    const { fields, problems } = checkDocument(document);
+    const checked = checkDocument(document);
+    const { fields, problems } = checked;
     for (const { path, treatment } of fields) {
       counts[treatment.kind]++;
       if (treatment.kind !== 'emulated') continue;
@@ -53,7 +55,7 @@ export function reportManifest(file: ManifestFile, hosts: readonly RuntimesOfHos
       }
       notes.push({ line, column, field: formatPath(path), treatment: 'emulated', text: treatment.how });
     }
-    for (const { line, column, field, kind, text } of problems) {
+    for (const { line, column, field, kind, text } of [...problems, ...judgeAlone(document, checked)]) {
       const refused = kind === 'refused';
       // A kind or a value that is refused is no field of its own, but it is not taken either.
       if (

@@ -119,14 +119,33 @@ export function translateManifests(
         }),
       );
     }
-    // What is refused or unknown leaves the rest of a document readable, so its references are judged too.
-    const sound = found.every((one) => one.kind === 'refused' || one.kind === 'unknown-field');
-    known.push({ kind: kind.kind, name, document, sound });
+    known.push({ kind: kind.kind, name, document, sound: isSound(found) });
   }
   const translator = new Translator(options, known);
   const translation = translator.translate();
   problems.push(...translator.problems);
   return { translation: problems.length === 0 ? translation : null, problems };
+}
+
+/** What is refused or unknown leaves the rest of a document readable, so its references are judged too. */
+function isSound(problems: readonly ManifestProblem[]): boolean {
+  return problems.every((one) => one.kind === 'refused' || one.kind === 'unknown-field');
+}
+
+/**
+ * What a deploy holds against a document beyond the shape of its fields, as far as the document alone says: values that do
+ * not go together, blocks of addresses, times that never come. What it refers to may stand in another file.
+ */
+export function judgeAlone(
+  document: ManifestDocument,
+  { kind, problems }: Pick<ReturnType<typeof checkDocument>, 'kind' | 'problems'>,
+): ManifestProblem[] {
+  const { name } = identify(document.value);
+  if (kind === null || name === null || !isSound(problems)) return [];
+  const options = { project: 'project', environment: 'environment', contentKey: null };
+  const translator = new Translator(options, [{ kind: kind.kind, name, document, sound: true }]);
+  translator.translate();
+  return translator.problems.filter((one) => one.kind !== 'missing-target');
 }
 
 interface Known {

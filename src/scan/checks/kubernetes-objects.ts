@@ -578,8 +578,7 @@ export const OBJECT_CHECKS: readonly ObjectCheck[] = [
       ['name who may come in', 'nombrar quién puede entrar'],
     ),
     kinds: ['NetworkPolicy'],
-    find: (object) =>
-      items(spec(object)['ingress']).some((rule) => isOpen(members(rule)['from'])) && at('spec', 'ingress'),
+    find: (object) => openTo(items(spec(object)['ingress']), 'from', ['spec', 'ingress']),
   },
   {
     ...check(
@@ -590,7 +589,7 @@ export const OBJECT_CHECKS: readonly ObjectCheck[] = [
       ['name where it may go', 'nombrar a dónde puede ir'],
     ),
     kinds: ['NetworkPolicy'],
-    find: (object) => items(spec(object)['egress']).some((rule) => isOpen(members(rule)['to'])) && at('spec', 'egress'),
+    find: (object) => openTo(items(spec(object)['egress']), 'to', ['spec', 'egress']),
   },
   // --- data ---
   {
@@ -723,12 +722,24 @@ export const OBJECT_CHECKS: readonly ObjectCheck[] = [
 ];
 
 /** No peer at all, or every address there is. */
-function isOpen(peers: Members[string] | undefined): boolean {
+/** Rules that are open to all addresses, with those that they leave out where they do. */
+function openTo(rules: ReturnType<typeof items>, side: 'from' | 'to', path: YamlPath): Found {
+  const open = rules.flatMap((rule) => openPeers(members(rule)[side]));
+  if (open.length === 0) return false;
+  const all = open.find(({ except }) => except.length === 0);
+  const [first] = open;
+  if (all !== undefined || first === undefined) return { at: path };
+  return { at: path, detail: `${first.cidr} except ${first.except.join(', ')}`.slice(0, 200) };
+}
+
+function openPeers(peers: Members[string] | undefined): { cidr: string; except: string[] }[] {
   const list = items(peers);
-  return (
-    list.length === 0 ||
-    list.some((peer) => /^(?:0\.0\.0\.0|::)\/0$/.test(textOf(members(members(peer)['ipBlock'])['cidr'])))
-  );
+  if (list.length === 0) return [{ cidr: '', except: [] }];
+  return list.flatMap((peer) => {
+    const block = members(members(peer)['ipBlock']);
+    const cidr = textOf(block['cidr']);
+    return /^(?:0\.0\.0\.0|::)\/0$/.test(cidr) ? [{ cidr, except: items(block['except']).map(textOf) }] : [];
+  });
 }
 
 /** Versions that releases 1.16 to 1.32 took out (kubernetes.io, deprecation guide). */
