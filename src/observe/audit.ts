@@ -205,10 +205,7 @@ export class AuditExecs {
   }
 
   #set(what: keyof typeof STATUS, value: number): number {
-    const status = Buffer.alloc(STATUS_BYTES);
-    status.writeUInt32LE(STATUS[what].bit, 0);
-    status.writeUInt32LE(value, STATUS[what].at);
-    const answer = this.#ask(AUDIT_SET, status, NLMSG_ERROR);
+    const answer = this.#ask(AUDIT_SET, statusWith(what, value), NLMSG_ERROR);
     return typeof answer === 'number' ? answer : 0;
   }
 
@@ -282,8 +279,9 @@ export class AuditExecs {
       if (bytes < HEADER_BYTES) return;
       const kind = this.#buffer.readUInt16LE(4);
       if (kind === AUDIT_GET) {
-        if (bytes >= HEADER_BYTES + STATUS_BYTES)
-          this.#countLost(this.#buffer.readUInt32LE(HEADER_BYTES + STATUS_LOST_AT));
+        if (bytes < HEADER_BYTES + STATUS_BYTES) continue;
+        this.#countLost(this.#buffer.readUInt32LE(HEADER_BYTES + STATUS_LOST_AT));
+        this.#holdPlace(this.#buffer.readUInt32LE(HEADER_BYTES + STATUS.pid.at));
         continue;
       }
       if (kind === TYPE.replace) {
@@ -298,6 +296,14 @@ export class AuditExecs {
   #countLost(lost: number): void {
     this.overruns += (lost - this.#lost) >>> 0;
     this.#lost = lost;
+  }
+
+  /** The kernel gives up on a listener that did not read for a while, and tells nobody any more (kernel/audit.c, auditd_reset). */
+  #holdPlace(daemon: number): void {
+    if (this.#queueBefore === null || daemon !== 0) return;
+    this.overruns++;
+    // The answer comes among the records, and whether it was done with the next status.
+    this.#send(AUDIT_SET, statusWith('pid', process.pid), NLM_REQUEST);
   }
 
   /** The machine's own daemon starts, and the kernel has refused it this place: it is free when it is tried again. */
@@ -341,6 +347,13 @@ export class AuditExecs {
     if (this.#wasOff) this.#set('enabled', 0);
     closeSync(this.#fd);
   }
+}
+
+function statusWith(what: keyof typeof STATUS, value: number): Buffer {
+  const status = Buffer.alloc(STATUS_BYTES);
+  status.writeUInt32LE(STATUS[what].bit, 0);
+  status.writeUInt32LE(value, STATUS[what].at);
+  return status;
 }
 
 function errnoOf(error: unknown): number {

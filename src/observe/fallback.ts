@@ -23,6 +23,9 @@ const KNOWN_MS = 1_000;
 const ENDED_MS = 10_000;
 /** A file system that no process has for its root after so many looks is a container's no more. */
 const OWNER_LOOKS_MAX = 30;
+/** A process is given this long to become the program that it starts; one of a script becomes its interpreter. */
+const BECOMING_LOOKS = 4;
+const BECOMING_MS = 0.5;
 const O_WRONLY = 1;
 /** On these there are no files of programs or people. */
 const UNSEEN: ReadonlySet<string> = new Set(
@@ -117,6 +120,7 @@ export class FallbackProbe {
   readonly #buffer = Buffer.alloc(BUFFER_BYTES);
   readonly #seen = { execve: 0, openat: 0 };
   readonly #lost = { execve: 0, openat: 0 };
+  readonly #nap = new Int32Array(new SharedArrayBuffer(4));
   #lookedMs = 0;
   #auditFd = -1;
 
@@ -285,15 +289,21 @@ export class FallbackProbe {
     this.#put('openat', makeOpen(facts, { path, flags, mode: Number(stat.mode), inode: Number(stat.ino) }));
   }
 
-  /** The kernel told of the file before the process had become the program: what it is called with may be another's. */
+  /** The kernel told of the file before the process had become the program, which it does at once: until then it is another. */
   #execByFile(pid: number, path: string, device: bigint): void {
-    const { header } = this.#processOf(pid, device, true);
-    const facts = readProcess(pid);
-    const isThere = facts !== null && facts.exePath === path;
-    const argv = isThere ? [facts.exe, ...facts.args] : [path];
-    const name = isThere ? facts.name : path.slice(path.lastIndexOf('/') + 1);
+    const { container, header } = this.#processOf(pid, device, true);
+    let facts = readProcess(pid);
+    for (let looks = 0; looks < BECOMING_LOOKS && facts !== null && facts.exePath !== path; looks++) {
+      Atomics.wait(this.#nap, 0, 0, BECOMING_MS);
+      facts = readProcess(pid);
+    }
+    const there = facts !== null && facts.exePath === path ? facts : null;
+    const argv = there === null ? [path] : [there.exe, ...there.args];
+    const name = there?.name ?? path.slice(path.lastIndexOf('/') + 1);
+    const became = { ...header, name };
+    this.#remember(pid, { container, header: became, atMs: Date.now() });
     const record = makeExec(
-      { ...header, name, timeNs: kernelClocks().monotonicNs },
+      { ...became, timeNs: kernelClocks().monotonicNs },
       { path, cwd: facts?.cwd ?? '/', argv, parentName: readProcess(header.ppid)?.name ?? '' },
     );
     this.#put('execve', record);
@@ -308,6 +318,8 @@ export class FallbackProbe {
     const { monotonicNs } = kernelClocks();
     const { pid, ppid, uid, gid, loginUid, tty, name } = exec;
     const facts = { ...before.header, pid, ppid, uid, gid, loginUid, tty, name, cgroup: this.#numberOf(container) };
+    // What it opens is the new program's, also when it has ended before that is read.
+    this.#remember(pid, { container, header: facts, atMs: Date.now() });
     const timeNs = monotonicNs - Math.max(0, Date.now() - exec.wallMs) * 1e6;
     const parentName = readProcess(ppid)?.name ?? '';
     this.#put('execve', makeExec({ ...facts, timeNs }, { path: exec.exe, cwd: exec.cwd, argv: exec.argv, parentName }));
@@ -350,12 +362,15 @@ export class FallbackProbe {
     const found = { container, header, atMs };
     // Of one that has ended the next file, on another file system, may say more.
     if (read === null) return found;
-    this.#known.set(pid, found);
-    if (this.#known.size > FALLBACK_PIDS_MAX) {
-      const [oldest] = this.#known.keys();
-      if (oldest !== undefined) this.#known.delete(oldest);
-    }
+    this.#remember(pid, found);
     return found;
+  }
+
+  #remember(pid: number, known: KnownProcess): void {
+    this.#known.set(pid, known);
+    if (this.#known.size <= FALLBACK_PIDS_MAX) return;
+    const [oldest] = this.#known.keys();
+    if (oldest !== undefined) this.#known.delete(oldest);
   }
 
   #numberOf(container: string | null): bigint {

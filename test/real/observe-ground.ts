@@ -102,13 +102,14 @@ export class FakeAgent {
     return this.arrivals.map((one) => one.alert);
   }
 
-  async waitFor<T>(find: () => T | undefined, timeoutMs: number, what: string): Promise<T> {
+  /** @param what that was waited for; asked when the wait was in vain */
+  async waitFor<T>(find: () => T | undefined, timeoutMs: number, what: string | (() => string)): Promise<T> {
     const end = performance.now() + timeoutMs;
     for (;;) {
       const found = find();
       if (found !== undefined) return found;
       const left = end - performance.now();
-      if (left <= 0) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
+      if (left <= 0) throw new Error(`waited ${timeoutMs} ms in vain for ${typeof what === 'string' ? what : what()}`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
         this.#waiting.push(() => {
@@ -294,7 +295,8 @@ export class Ground {
     this.agent.close();
     for (const id of this.#containers.splice(0)) this.podman('rm', '-f', '-t', '0', id);
     this.podman('rmi', '-f', ...this.#images, IMAGE);
-    rmSync(this.folder, { recursive: true, force: true });
+    // What Podman starts at a container's end holds the store for a moment longer.
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 
   #makeImage(): void {

@@ -276,10 +276,15 @@ describe('a sensor without BPF programs', { skip }, () => {
       assert.ok(ready.coverage.missing.some(({ what }) => what === 'BPF programs'));
       const isAudited = ready.coverage.programs.includes('audit');
       const arrival = (rule: string) =>
-        agent.waitFor(() => agent.alerts.find((one) => one.rule === rule), 20_000, `"${rule}": ${ground.sensorErrors}`);
+        agent.waitFor(
+          () => agent.alerts.find((one) => one.rule === rule),
+          60_000,
+          () =>
+            `"${rule}", audited ${isAudited}, told ${agent.alerts.map((one) => one.rule).join()}: ${ground.sensorErrors}`,
+        );
       // What ends at once is told as well, with the container that it was in.
       const acts =
-        'cat /etc/shadow; cp /bin/busybox /tmp/busybox-own; cd /tmp; ./busybox-own true "a b"; echo > written; sleep 1';
+        '/bin/busybox cat /etc/shadow; cp /bin/busybox /tmp/busybox-own; cd /tmp; ./busybox-own true "a b"; echo > written; sleep 1';
       ground.podman('exec', container, 'sh', '-c', acts);
       const read = await arrival('Password file read in a container');
       assert.equal(read.outputFields['fd.name'], '/etc/shadow');
@@ -288,7 +293,7 @@ describe('a sensor without BPF programs', { skip }, () => {
       assert.equal(started.container?.id, container);
       if (isAudited) assert.equal(started.output, '/tmp/busybox-own busybox-own true a b sh /tmp 0');
       assert.equal((await arrival('Written')).output.split(' ')[0], '/tmp/written');
-      ground.execWithTerminal(container, 'sh', '-c', 'sleep 1');
+      ground.execWithTerminal(container, 'sh', '-c', 'sleep 1; true');
       await arrival('Terminal opened in a container');
       assert.equal(await ground.stopSensor(), 0);
     } finally {
