@@ -561,7 +561,7 @@ test('deploy: a workload in gVisor has a kernel of its own, in the network of it
 
 test('deploy: a terminal inside a container answers, resizes and gives its exit code', {
   skip,
-  timeout: 60_000,
+  timeout: 240_000,
 }, async (t) => {
   const session = open();
   t.after(() => session.reconciler.stop());
