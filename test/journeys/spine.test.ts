@@ -117,10 +117,10 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
 
   test('a second up is quick, starts nothing and says so', async (t) => {
     const began = performance.now();
-    const { code, stdout } = await ground.darsena('up', '--yes');
+    const { code, stdout, stderr } = await ground.darsena('up', '--yes');
     const took = performance.now() - began;
-    assert.equal(code, 0);
-    assert.match(stdout, /was running already: control, agent/);
+    assert.equal(code, 0, `${stdout}${stderr}`);
+    assert.match(stdout, /was running already: control, agent/, stderr);
     t.diagnostic(`second up: ${Math.round(took)} ms`);
     const again = (await ground.darsena('up', '--yes', '--json')).json<{ started: string[]; code: string }>();
     assert.deepEqual(again.started, []);
@@ -134,7 +134,8 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
     }>();
     assert.equal(status.instance, ground.name);
     for (const name of ['control', 'agent', 'edge', 'database', 'engine']) {
-      assert.equal(status.parts.find((part) => part.name === name)?.state, 'ok', name);
+      const part = status.parts.find((one) => one.name === name);
+      assert.equal(part?.state, 'ok', `${name}: ${JSON.stringify(part)}`);
     }
     for (const part of status.parts) {
       assert.ok(part.state === 'ok' || part.detail !== null, `${part.name} is ${part.state} and does not say why`);
