@@ -6,6 +6,8 @@ import type { Machine } from './machine.ts';
 export interface MachinePlan {
   readonly runtime: RuntimeName;
   readonly cgroupManager: 'systemd' | 'cgroupfs';
+  /** The bus by which an ordinary user's Podman asks systemd for control groups. */
+  readonly sessionBus: string | null;
   /** `default_ulimits` of containers.conf; null leaves Podman's own. */
   readonly ulimits: readonly string[] | null;
   readonly sensor: boolean;
@@ -44,6 +46,14 @@ export function planMachine(machine: Machine): MachinePlan {
     adapt('rootless-limits', {
       en: `cgroup ${machine.cgroup} without root: memory and process limits of workloads are not enforced`,
       es: `cgroup ${machine.cgroup} sin root: los límites de memoria y procesos de las cargas de trabajo no se aplican`,
+    });
+  }
+
+  // Podman then goes on without a word to us: containers run in whatever group the agent is in, and no limit holds.
+  if (rootless && machine.cgroup === 'v2' && (!machine.systemd || machine.sessionBus === null)) {
+    adapt('rootless-limits', {
+      en: 'this account has no session of systemd to give containers groups: memory, processor and process limits of workloads are not enforced until root runs: apt-get install dbus-user-session && loginctl enable-linger "$USER", and then again: darsena up',
+      es: 'esta cuenta no tiene una sesión de systemd que dé grupos a los contenedores: los límites de memoria, procesador y procesos de las cargas de trabajo no se aplican hasta que root ejecute: apt-get install dbus-user-session && loginctl enable-linger "$USER", y después otra vez: darsena up',
     });
   }
 
@@ -132,7 +142,9 @@ export function planMachine(machine: Machine): MachinePlan {
 
   return {
     runtime,
-    cgroupManager: machine.systemd && machine.cgroup === 'v2' ? 'systemd' : 'cgroupfs',
+    cgroupManager:
+      machine.systemd && machine.cgroup === 'v2' && (!rootless || machine.sessionBus !== null) ? 'systemd' : 'cgroupfs',
+    sessionBus: machine.sessionBus,
     ulimits,
     sensor,
     adaptations,

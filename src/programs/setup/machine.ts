@@ -1,5 +1,6 @@
 import { access, constants, readFile, stat, statfs } from 'node:fs/promises';
 import { totalmem } from 'node:os';
+import { join } from 'node:path';
 import { runCommand } from '../../system/index.ts';
 import { type CgroupKind, currentMode, type Mode } from './instance.ts';
 import { missingKernelMounts } from './kernel-mounts.ts';
@@ -29,6 +30,10 @@ export interface Machine {
   readonly devices: { readonly tun: DeviceState; readonly fuse: DeviceState };
   /** The account may map ranges of sub-ids (rootless only). */
   readonly subIds: boolean;
+  /** The socket of the bus of the account's own systemd, which gives containers their control groups (rootless only). */
+  readonly sessionBus: string | null;
+  /** Of the Podman that is installed; null without one. */
+  readonly podmanMajor: number | null;
   readonly memoryBytes: number;
   readonly diskFreeBytes: number;
 }
@@ -48,6 +53,8 @@ export async function detectMachine(dataFolder: string): Promise<Machine> {
     limits: await readLimits(),
     devices: { tun: await deviceState('/dev/net/tun'), fuse: await deviceState('/dev/fuse') },
     subIds: mode === 'root' || (await hasSubIds()),
+    sessionBus: mode === 'root' ? null : await findSessionBus(),
+    podmanMajor: await readPodmanMajor(),
     memoryBytes: totalmem(),
     diskFreeBytes: await freeBytes(dataFolder),
   };
@@ -110,6 +117,24 @@ async function hasSubIds(): Promise<boolean> {
     if (!text.split('\n').some((line) => owner(line) === name || owner(line) === String(uid))) return false;
   }
   return true;
+}
+
+async function readPodmanMajor(): Promise<number | null> {
+  const answered = await runCommand('podman', ['--version'], { timeoutMs: 20_000 }).catch(() => null);
+  const [, major] = /^podman version (\d+)\./.exec(answered?.stdout ?? '') ?? [];
+  return major === undefined ? null : Number(major);
+}
+
+/** Where systemd puts it for every account that is signed in or lingers (pam_systemd(8)), whatever this shell was told. */
+async function findSessionBus(): Promise<string | null> {
+  const told = process.env['XDG_RUNTIME_DIR'] ?? '';
+  for (const folder of [...(told.startsWith('/') ? [told] : []), `/run/user/${process.getuid?.() ?? 0}`]) {
+    const path = join(folder, 'bus');
+    const found = await stat(path).catch(() => null);
+    // Any other sign has a meaning in an address of D-Bus.
+    if (/^[-\w/.]+$/.test(path) && found?.isSocket() === true && found.uid === process.getuid?.()) return path;
+  }
+  return null;
 }
 
 /** Free bytes where the folder is, or will be. */

@@ -14,7 +14,7 @@ const PODMAN_ALONE = ['podman', 'netavark', 'aardvark-dns', 'iptables', 'cataton
 
 /** What an instance needs from the distribution; the one list that `up`, `doctor` and the manual share. */
 export function neededPackages(
-  machine: Pick<Machine, 'mode'>,
+  machine: Pick<Machine, 'mode' | 'podmanMajor'>,
   runtime: RuntimeName,
   engine: 'podman' | 'cri' = 'podman',
 ): PackageNeed[] {
@@ -24,12 +24,17 @@ export function neededPackages(
     { name: runtime, provides: runtime, why: 'starts the containers' },
     { name: 'netavark', provides: '/usr/lib/podman/netavark', why: 'pod networks' },
     { name: 'aardvark-dns', provides: '/usr/lib/podman/aardvark-dns', why: 'names between pods' },
-    { name: 'iptables', provides: 'iptables', why: 'netavark writes its rules with it' },
+    { name: 'iptables', provides: 'iptables', why: 'netavark before 1.14 writes its rules with it' },
+    { name: 'nftables', provides: 'nft', why: 'rules inside pods; later netavarks write theirs with it' },
     { name: 'catatonit', provides: 'catatonit', why: 'holds the namespaces of a pod' },
     { name: 'buildah', provides: 'buildah', why: 'builds images' },
     { name: 'uidmap', provides: 'newuidmap', why: 'builds without root' },
     { name: 'fuse-overlayfs', provides: 'fuse-overlayfs', why: 'layers of builds without root' },
     { name: 'slirp4netns', provides: 'slirp4netns', why: rootless ? 'pod networks without root' : 'builds’ network' },
+    // What Podman 5 takes unless told otherwise; one that is to be installed may be one.
+    ...(rootless && machine.podmanMajor !== 4
+      ? [{ name: 'passt', provides: 'pasta', why: 'pod networks without root, with Podman 5' }]
+      : []),
     { name: 'mmdebstrap', provides: 'mmdebstrap', why: 'makes base images' },
     { name: 'haproxy', provides: 'haproxy', why: 'the edge: TLS and balancing' },
     { name: 'libbpf1', provides: 'libbpf.so.1', why: 'the sensor loads its programs with it' },

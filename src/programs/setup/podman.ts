@@ -110,6 +110,10 @@ export function planPodman(
         CONTAINERS_REGISTRIES_CONF: registriesConf,
         ...(storageConf === null ? {} : { CONTAINERS_STORAGE_CONF: storageConf }),
         ...(rootless ? { XDG_RUNTIME_DIR: folders.run, XDG_CONFIG_HOME: join(home, '.config') } : {}),
+        // Podman and crun look for it in the folder above, which is not the session's.
+        ...(plan.cgroupManager === 'systemd' && plan.sessionBus !== null
+          ? { DBUS_SESSION_BUS_ADDRESS: `unix:path=${plan.sessionBus}` }
+          : {}),
       },
     },
     contents,

@@ -43,6 +43,8 @@ const FULL: Machine = {
   limits: { raisable: true, openFiles: 1_048_576, processes: null },
   devices: { tun: 'open', fuse: 'open' },
   subIds: true,
+  sessionBus: null,
+  podmanMajor: 5,
   memoryBytes: 8 * 1024 ** 3,
   diskFreeBytes: 50 * 1024 ** 3,
 };
@@ -128,6 +130,7 @@ test('each lack of the machine is adapted to and said in both languages', () => 
     [{ mode: 'rootless', devices: { tun: 'open', fuse: 'missing' } }, 'fuse', () => true],
     [{ mode: 'rootless', subIds: false }, 'sub-ids', () => true],
     [{ mode: 'rootless', cgroup: 'hybrid' }, 'rootless-limits', () => true],
+    [{ mode: 'rootless', sessionBus: null }, 'rootless-limits', (plan) => plan.cgroupManager === 'cgroupfs'],
     [{ systemd: false }, 'no-systemd', (plan) => plan.cgroupManager === 'cgroupfs'],
     [{ memoryBytes: 1024 ** 3 }, 'memory', () => true],
     [{ diskFreeBytes: 1024 ** 3 }, 'disk', () => true],
@@ -140,6 +143,19 @@ test('each lack of the machine is adapted to and said in both languages', () => 
     assert.notEqual(adaptation.text.en, adaptation.text.es);
     assert.ok(!adaptation.text.en.includes('\n'), 'one line');
   }
+});
+
+test('without root Podman is led to the bus of the account’s own systemd, which is not in its folder of the instance', () => {
+  const folders = instanceFolders('test', 'rootless', { HOME: '/home/ana', XDG_RUNTIME_DIR: '/run/user/1000' });
+  const environmentWith = (sessionBus: string | null): Readonly<Record<string, string>> => {
+    const plan = planMachine({ ...FULL, mode: 'rootless', sessionBus });
+    assert.equal(plan.cgroupManager, sessionBus === null ? 'cgroupfs' : 'systemd');
+    return planPodman(folders, { mode: 'rootless', plan, registryPort: 7443 }).files.environment;
+  };
+  const { DBUS_SESSION_BUS_ADDRESS, XDG_RUNTIME_DIR } = environmentWith('/run/user/1000/bus');
+  assert.equal(DBUS_SESSION_BUS_ADDRESS, 'unix:path=/run/user/1000/bus');
+  assert.equal(XDG_RUNTIME_DIR, '/run/user/1000/darsena/test');
+  assert.equal(environmentWith(null)['DBUS_SESSION_BUS_ADDRESS'], undefined);
 });
 
 test('a taken port is said with its holder where that is known', () => {
@@ -184,6 +200,11 @@ test('packages: what dpkg does not call installed is missing, also when its sett
   assert.equal(installCommand(['runc', 'buildah']), 'apt-get install --yes --no-install-recommends runc buildah');
   const names = neededPackages(FULL, 'runc').map(({ name }) => name);
   assert.ok(names.includes('runc') && !names.includes('crun'));
+  // Netavark 1.14 and later need nft, Podman 5 without root needs pasta, and neither package depends on them.
+  assert.ok(names.includes('nftables') && !names.includes('passt'));
+  const wantsPasta = (podmanMajor: number | null): boolean =>
+    neededPackages({ mode: 'rootless', podmanMajor }, 'runc').some(({ provides }) => provides === 'pasta');
+  assert.deepEqual([4, 5, null].map(wantsPasta), [false, true, true]);
   assert.equal(new Set(names).size, names.length);
 });
 

@@ -203,6 +203,15 @@ function failureOf(operation: string, status: number, json: unknown, text: strin
   if (why.includes('OCI runtime attempted to invoke a command that was not found'))
     return engineFault('engine.command-missing', { operation, why });
   if (why.includes('OCI permission denied')) return engineFault('engine.command-unusable', { operation, why });
+  // Podman takes ranges for namespaces of users from those of one name; nobody has to have given that one any.
+  if (why.includes('not enough unused IDs in user namespace')) {
+    return engineFault('engine.lacks', {
+      operation,
+      why: 'no sub-ids are left for one more user namespace, of which each takes 1024; as root they are those of a user "containers": useradd --system containers && usermod --add-subuids 1000000-2048575 --add-subgids 1000000-2048575 containers',
+      porque:
+        'no quedan sub-ids para otro espacio de nombres de usuario, de los que cada uno toma 1024; con root son los de un usuario "containers": useradd --system containers && usermod --add-subuids 1000000-2048575 --add-subgids 1000000-2048575 containers',
+    });
+  }
   // Of a pod's network, and of a container's pod, Podman says so as an error of its own.
   if (status === 404 || (status === 500 && /network not found|no such pod/.test(why)))
     return engineFault('engine.not-found', { operation, why });

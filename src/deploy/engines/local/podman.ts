@@ -159,18 +159,27 @@ export class PodmanEngine implements ContainerEngine {
     const rootless = objectAt(host, 'security')['rootless'] === true;
     const cgroupVersion = textAt(host, 'cgroupVersion') === 'v2' ? 2 : 1;
     const controllers = Array.isArray(host['cgroupControllers']) ? host['cgroupControllers'].map(String) : [];
+    const hasGroups = !rootless || (cgroupVersion === 2 && textAt(host, 'cgroupManager') === 'systemd');
+    const missingLimits = limitsMissing({ hasGroups, cgroupVersion, controllers });
     this.#facts = {
       name: 'podman',
       version: textAt(objectAt(json, 'version'), 'Version') ?? 'unknown',
       rootless,
       cgroupVersion,
-      limitsMissing: limitsMissing(rootless, cgroupVersion, controllers),
+      limitsMissing: missingLimits,
       rulesMissing: await rulesMissing(),
       runtimes: await findRuntimes({
         ...{ cgroupVersion, rootless, standard: textAt(objectAt(host, 'ociRuntime'), 'name') ?? '' },
         takesAnother: takesRuntime(textAt(objectAt(json, 'version'), 'Version')) || this.#serviceOf !== undefined,
       }),
-      ...(cgroupVersion === 2 ? {} : { lacks: rootless ? { ...UNTOLD, ...UNPAUSED } : UNTOLD }),
+      ...(cgroupVersion === 2 && hasGroups
+        ? {}
+        : {
+            lacks: {
+              ...(cgroupVersion === 2 ? {} : UNTOLD),
+              ...(hasGroups ? {} : cgroupVersion === 2 ? UNPAUSED_2 : UNPAUSED),
+            },
+          }),
       securityModules: [
         ...(objectAt(host, 'security')['apparmorEnabled'] === true ? (['apparmor'] as const) : []),
         ...(objectAt(host, 'security')['selinuxEnabled'] === true ? (['selinux'] as const) : []),
@@ -1083,11 +1092,38 @@ const UNPAUSED = {
   },
 } as const satisfies EngineFacts['lacks'];
 
-function limitsMissing(rootless: boolean, cgroupVersion: 1 | 2, controllers: readonly string[]): Text | null {
-  if (rootless && cgroupVersion === 1) {
+const UNPAUSED_2 = {
+  pause: {
+    en: 'nothing can be paused here: containers get no groups without a session of systemd of this account',
+    es: 'aquí no se puede pausar nada: sin una sesión de systemd de esta cuenta los contenedores no tienen grupos',
+  },
+  evidence: {
+    en: 'evidence is taken from a paused container, and containers get no groups to pause them by without a session of systemd of this account',
+    es: 'las evidencias se toman de un contenedor en pausa, y sin una sesión de systemd de esta cuenta los contenedores no tienen grupos con que pausarlos',
+  },
+} as const satisfies EngineFacts['lacks'];
+
+function limitsMissing({
+  hasGroups,
+  cgroupVersion,
+  controllers,
+}: {
+  /** Whether containers get control groups of their own. */
+  readonly hasGroups: boolean;
+  readonly cgroupVersion: 1 | 2;
+  readonly controllers: readonly string[];
+}): Text | null {
+  if (!hasGroups && cgroupVersion === 1) {
     return {
       en: 'limits of memory and processor are not enforced here: cgroup v1 gives an ordinary user no groups',
       es: 'los límites de memoria y procesador no se aplican aquí: cgroup v1 no da grupos a un usuario corriente',
+    };
+  }
+  if (!hasGroups) {
+    // Podman lists the controllers of the group that it is in itself; its containers stay in that very group.
+    return {
+      en: 'limits of memory and processor are not enforced here: Podman reaches no session of systemd of this account, which would give its containers groups (loginctl enable-linger)',
+      es: 'los límites de memoria y procesador no se aplican aquí: Podman no llega a una sesión de systemd de esta cuenta, que daría grupos a sus contenedores (loginctl enable-linger)',
     };
   }
   const lacking = ['memory', 'cpu'].filter((controller) => !controllers.includes(controller));

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { PodmanEngine } from './podman.ts';
+
+/** A Podman that answers as it is told, by method and path behind the version. */
+async function openPodman(
+  t: TestContext,
+  answers: Readonly<Record<string, readonly [status: number, body: unknown]>>,
+): Promise<PodmanEngine> {
+  const folder = await mkdtemp(join(tmpdir(), 'dz-podman-'));
+  const socketPath = join(folder, 's');
+  const server = createServer((request, response) => {
+    const path = (request.url ?? '').replace(/^\/v[^/]+\/libpod/, '').replace(/\?.*$/, '');
+    const [status, body] = answers[`${request.method} ${path}`] ?? [404, { message: `no ${path}` }];
+    request.resume().once('end', () => response.writeHead(status).end(JSON.stringify(body)));
+  });
+  await new Promise<void>((resolve) => server.listen(socketPath, resolve));
+  const engine = new PodmanEngine({ socketPath, instance: 'dz' });
+  t.after(async () => {
+    engine.close();
+    server.closeAllConnections();
+    server.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  return engine;
+}
+
+const info = (host: object): readonly [number, unknown] => [
+  200,
+  { version: { Version: '5.4.2' }, host: { cgroupVersion: 'v2', ociRuntime: { name: 'crun' }, ...host } },
+];
+
+test('without root no limit is promised where Podman has fallen back from systemd, whatever controllers it lists', async (t) => {
+  const listed = { cgroupControllers: ['cpu', 'memory', 'pids'], security: { rootless: true } };
+  const fallen = await openPodman(t, { 'GET /info': info({ ...listed, cgroupManager: 'cgroupfs' }) });
+  const { limitsMissing, lacks } = await fallen.facts();
+  assert.match(limitsMissing?.en ?? '', /session of systemd/);
+  assert.match(limitsMissing?.es ?? '', /sesión de systemd/);
+  assert.deepEqual(Object.keys(lacks ?? {}), ['pause', 'evidence']);
+
+  const whole = await openPodman(t, { 'GET /info': info({ ...listed, cgroupManager: 'systemd' }) });
+  assert.deepEqual([(await whole.facts()).limitsMissing, (await whole.facts()).lacks], [null, undefined]);
+  const root = await openPodman(t, {
+    'GET /info': info({ ...listed, cgroupManager: 'cgroupfs', security: { rootless: false } }),
+  });
+  assert.deepEqual([(await root.facts()).limitsMissing, (await root.facts()).lacks], [null, undefined]);
+});
+
+test('that no ranges are left for a namespace of users is said with what root can do about it', async (t) => {
+  const message = 'failed to make pod: creating container storage: not enough unused IDs in user namespace';
+  const engine = await openPodman(t, {
+    'GET /info': info({ cgroupManager: 'systemd', cgroupControllers: ['cpu', 'memory'] }),
+    'POST /pods/create': [500, { cause: 'x', message, response: 500 }],
+  });
+  const order = { name: 'p', hostname: 'p', network: 'n', labels: {}, ports: [], resolver: null } as const;
+  await assert.rejects(engine.createPod({ ...order, userNamespace: true }), (error: Error & { code?: string }) => {
+    assert.equal(error.code, 'engine.lacks');
+    assert.match(error.message, /--add-subuids .* containers/);
+    return true;
+  });
+});
