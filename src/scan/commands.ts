@@ -263,6 +263,8 @@ async function scanHere(cli: CliProgram, wanted: Wanted): Promise<Scanned | null
   const malware = wanted.scanners.has('malware') ? await malwareScanner(wanted.malware) : null;
   try {
     const secrets = wanted.scanners.has('secret');
+    // A bill of materials names packages, whatever else is looked for.
+    const packages = wanted.scanners.has('vuln') || isBillFormat(wanted.format);
     const inSource = secrets && wanted.secretRules === null ? await rulesInSource(cli, wanted.place, target) : null;
     const rules = secrets ? (wanted.secretRules ?? inSource) : null;
     const own = rules === null ? null : await ownRules(cli, rules, inSource === null ? null : wanted.place);
@@ -270,9 +272,10 @@ async function scanHere(cli: CliProgram, wanted: Wanted): Promise<Scanned | null
       advisories: await openAdvisories(wanted.advisories),
       clock: systemClock,
       progress: progress.step,
-      cache: fileCache({ secrets, ...(own ? { rules: own } : {}) }),
+      cache: fileCache({ secrets, packages, ...(own ? { rules: own } : {}) }),
       confined: { signal: cli.signal },
       ...(secrets ? {} : { secrets: 'off' as const }),
+      ...(packages ? {} : { packages: 'off' as const }),
       ...(own ? { secrets: { rules: own } } : {}),
       ...(malware ? { malware } : {}),
       ...(wanted.javaIndex === null ? {} : { javaIndex: await openIndex(cli, wanted.javaIndex) }),

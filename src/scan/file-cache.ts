@@ -17,18 +17,22 @@ export function fileCache({
   environment = process.env,
   bytesMax = FILE_CACHE_BYTES_MAX,
   secrets = true,
+  packages = true,
   rules,
 }: {
   environment?: NodeJS.ProcessEnv;
   bytesMax?: number;
   /** Whether credentials are looked for: results without them are others. */
   secrets?: boolean;
+  /** Whether packages are: results without them are others too. */
+  packages?: boolean;
   /** Which rules look for them. @default those that ship */
   rules?: SecretRuleSource;
 } = {}): LayerCache {
   const base = environment['XDG_CACHE_HOME'] || join(environment['HOME'] ?? homedir(), '.cache');
   const folder = join(base, 'darsena', 'scan');
-  const revision = secrets ? scanRevision(rules) : `${analysersRevision()}+secrets.off`;
+  const whole = secrets ? scanRevision(rules) : `${analysersRevision()}+secrets.off`;
+  const revision = packages ? whole : `${whole}+packages.off`;
   const nameOf = (kind: string, parts: readonly string[]): string =>
     join(
       folder,

@@ -184,6 +184,8 @@ export interface ScanReport {
   readonly distribution: Distribution | null;
   readonly packages: number;
   readonly packagesByType: Readonly<Record<string, number>>;
+  /** The scan was asked for other things: nobody looked for packages, so that there are none means nothing. */
+  readonly withoutPackages?: boolean;
   readonly findings: readonly Finding[];
   /** Credentials that lie in the image; never their values. */
   readonly secrets: readonly SecretFinding[];
@@ -203,7 +205,7 @@ export interface ScanReport {
   readonly notices?: readonly { readonly path: string; readonly reason: Text }[];
   /** Archives of Java that nothing in them names and no index knows. */
   readonly unnamedArchives?: number;
-  /** 0: nothing is known to be wrong; 100: as bad as it gets; null: the scan is not complete. See `scoreImage`. */
+  /** 0: nothing is known to be wrong; 100: as bad as it gets; null: not complete, or no packages looked for. See `scoreImage`. */
   readonly score: number | null;
   readonly plan: FixPlan;
   /** Where it runs, as of reading; empty in what is stored. */

@@ -86,6 +86,8 @@ export interface ScanRequest {
   readonly progress?: StepHandle;
   /** `off`: nobody looks for credentials, and the report names none. */
   readonly secrets?: SecretsOptions | 'off';
+  /** `off`: nobody asks for packages, and the report says that none were looked for. */
+  readonly packages?: 'off';
   /** Rules of a project, which look at the same bytes in the same pass: every layer is read. What they find is told apart. */
   readonly ownRules?: SecretRuleSource | null;
   /** @default nobody looks for malware, and the report says so */
@@ -145,7 +147,7 @@ export async function findSecrets(
   },
 ): Promise<readonly SecretFinding[]> {
   try {
-    const asked = { ...request, cache: noLayerCache, onlySecrets: true };
+    const asked = { ...request, cache: noLayerCache, packages: 'off' as const };
     const { inventory } = await takeInventory(asked, planLayers(request));
     return describeSecrets(inventory.secrets, request.secrets.rules);
   } catch (error) {
@@ -219,6 +221,8 @@ export interface TreeRequest {
   readonly progress?: StepHandle;
   /** `off`: nobody looks for credentials, and the report names none. */
   readonly secrets?: SecretsOptions | 'off';
+  /** `off`: nobody asks for packages, and the report says that none were looked for. */
+  readonly packages?: 'off';
   /** @default nobody looks for malware, and the report says so */
   readonly malware?: Pick<MalwareScanner, 'look'>;
   readonly javaIndex?: JavaIndex | null;
@@ -245,7 +249,11 @@ export async function scanTree(request: TreeRequest): Promise<ScanResult> {
   try {
     const answer = await runConfined(
       {
-        order: { secrets: secretsOrder(request, null), layers: [{ claim: 'none', known: false }] },
+        order: {
+          secrets: secretsOrder(request, null),
+          withoutPackages: request.packages === 'off',
+          layers: [{ claim: 'none', known: false }],
+        },
         layers: [digested],
         onLayer: () => undefined,
       },
@@ -417,12 +425,13 @@ function secretsOrder({ secrets }: Pick<ScanRequest, 'secrets'>, configBytes: Ui
 }
 
 async function takeInventory(
-  request: Pick<ScanRequest, 'configBytes' | 'content' | 'progress' | 'confined' | 'secrets' | 'ownRules' | 'cache'> & {
-    readonly onlySecrets?: boolean;
-  },
+  request: Pick<
+    ScanRequest,
+    'configBytes' | 'content' | 'progress' | 'confined' | 'secrets' | 'ownRules' | 'cache' | 'packages'
+  >,
   layers: readonly PlannedLayer[],
 ): Promise<{ inventory: Inventory; cached: ReadonlySet<Digest>; ownSecrets?: readonly ImageSecret[] }> {
-  const { content, progress, confined, ownRules = null, onlySecrets = false } = request;
+  const { content, progress, confined, ownRules = null } = request;
   // What is kept was read by the rules of all.
   const cache = ownRules === null ? request.cache : { ...noLayerCache, put: request.cache.put };
   // The configuration may hold credentials, and other rules find others.
@@ -441,7 +450,7 @@ async function takeInventory(
   const order: ScanOrder = {
     secrets: secretsOrder(request, request.configBytes),
     ...(ownRules === null ? {} : { ownSecrets: secretsOrder(withRules(request, ownRules), request.configBytes) }),
-    onlySecrets,
+    withoutPackages: request.packages === 'off',
     layers: layers.map((claim, index) => ({ claim, known: stored[index] !== null })),
   };
   let done = 0;
@@ -551,7 +560,8 @@ function reportOn(
     advisories,
     clock,
     secrets,
-  }: Pick<ScanRequest, 'manifestDigest' | 'advisories' | 'clock' | 'secrets'>,
+    packages,
+  }: Pick<ScanRequest, 'manifestDigest' | 'advisories' | 'clock' | 'secrets' | 'packages'>,
   inventory: Inventory,
   read: {
     readonly cached: ReadonlySet<Digest>;
@@ -617,6 +627,7 @@ function reportOn(
     distribution: inventory.distribution,
     packages: inventory.packages.length,
     packagesByType,
+    ...(packages === 'off' ? { withoutPackages: true } : {}),
     findings,
     secrets: secrets === 'off' ? [] : describeSecrets(inventory.secrets, secrets?.rules ?? SHIPPED_RULES),
     malware,
@@ -625,7 +636,10 @@ function reportOn(
     misconfigurations,
     notices: inventory.notices.map(({ path, reason }) => ({ path, reason: noticeText(reason) })),
     unnamedArchives: inventory.archives?.length ?? 0,
-    score: scoreImage({ decisions: findings.map(({ decision }) => decision), misconfigurations }),
+    score:
+      packages === 'off'
+        ? null
+        : scoreImage({ decisions: findings.map(({ decision }) => decision), misconfigurations }),
     plan: planUpgrades({ findings, layers, distribution: inventory.distribution }, null),
     places: [],
     durationMs,

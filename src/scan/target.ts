@@ -129,7 +129,10 @@ async function remoteImage(name: string, signal: AbortSignal | undefined): Retur
 /** Scans what was opened, whatever it is. */
 export async function scanTarget(
   target: ScanTarget,
-  parts: Pick<ScanRequest, 'advisories' | 'clock' | 'progress' | 'confined' | 'secrets' | 'malware' | 'javaIndex'> & {
+  parts: Pick<
+    ScanRequest,
+    'advisories' | 'clock' | 'progress' | 'confined' | 'secrets' | 'packages' | 'malware' | 'javaIndex'
+  > & {
     readonly cache?: LayerCache;
   },
 ): Promise<ScanResult> {
@@ -167,7 +170,12 @@ async function withChecks({ tree, name }: TreeTarget & { name: string }, result:
   const notices = [...(result.report.notices ?? []), ...unread];
   return {
     ...result,
-    report: { ...result.report, misconfigurations, notices, score: scoreImage({ decisions, misconfigurations }) },
+    report: {
+      ...result.report,
+      misconfigurations,
+      notices,
+      score: result.report.withoutPackages === true ? null : scoreImage({ decisions, misconfigurations }),
+    },
   };
 }
 

@@ -45,8 +45,8 @@ export interface ScanOrder {
   readonly secrets: SecretsOrder | null;
   /** Rules of a project, which look at the same bytes; what they find is told apart. */
   readonly ownSecrets?: SecretsOrder | null;
-  /** Only credentials are looked for, no packages. */
-  readonly onlySecrets?: boolean;
+  /** Nobody asks for packages: files that tell of them are not read for that. */
+  readonly withoutPackages?: boolean;
   readonly layers: readonly {
     readonly claim: LayerClaim | typeof NO_CLAIM;
     /** Its stored result comes instead of its bytes. */
@@ -87,7 +87,7 @@ async function answerOrder(input: number, output: Writable): Promise<WorkerAnswe
     const scanner = order.secrets && scannerOf(order.secrets);
     const own = order.ownSecrets ? scannerOf(order.ownSecrets) : null;
     const shared = [
-      ...(order.onlySecrets === true ? [] : ANALYSERS),
+      ...(order.withoutPackages === true ? [] : ANALYSERS),
       ...(scanner === null ? [] : [secretsAnalyser(scanner)]),
     ];
     const analysers = own === null ? shared : [...shared, { ...secretsAnalyser(own), name: OWN_RULES }];

@@ -29,6 +29,7 @@ function colouredSummary(cli: CliProgram, report: ScanReport): string {
 }
 
 function printContents(cli: CliProgram, report: ScanReport): void {
+  if (report.withoutPackages === true) return;
   const kinds = Object.entries(report.packagesByType)
     .sort(([, a], [, b]) => b - a)
     .map(([type, count]) => `${count} ${type}`)

@@ -62,7 +62,9 @@ export function summaryOf(report: ScanReport): Text {
       es: `${misconfigurations.length} observaciones sobre su configuración`,
     });
   }
-  if (findings.length === 0 && summary.state === 'unknown') {
+  if (report.withoutPackages === true) {
+    parts.unshift({ en: 'packages were not looked for', es: 'no se buscaron paquetes' });
+  } else if (findings.length === 0 && summary.state === 'unknown') {
     parts.unshift({
       en: 'unknown: there is not enough advisory data to judge the packages (see: darsena advisories, --advisories)',
       es: 'desconocido: no hay avisos suficientes para juzgar los paquetes (ver: darsena advisories, --advisories)',

@@ -1,4 +1,5 @@
 import { ENCODED_RUN_MAX_BYTES, ENCODED_RUN_MIN, ENCODED_TOTAL_MAX_BYTES } from './limits.ts';
+import type { ByteRun, TextSearch } from './search.ts';
 
 /** The alphabets of RFC 4648, sections 4 and 5, and what their letters stand for. */
 const IS_BASE64 = new Uint8Array(256);
@@ -25,8 +26,6 @@ const TEXT_KIND = new Uint8Array(256).map((_, byte) => {
 });
 /** Letters that are decoded first: what is no text is nearly always known by them. Whole groups of four. */
 const PROBE = 16;
-/** Every run of the least length holds a byte at a multiple of this. */
-const STRIDE = ENCODED_RUN_MIN;
 
 /** Where something begins in a text: both count from 1. */
 export interface TextPlace {
@@ -34,65 +33,69 @@ export interface TextPlace {
   readonly column: number;
 }
 
-/** Takes a text that was found in Base64, and where it begins; asking for that counts lines, so it is for a finding. */
+/**
+ * Takes a text that was found in Base64, and where it begins: that counts lines, so it is asked for a finding, and while the
+ * block lies where it lay. The search still has the block.
+ */
 export type OnDecoded = (text: Buffer, place: () => TextPlace) => void;
 
-/** Looks for texts in Base64 in a text that flows by, nearly as fast as one can skip it: most bytes are not looked at. */
+/** Runs of letters that may be a text in Base64. */
+export const ENCODED_RUN: ByteRun = { members: IS_BASE64, length: ENCODED_RUN_MIN };
+
+type Runs = Pick<TextSearch<unknown>, 'run' | 'runEnd' | 'stop'>;
+
+/** Looks for texts in Base64 in a text that flows by in blocks. */
 export class EncodedTexts {
   readonly #onDecoded: OnDecoded;
+  readonly #kind: number;
   #bytesLeft = ENCODED_TOTAL_MAX_BYTES;
-  /** A run that the end of a chunk has cut, and the column where it began; no line ends inside of it. */
+  /** A run that the end of a block has cut, and the column where it began; no line ends inside of it. */
   #cut: { readonly parts: Buffer[]; length: number; readonly column: number } | null = null;
-  /** Bytes of the current line in chunks before. */
+  /** Bytes of the current line in blocks before. */
   #before = 0;
 
-  constructor(onDecoded: OnDecoded) {
+  /** @param kind of `ENCODED_RUN` in the search */
+  constructor(kind: number, onDecoded: OnDecoded) {
+    this.#kind = kind;
     this.#onDecoded = onDecoded;
   }
 
-  /** @param linesBefore ends of lines before the chunk; counted when they are asked for, as most texts hold nothing */
-  take(chunk: Buffer, linesBefore: () => number): void {
-    const first = this.#cut === null ? 0 : this.#continue(chunk, linesBefore);
-    for (let at = nextLetter(chunk, first + STRIDE - 1); at >= 0; ) {
-      const start = startOfRun(chunk, at);
-      const end = endOfRun(chunk, at + 1);
-      if (end === chunk.length) this.#keep(chunk, start);
-      else if (end - start >= ENCODED_RUN_MIN && looksLikeText(chunk, start)) {
-        this.#decode(chunk.subarray(start, end), () => this.#placeOf(chunk, start, linesBefore()));
-      }
-      at = nextLetter(chunk, end + STRIDE);
+  /**
+   * @param search that has taken the block
+   * @param linesBefore ends of lines before the block
+   */
+  take(block: Buffer, search: Runs, linesBefore: number): void {
+    const first = this.#cut === null ? 0 : this.#continue(block, search, linesBefore);
+    let start = search.run(this.#kind, first);
+    for (; start >= 0 && search.stop < block.length; start = search.run(this.#kind, search.stop)) {
+      if (looksLikeText(block, start)) this.#decode(block, start, search.stop, linesBefore);
     }
-    this.#keepTail(chunk);
-    const newline = chunk.lastIndexOf(10);
-    this.#before = newline < 0 ? this.#before + chunk.length : chunk.length - newline - 1;
+    // What the end of the block cuts may begin a run without being one yet.
+    const tail = this.#cut !== null ? block.length : start >= 0 ? start : tailStart(block);
+    if (tail < block.length) this.#keep(block, tail);
+    const newline = block.lastIndexOf(10);
+    this.#before = newline < 0 ? this.#before + block.length : block.length - newline - 1;
   }
 
-  /** @param linesBefore ends of lines before what is behind the last chunk */
+  /** @param linesBefore ends of lines before what is behind the last block */
   end(linesBefore: () => number): void {
     const cut = this.#cut;
     this.#cut = null;
     if (cut === null || cut.length < ENCODED_RUN_MIN) return;
     const run = Buffer.concat(cut.parts);
-    if (looksLikeText(run, 0)) this.#decode(run, () => ({ line: linesBefore() + 1, column: cut.column }));
+    if (looksLikeText(run, 0)) this.#tell(run, () => ({ line: linesBefore() + 1, column: cut.column }));
   }
 
-  /** @returns where the run that was cut ends in this chunk */
-  #continue(chunk: Buffer, linesBefore: () => number): number {
-    const end = endOfRun(chunk, 0);
+  /** @returns where the run that was cut ends in this block */
+  #continue(block: Buffer, search: Runs, linesBefore: number): number {
+    const end = search.runEnd(this.#kind, 0);
     const cut = this.#cut;
     if (cut !== null && cut.length < ENCODED_RUN_MAX_BYTES) {
-      cut.parts.push(Buffer.from(chunk.subarray(0, end)));
+      cut.parts.push(Buffer.from(block.subarray(0, end)));
       cut.length += end;
     }
-    if (end < chunk.length) this.end(linesBefore);
+    if (end < block.length) this.end(() => linesBefore);
     return end;
-  }
-
-  /** The last bytes may begin a run without reaching a place that is looked at. */
-  #keepTail(chunk: Buffer): void {
-    if (this.#cut !== null) return;
-    const start = tailStart(chunk);
-    if (start < chunk.length) this.#keep(chunk, start);
   }
 
   #keep(chunk: Buffer, start: number): void {
@@ -102,17 +105,12 @@ export class EncodedTexts {
     this.#cut = { parts: [run], length: run.length, column };
   }
 
-  #placeOf(chunk: Buffer, start: number, lines: number): TextPlace {
-    let line = lines + 1;
-    let from = -1;
-    for (let at = chunk.indexOf(10); at >= 0 && at < start; at = chunk.indexOf(10, at + 1)) {
-      line++;
-      from = at;
-    }
-    return { line, column: from < 0 ? this.#before + start + 1 : start - from };
+  #decode(block: Buffer, start: number, end: number, linesBefore: number): void {
+    const before = this.#before;
+    this.#tell(block.subarray(start, end), () => placeIn(block, start, linesBefore, before));
   }
 
-  #decode(run: Buffer, place: () => TextPlace): void {
+  #tell(run: Buffer, place: () => TextPlace): void {
     if (run.length > ENCODED_RUN_MAX_BYTES || run.length > this.#bytesLeft) return;
     const text = Buffer.from(run.toString('latin1'), 'base64');
     if (!isText(text)) return;
@@ -121,43 +119,21 @@ export class EncodedTexts {
   }
 }
 
-// Loops of their own: V8 optimises each once, where it gave up a method that held them all two hundred times in a scan.
-
-/** The next place that is looked at and has a letter of Base64; -1: there is none. */
-function nextLetter(chunk: Uint8Array, from: number): number {
-  for (let at = from; at < chunk.length; at += STRIDE) if (IS_BASE64[chunk[at] as number] === 1) return at;
-  return -1;
-}
-
-function startOfRun(chunk: Uint8Array, from: number): number {
-  let start = from;
-  while (start > 0 && IS_BASE64[chunk[start - 1] as number] === 1) start--;
-  return start;
+/** @param before bytes of the first line of the block that came with others */
+function placeIn(block: Buffer, start: number, linesBefore: number, before: number): TextPlace {
+  let line = linesBefore + 1;
+  let from = -1;
+  for (let at = block.indexOf(10); at >= 0 && at < start; at = block.indexOf(10, at + 1)) {
+    line++;
+    from = at;
+  }
+  return { line, column: from < 0 ? before + start + 1 : start - from };
 }
 
 function tailStart(chunk: Uint8Array): number {
   let start = chunk.length;
-  while (start > 0 && chunk.length - start < STRIDE && IS_BASE64[chunk[start - 1] as number] === 1) start--;
+  while (start > 0 && chunk.length - start < ENCODED_RUN_MIN && IS_BASE64[chunk[start - 1] as number] === 1) start--;
   return start;
-}
-
-/** Where letters of Base64 end: four at a time, because whole files may be one run. */
-function endOfRun(chunk: Uint8Array, from: number): number {
-  const last = chunk.length - 4;
-  let end = from;
-  while (end <= last && areFour(chunk, end)) end += 4;
-  while (end < chunk.length && IS_BASE64[chunk[end] as number] === 1) end++;
-  return end;
-}
-
-function areFour(chunk: Uint8Array, at: number): boolean {
-  return (
-    ((IS_BASE64[chunk[at] as number] as number) &
-      (IS_BASE64[chunk[at + 1] as number] as number) &
-      (IS_BASE64[chunk[at + 2] as number] as number) &
-      (IS_BASE64[chunk[at + 3] as number] as number)) ===
-    1
-  );
 }
 
 /** By its first letters, without making anything: most runs are words of a text, and there are many. */

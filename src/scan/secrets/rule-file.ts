@@ -108,7 +108,7 @@ function changeRule(rule: SecretRule, change: PartialRule): SecretRule {
     title: change.title ?? rule.title,
     severity: change.severity ?? rule.severity,
     regex,
-    anchor: anchorOf(rule.id, regex),
+    ...needsOf(rule.id, regex),
     path: change.path ?? rule.path,
     secretGroup: change.secretGroup || rule.secretGroup,
     entropy: change.entropy || rule.entropy,
@@ -127,12 +127,13 @@ function finishRule(rule: PartialRule): SecretRule {
     ...rule,
     title: rule.title ?? { en: rule.id, es: rule.id },
     severity: rule.severity ?? 'high',
-    anchor: anchorOf(rule.id, rule.regex),
+    ...needsOf(rule.id, rule.regex),
   };
 }
 
-function anchorOf(id: string, regex: string | null): SecretRule['anchor'] {
-  return regex === null ? null : compile(regex, `rule ${JSON.stringify(id)}`).anchor;
+function needsOf(id: string, regex: string | null): Pick<SecretRule, 'anchor' | 'company' | 'run'> {
+  if (regex === null) return { anchor: null, company: [], run: null };
+  return compile(regex, `rule ${JSON.stringify(id)}`).needs;
 }
 
 function compile(regex: string, where: string): LinearPattern {

@@ -1,8 +1,8 @@
 import type { Text } from '../../system/index.ts';
-import type { Anchor } from './pattern/pattern.ts';
+import type { Anchor, RunAnchor } from './pattern/pattern.ts';
 import type { SecretSeverity } from './secret.ts';
 
-/** A rule as the worker gets it: plain data, checked, with the anchor of its pattern found beforehand. */
+/** A rule as the worker gets it: plain data, checked, with what its pattern needs found beforehand. */
 export interface SecretRule {
   readonly id: string;
   readonly title: Text;
@@ -10,6 +10,10 @@ export interface SecretRule {
   /** RE2 syntax; null for a rule that only looks at names. */
   readonly regex: string | null;
   readonly anchor: Anchor | null;
+  /** Texts that a match holds further on. */
+  readonly company: readonly Anchor[];
+  /** Where there is no anchor: bytes of one kind in a row. */
+  readonly run: RunAnchor | null;
   /** RE2 syntax; the rule looks only at files whose path matches. */
   readonly path: string | null;
   /** Group of the pattern that is the credential; 0: the first group that took part, or all of the match. */

@@ -1,4 +1,5 @@
-import { EncodedTexts, type TextPlace, utf16Decoder } from './encoded.ts';
+import { Company } from './company.ts';
+import { ENCODED_RUN, EncodedTexts, type TextPlace, utf16Decoder } from './encoded.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import {
   BINARY_PROBE_BYTES,
@@ -10,8 +11,8 @@ import {
 } from './limits.ts';
 import { LinearPattern, type PatternMatch, type Stretch } from './pattern/pattern.ts';
 import type { SecretAllowance, SecretRule, SecretRules } from './rules.ts';
+import { BLOCK_BYTES, isSearchable, SETS_MAX, type TextSearch, textSearch, type WordCursor } from './search.ts';
 import type { FoundSecret } from './secret.ts';
-import { type WordCursor, WordFinder } from './words.ts';
 
 /** What a text in the one pass means: an anchor of a rule's pattern, or a keyword without which a rule does not count. */
 interface Signal {
@@ -20,6 +21,16 @@ interface Signal {
   /** From where to where a match may begin, counted back from the end of the text. */
   readonly back: number;
   readonly spread: number;
+  /** Bytes of a match that begins there which are tried at once, as most seem to begin only. */
+  readonly tried: number;
+}
+
+/** Bytes of a kind in a row, with which matches of rules begin. */
+interface RunSignal {
+  readonly kind: number;
+  readonly length: number;
+  readonly members: Uint8Array;
+  readonly rules: { readonly rule: number; readonly minBefore: number; readonly maxBefore: number }[];
 }
 
 interface CompiledRule {
@@ -63,22 +74,34 @@ export interface SecretReader {
 
 /** From this many places of one rule on they are looked at together. */
 const SIEVE_MIN = 64;
+/** Bytes behind an anchor that are tried as soon as it is found. */
+const TRIED_BYTES = 12;
+const ENCODED_KIND = 0;
+/** Room that is kept for the next text. */
+const SPARE_ROOM_MAX_BYTES = 4 * 1024 * 1024;
+const NO_RUNS = new Int32Array(0);
 /** Lines of code and prose end within it. */
 const NEAR_BYTES = 96;
 const NO_BYTES = Buffer.alloc(0);
+const NO_STRETCH: Stretch = { bytes: NO_BYTES, isStart: false, isEnd: false };
 const ALLOW_MARK = Buffer.from('gitleaks:allow');
 
 /**
- * Finds credentials. One pass over the bytes looks for the texts that patterns hold (`WordFinder`); only around those are
+ * Finds credentials. One pass over the bytes looks for the texts that patterns hold (search.ts); only around those are
  * patterns tried, each in linear time. The same scanner serves any number of texts.
  */
 export class SecretScanner {
   readonly #rules: readonly CompiledRule[];
-  readonly #finder: WordFinder<Signal>;
+  readonly #search: TextSearch<Signal>;
+  readonly #runs: readonly RunSignal[];
   readonly #key: Uint8Array | null;
   /** Rules that any text must be tried with. */
   readonly #always: readonly number[];
+  /** Rules that are tried with all of a text that holds one of their keywords. */
+  readonly #whole: ReadonlySet<number>;
   readonly #pathRules: readonly number[];
+  /** Room of a text that was read to its end, for the next one. */
+  #spareRoom = NO_BYTES;
 
   /** @param key of fingerprints; see fingerprint.ts */
   constructor({ rules, allowances }: SecretRules, key: Uint8Array | null) {
@@ -96,12 +119,17 @@ export class SecretScanner {
           .map(({ compiled }) => compiled()),
       ]),
     }));
-    this.#finder = new WordFinder(this.#signals());
-    this.#always = [...rules.keys()].filter((index) => {
-      const { regex, anchor, keywords } = rules[index] as SecretRule;
-      return regex !== null && anchor === null && keywords.length === 0;
+    this.#runs = runSignals(rules);
+    this.#search = textSearch(this.#signals(), [ENCODED_RUN, ...this.#runs]);
+    const withRun = new Set(this.#runs.flatMap((one) => one.rules.map(({ rule }) => rule)));
+    const numbers = [...rules.keys()];
+    const whole = numbers.filter((index) => {
+      const { regex, anchor } = rules[index] as SecretRule;
+      return regex !== null && anchor === null && !withRun.has(index);
     });
-    this.#pathRules = [...rules.keys()].filter((index) => rules[index]?.regex === null);
+    this.#always = whole.filter((index) => rules[index]?.keywords.length === 0);
+    this.#whole = new Set(whole);
+    this.#pathRules = numbers.filter((index) => rules[index]?.regex === null);
   }
 
   *#signals(): Generator<readonly [string, Signal]> {
@@ -110,11 +138,12 @@ export class SecretScanner {
       for (const literal of rule.anchor?.literals ?? []) {
         const { minBefore = 0, maxBefore = 0 } = rule.anchor ?? {};
         const back = Buffer.byteLength(literal) + maxBefore;
-        yield [literal, { rule: index, isAnchor: true, back, spread: maxBefore - minBefore }];
+        const spread = maxBefore - minBefore;
+        yield [literal, { rule: index, isAnchor: true, back, spread, tried: spread === 0 ? back + TRIED_BYTES : 0 }];
       }
       if (!needsKeyword && rule.anchor !== null) continue;
       for (const keyword of rule.keywords) {
-        if (keyword !== '') yield [keyword, { rule: index, isAnchor: false, back: 0, spread: 0 }];
+        if (keyword !== '') yield [keyword, { rule: index, isAnchor: false, back: 0, spread: 0, tried: 0 }];
       }
     }
   }
@@ -126,7 +155,7 @@ export class SecretScanner {
 
   /** @param inside of a text that was decoded out of the file: where it began there, and how deep it was */
   #open(path: string, sizeBytes: number | null, inside: Inside | null): SecretReader {
-    const finder = this.#finder;
+    const search = this.#search;
     const found: Found[] = [];
     const keywords = new Set<number>();
     /** Room for what is kept of the text, how much that is, and how much of it is new since it was last looked at. */
@@ -136,37 +165,86 @@ export class SecretScanner {
     /** Place in the text of the first byte that is kept. */
     let base = 0;
     let seen = 0;
-    /** Newlines before what is kept. */
-    let linesBefore = 0;
-    const linesSeen = (): number => linesBefore + newlinesIn(room, 0, kept);
+    /** Ends of lines in all that was seen, but for a text that comes in one block. */
+    let lines = 0;
     const cursor: WordCursor = { state: 0 };
+    /** Bytes at the end of what was seen that may begin a run, of each kind. */
+    const open = this.#runs.length === 0 ? NO_RUNS : new Int32Array(this.#runs.length);
     let waiting = new Map<number, Places>();
     let isOpen = true;
 
-    const decoded: FoundSecret[] = [];
+    let decoded: FoundSecret[] | null = null;
+    let undecoded: { readonly bytes: Buffer; readonly place: () => TextPlace }[] | null = null;
     const depth = inside?.depth ?? 0;
     const encoded =
       depth < ENCODED_DEPTH_MAX
-        ? new EncodedTexts((bytes, place) => {
-            if (decoded.length >= SECRETS_PER_FILE_MAX) return;
-            const reader = this.#open(path, bytes.length, { place: inside?.place ?? place, depth: depth + 1 });
-            reader.write(bytes);
-            decoded.push(...reader.end());
+        ? new EncodedTexts(ENCODED_KIND, (bytes, place) => {
+            undecoded ??= [];
+            undecoded.push({ bytes, place });
           })
         : null;
+    /** The search has one block at a time: that of this text was asked about when texts inside of it are looked at. */
+    const lookInside = (): void => {
+      const texts = undecoded ?? [];
+      undecoded = null;
+      decoded ??= [];
+      for (const { bytes, place } of texts) {
+        if (decoded.length >= SECRETS_PER_FILE_MAX) return;
+        const reader = this.#open(path, bytes.length, { place: inside?.place ?? place, depth: depth + 1 });
+        reader.write(bytes);
+        decoded.push(...reader.end());
+      }
+    };
     /** Of a text in UTF-16: its letters, as they come. */
     let letters: TextDecoder | null = null;
     let rawBytes = 0;
 
     if (inside === null) for (const index of this.#pathRules) this.#lookAtPath(index, path, found);
 
+    /** The block that the search has, where it begins in the text, and whether the text begins with it. */
+    let block: Stretch = NO_STRETCH;
+    let blockBase = 0;
     const onSignal = (signal: Signal, end: number): void => {
       if (!signal.isAnchor) {
         keywords.add(signal.rule);
         return;
       }
       const first = end - signal.back;
+      const place = first - blockBase;
+      if (
+        signal.tried > 0 &&
+        (place > 0 || block.isStart) &&
+        place >= 0 &&
+        place + signal.tried <= block.bytes.length
+      ) {
+        const { pattern } = this.#rules[signal.rule] as CompiledRule;
+        if (!pattern().mayBegin(block, place, signal.tried)) return;
+      }
       placesIn(waiting, signal.rule).add(Math.max(first, 0), Math.max(first + signal.spread, 0));
+    };
+    const onRun = ({ length, rules }: RunSignal, start: number, end: number): void => {
+      for (const { rule, minBefore, maxBefore } of rules) {
+        placesIn(waiting, rule).add(Math.max(start - maxBefore, 0), Math.max(end - length - minBefore, 0));
+      }
+    };
+
+    /** @param isWhole the text has no other bytes */
+    const lookAtBlock = (bytes: Buffer, isWhole: boolean): void => {
+      block = { bytes, isStart: seen === 0, isEnd: isWhole };
+      blockBase = seen;
+      search.take(bytes);
+      search.words(cursor, seen, onSignal);
+      for (let index = 0; index < this.#runs.length; index++) {
+        const signal = this.#runs[index] as RunSignal;
+        // Of a whole text it is known whether it holds the keywords of rules.
+        if (isWhole && !signal.rules.some(({ rule }) => this.#mayCount(rule, keywords))) continue;
+        open[index] = findRuns(search, signal, bytes, seen, open[index] as number, onRun);
+      }
+      encoded?.take(bytes, search, lines);
+      if (!isWhole) lines += search.newlines(bytes.length);
+      seen += bytes.length;
+      block = NO_STRETCH;
+      if (undecoded !== null) lookInside();
     };
 
     const scan = (bytes: Buffer, isLast: boolean): void => {
@@ -176,29 +254,36 @@ export class SecretScanner {
       const later = isLast ? null : placesAfter(waiting, ready);
       for (const rule of this.#wholeRules(keywords)) placesIn(waiting, rule).add(base, ready);
       for (const [rule, places] of waiting) {
-        const compiled = this.#rules[rule] as CompiledRule;
-        if (compiled.needsKeyword && !keywords.has(rule)) continue;
+        if (!this.#mayCount(rule, keywords)) continue;
         this.#tryPlaces(rule, places, ready, stretch, base, path, found);
       }
       waiting = later ?? new Map();
-      if (found.length > before) numberLines(bytes, base, linesBefore, found.slice(before));
+      if (found.length > before) {
+        const linesBefore = base === 0 ? 0 : lines - newlinesIn(bytes, 0, bytes.length);
+        numberLines(bytes, base, linesBefore, found.slice(before));
+      }
       if (found.length >= SECRETS_PER_FILE_MAX) isOpen = false;
     };
 
     const take = (chunk: Uint8Array, isLast: boolean): void => {
       const fresh = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-      finder.feed(fresh, cursor, seen, onSignal);
-      encoded?.take(fresh, linesSeen);
-      if (isLast) encoded?.end(() => linesSeen() + newlinesIn(fresh, 0, fresh.length));
-      seen += fresh.length;
+      const isWhole = isLast && kept === 0;
+      for (let at = 0; at < fresh.length; at += BLOCK_BYTES) {
+        lookAtBlock(fresh.subarray(at, at + BLOCK_BYTES), isWhole && fresh.length <= BLOCK_BYTES);
+      }
+      if (isLast && encoded !== null) {
+        encoded.end(() => (isWhole ? newlinesIn(fresh, 0, fresh.length) : lines));
+        if (undecoded !== null) lookInside();
+      }
       // A text in one piece is looked at where it lies. Small pieces are gathered, or each would move all that is kept.
-      if (isLast && kept === 0) {
+      if (isWhole) {
         scan(fresh, true);
         return;
       }
       if (kept + fresh.length > room.length) {
-        const larger = Buffer.allocUnsafeSlow(2 * (kept + fresh.length));
+        const larger = this.#takeRoom(2 * (kept + fresh.length));
         room.copy(larger, 0, 0, kept);
+        this.#giveRoom(room);
         room = larger;
       }
       kept += fresh.copy(room, kept);
@@ -208,7 +293,6 @@ export class SecretScanner {
       scan(bytes, isLast);
       const gone = Math.max(kept - LOOKBACK_BYTES - LOOKAHEAD_BYTES, 0);
       base += gone;
-      linesBefore += newlinesIn(bytes, 0, gone);
       room.copyWithin(0, gone, kept);
       kept -= gone;
       gathered = 0;
@@ -234,14 +318,36 @@ export class SecretScanner {
       },
       end: () => {
         if (isOpen && seen > 0) scan(room.subarray(0, kept), true);
-        encoded?.end(linesSeen);
+        encoded?.end(() => lines);
+        if (undecoded !== null) lookInside();
+        this.#giveRoom(room);
+        room = NO_BYTES;
+        const plain = this.#report(found, path, inside);
+        if (decoded === null) return plain.slice(0, SECRETS_PER_FILE_MAX);
         // What was named inside of it needs no second name.
+        const others = decoded;
         const isNamed = ({ rule, line, column }: FoundSecret): boolean =>
-          isGeneric(rule) && decoded.some((one) => one.line === line && one.column === column);
-        const plain = this.#report(found, path, inside).filter((one) => !isNamed(one));
-        return [...plain, ...decoded].slice(0, SECRETS_PER_FILE_MAX);
+          isGeneric(rule) && others.some((one) => one.line === line && one.column === column);
+        return [...plain.filter((one) => !isNamed(one)), ...others].slice(0, SECRETS_PER_FILE_MAX);
       },
     };
+  }
+
+  /** Whether the keywords that its rule asks for were seen. */
+  #mayCount(rule: number, keywords: ReadonlySet<number>): boolean {
+    return this.#rules[rule]?.needsKeyword === false || keywords.has(rule);
+  }
+
+  #takeRoom(bytes: number): Buffer<ArrayBuffer> {
+    const spare = this.#spareRoom;
+    if (spare.length < bytes) return Buffer.allocUnsafeSlow(bytes);
+    this.#spareRoom = NO_BYTES;
+    return spare;
+  }
+
+  /** Memory outside of V8's heap that is made for each text and left makes its collector work all the time. */
+  #giveRoom(room: Buffer<ArrayBuffer>): void {
+    if (room.length > this.#spareRoom.length && room.length <= SPARE_ROOM_MAX_BYTES) this.#spareRoom = room;
   }
 
   /** All of a text that is in memory. */
@@ -255,7 +361,7 @@ export class SecretScanner {
   /** Rules without an anchor look at a whole piece when one of their keywords is in it. */
   *#wholeRules(keywords: ReadonlySet<number>): Generator<number> {
     yield* this.#always;
-    for (const index of keywords) if (this.#rules[index]?.rule.anchor === null) yield index;
+    for (const index of keywords) if (this.#whole.has(index)) yield index;
   }
 
   /** Tries a rule where it may begin, as far as the text is known well beyond. */
@@ -268,18 +374,21 @@ export class SecretScanner {
     path: string,
     found: Found[],
   ): void {
+    const company = new Company((this.#rules[rule] as CompiledRule).rule.company, stretch.bytes);
     const isFew = firsts.length < SIEVE_MIN || firsts.some((first, at) => first !== lasts[at]);
     if (isFew) {
       for (let at = 0; at < firsts.length; at++) {
         const first = firsts[at] as number;
         const last = Math.min(lasts[at] as number, ready);
-        if (first <= last && found.length < SECRETS_PER_FILE_MAX)
+        if (first <= last && found.length < SECRETS_PER_FILE_MAX && company.isThere(first - base, last - base))
           this.#tryRule({ rule, first, last }, stretch, base, path, found);
       }
       return;
     }
     // Where a rule may begin at very many places, a look at all of them at once says that it does at none.
-    const places = firsts.filter((first) => first <= ready).map((first) => Math.max(first - base, 0));
+    const places = firsts
+      .filter((first) => first <= ready && company.isThere(first - base, first - base))
+      .map((first) => Math.max(first - base, 0));
     const pattern = (this.#rules[rule] as CompiledRule).pattern();
     for (const place of pattern.sieve(stretch, places)) {
       const first = base + place;
@@ -389,6 +498,58 @@ function lazy<T>(make: () => T): () => T {
 
 function anchorImplies({ anchor, keywords }: SecretRule): boolean {
   return anchor?.literals.every((literal) => keywords.some((keyword) => literal.includes(keyword))) ?? false;
+}
+
+/** Kinds of runs that rules without an anchor begin with. */
+function runSignals(rules: readonly SecretRule[]): readonly RunSignal[] {
+  const kinds = new Map<string, RunSignal>();
+  for (const [rule, { run }] of rules.entries()) {
+    if (run === null) continue;
+    const members = new Uint8Array(256);
+    for (const byte of run.bytes) members[byte] = 1;
+    const key = `${run.length} ${run.bytes}`;
+    const known = kinds.get(key);
+    // Base64 is the kind before these.
+    if (!isSearchable({ members, length: run.length }) || (!known && kinds.size + 1 >= SETS_MAX)) continue;
+    const signal = known ?? { kind: kinds.size + 1, length: run.length, members, rules: [] };
+    signal.rules.push({ rule, minBefore: run.minBefore, maxBefore: run.maxBefore });
+    kinds.set(key, signal);
+  }
+  return [...kinds.values()];
+}
+
+/**
+ * Tells the runs of a kind that are in a block.
+ *
+ * @param open bytes before the block that may begin one
+ * @returns the same for the block behind it
+ */
+function findRuns(
+  search: TextSearch<Signal>,
+  signal: RunSignal,
+  block: Uint8Array,
+  base: number,
+  open: number,
+  onRun: (signal: RunSignal, start: number, end: number) => void,
+): number {
+  const { kind, length, members } = signal;
+  let from = 0;
+  let left = 0;
+  if (open > 0) {
+    from = search.runEnd(kind, 0);
+    if (open + from >= length) onRun(signal, base - open, base + from);
+    if (from === block.length) left = open + from;
+  }
+  while (from < block.length) {
+    const start = search.run(kind, from);
+    if (start < 0) break;
+    onRun(signal, base + start, base + search.stop);
+    from = search.stop;
+    if (from === block.length) left = from - start;
+  }
+  while (from < block.length && left < length && members[block[block.length - 1 - left] as number] === 1) left++;
+  // A match may begin with the last bytes of what was told and bytes of the next block.
+  return Math.min(left, length - 1);
 }
 
 function compileAllowance({ paths, regexes, stopwords, target, condition }: SecretAllowance): CompiledAllowance {

@@ -13,8 +13,9 @@ import { ownSecretRules, readKnowledge, readOwnRules } from './own-rules.ts';
 import { LinearPattern, PatternError } from './pattern/pattern.ts';
 import { RuleFileError, readRuleFile } from './rule-file.ts';
 import { SecretScanner } from './scanner.ts';
+import { PlainSearch, vectorSearch } from './search.ts';
 import { SHIPPED_FILES, SHIPPED_RULES } from './shipped.ts';
-import { WordFinder } from './words.ts';
+import { compileWords } from './words.ts';
 
 const RULES = new URL('../../../rules/secrets/', import.meta.url);
 const scanner = new SecretScanner(SHIPPED_RULES.load(), null);
@@ -402,38 +403,131 @@ test('words are found where they stand, whether a text comes whole, in two piece
     [],
   ];
   for (const words of sets) {
-    const finder = new WordFinder(words.map((word) => [word, word] as const));
-    for (const length of [0, 1, 3, 4, 5, 1023, 5000]) {
-      const letters = 'abABkey-';
-      const text = Buffer.from(Array.from({ length }, () => letters.charCodeAt(random(letters.length))));
-      for (const place of [250, 1200, 2480, 3745])
-        if (place + 32 < length) text.write('a-very-LONG-word-of-thirty-bytes', place);
-      if (length > 6) text.write('ñandú', length - 7);
-      const lower = text.toString('latin1').replace(/[A-Z]/g, (letter) => letter.toLowerCase());
-      const expected = words.flatMap((word) => {
-        const bytes = Buffer.from(word).toString('latin1');
-        return Array.from({ length }, (_, at) => at)
-          .filter((at) => lower.startsWith(bytes, at))
-          .map((at) => ({ word, end: at + bytes.length }));
-      });
-      // In the order of their ends, and of those that end together the longest first.
-      expected.sort((a, b) => a.end - b.end || b.word.length - a.word.length);
-      const found = (pieces: readonly Buffer[]) => {
-        const cursor = { state: 0 };
-        const places: { word: string; end: number }[] = [];
-        let seen = 0;
-        for (const piece of pieces) {
-          finder.feed(piece, cursor, seen, (word, end) => places.push({ word, end }));
-          seen += piece.length;
-        }
-        return places;
-      };
-      const name = `${length} bytes, ${words}`;
-      assert.deepEqual(found([text]), expected, name);
-      assert.deepEqual(found(Array.from(text, (_, at) => text.subarray(at, at + 1))), expected, name);
-      assert.deepEqual(found([text.subarray(0, length >> 1), text.subarray(length >> 1)]), expected, name);
+    const table = compileWords(words.map((word) => [word, word] as const));
+    for (const search of [new PlainSearch(table, []), vectorSearch(table, [])]) {
+      assert.ok(search, 'this machine has vectors');
+      for (const length of [0, 1, 3, 4, 5, 1023, 5000]) {
+        const letters = 'abABkey-';
+        const text = Buffer.from(Array.from({ length }, () => letters.charCodeAt(random(letters.length))));
+        for (const place of [250, 1200, 2480, 3745])
+          if (place + 32 < length) text.write('a-very-LONG-word-of-thirty-bytes', place);
+        if (length > 6) text.write('ñandú', length - 7);
+        const lower = text.toString('latin1').replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+        const expected = words.flatMap((word) => {
+          const bytes = Buffer.from(word).toString('latin1');
+          return Array.from({ length }, (_, at) => at)
+            .filter((at) => lower.startsWith(bytes, at))
+            .map((at) => ({ word, end: at + bytes.length }));
+        });
+        // In the order of their ends, and of those that end together the longest first.
+        expected.sort((a, b) => a.end - b.end || b.word.length - a.word.length);
+        const found = (pieces: readonly Buffer[]) => {
+          const cursor = { state: 0 };
+          const places: { word: string; end: number }[] = [];
+          let seen = 0;
+          for (const piece of pieces) {
+            search.take(piece);
+            search.words(cursor, seen, (word, end) => places.push({ word, end }));
+            seen += piece.length;
+          }
+          return places;
+        };
+        const name: string = `${search.constructor.name}, ${length} bytes, ${words}`;
+        assert.deepEqual(found([text]), expected, name);
+        assert.deepEqual(found(Array.from(text, (_, at) => text.subarray(at, at + 1))), expected, name);
+        assert.deepEqual(found([text.subarray(0, length >> 1), text.subarray(length >> 1)]), expected, name);
+      }
     }
   }
+});
+
+test('what a pattern needs narrows where it is tried, and loses nothing that trying it everywhere finds', () => {
+  const random = randomFrom(11);
+  const { rules, allowances } = readRuleFile(
+    `[[rules]]
+id = "address"
+regex = '(?i)\\b(?:https?|ftp)(?:\\+[a-z]{2,9})?://[^\\s:/@]{0,64}:([^\\s:/@]{6,128})@[a-z]'
+[[rules]]
+id = "command"
+regex = '\\bcurl\\b.{0,160}?[ \\t\\n](?:-U|--user)(?:[a-z]{0,2}[0-9]{0,2}) ?"([a-z:]{3,20})"'
+[[rules]]
+id = "number"
+regex = '(?i)\\b(\\d{15,16}(?:\\||%)[0-9a-z]{8,12})\\b'
+[[rules]]
+id = "late-number"
+regex = '[xy]{1,3}([a-f]{9})z'
+[[rules]]
+id = "office"
+regex = 'https://[a-z0-9]{1,60}\\.office\\.test/[a-z]{8}'
+`,
+    sources,
+  );
+  const needs = new Map(rules.map((rule) => [rule.id, rule]));
+  assert.deepEqual(
+    needs.get('address')?.company.map(({ literals }) => literals.join()),
+    [':', '@'],
+  );
+  assert.deepEqual(needs.get('command')?.company, [
+    { literals: ['-u'], minBefore: 5, maxBefore: 166 },
+    { literals: ['"'], minBefore: 7, maxBefore: 176 },
+  ]);
+  assert.equal(needs.get('number')?.run?.length, 15);
+  assert.deepEqual(needs.get('late-number')?.run?.bytes.length, 6);
+  assert.deepEqual(needs.get('office')?.anchor?.literals, ['.office.test/']);
+  const narrow = new SecretScanner({ rules, allowances }, null);
+  const everywhere = new SecretScanner(
+    { rules: rules.map((rule) => ({ ...rule, anchor: null, company: [], run: null, keywords: [] })), allowances },
+    null,
+  );
+  const pieces = [
+    'http://',
+    'HTTPS://',
+    'ftp+ab://',
+    'user',
+    ':',
+    '@',
+    'abcdef',
+    '/',
+    ' ',
+    '\n',
+    'curl',
+    ' -U',
+    ' --user "a:bc"',
+  ];
+  pieces.push(
+    '"',
+    '1234567',
+    '12345678',
+    '%',
+    '|',
+    '0a1b2c3d',
+    'x',
+    'yy',
+    'fedcba',
+    'z',
+    'https://ab',
+    '.office.test/',
+    'é',
+  );
+  let found = 0;
+  for (let round = 0; round < 400; round++) {
+    const text = Array.from({ length: 1 + random(400) }, () => pieces[random(pieces.length)]).join('');
+    const places = (by: SecretScanner) =>
+      by.scanText('a', text).map(({ rule, line, column }) => `${rule} ${line} ${column}`);
+    const expected = places(everywhere);
+    assert.deepEqual(places(narrow), expected, JSON.stringify(text));
+    const pieced = narrow.open('a', null);
+    const bytes = Buffer.from(text);
+    const size = 1 + random(50);
+    for (let at = 0; at < bytes.length; at += size) pieced.write(bytes.subarray(at, at + size));
+    assert.deepEqual(
+      pieced.end().map(({ rule, line, column }) => `${rule} ${line} ${column}`),
+      expected,
+      `${size}: ${JSON.stringify(text)}`,
+    );
+    found += expected.length;
+  }
+  assert.ok(found > 200, `${found} found`);
 });
 
 test('a credential far down a text of many pieces is told with its line', () => {

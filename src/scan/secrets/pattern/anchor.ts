@@ -11,58 +11,119 @@ export interface Anchor {
   readonly maxBefore: number;
 }
 
+/** What every match must hold, as far as it narrows where one can be. */
+export interface Needs {
+  /** Null: no text is sure to be in a match. */
+  readonly anchor: Anchor | null;
+  /** Texts further on, each list of which a match holds one of too: looked for where many matches only seem to begin. */
+  readonly company: readonly Anchor[];
+  /** Where there is no anchor: bytes of one kind in a row. */
+  readonly run: RunAnchor | null;
+}
+
+/** As many bytes of one kind in a row, with so many of the match before them. */
+export interface RunAnchor {
+  /** The bytes that belong. */
+  readonly bytes: readonly number[];
+  readonly length: number;
+  readonly minBefore: number;
+  readonly maxBefore: number;
+}
+
 /** Further from the start than this, an anchor would not narrow much. */
 const BEFORE_MAX = 256;
 const LITERAL_MAX_LENGTH = 24;
 /** A single letter stands everywhere. */
 const LITERAL_MIN_LENGTH = 2;
+/** Nearer than this, trying the pattern tells it as soon. */
+const COMPANY_FROM = 64;
+/** As far as company is looked for; all of it is known where a place is looked at. */
+const COMPANY_MAX = 1024;
+const COMPANY_LITERALS_MAX = 4;
+/** More of them say little more. */
+const COMPANY_LISTS_MAX = 2;
+/** Shorter runs are in every text. */
+const RUN_MIN_LENGTH = 8;
+/** Half of all texts hold these, so they tell little of a match. */
+const COMMON = /https?:\/\/|www\./g;
 
-/** The best anchor of a pattern: long texts near the start; null when it has none. */
-export function findAnchor(pattern: Pattern): Anchor | null {
-  return anchorOf(pattern, 0, 0);
+/** What a pattern needs; its anchor is the best there is: long texts near the start. */
+export function findNeeds(pattern: Pattern): Needs {
+  const all = [...anchorsOf(pattern, 0, 0)];
+  const anchor = all.filter(isUsable).reduce(better, null);
+  const company = all
+    .filter((one) => one !== anchor && one.maxBefore >= COMPANY_FROM && one.maxBefore <= COMPANY_MAX)
+    .map(fewer)
+    .filter(({ literals }) => literals.length <= COMPANY_LITERALS_MAX && literals.every(isAscii))
+    .slice(0, COMPANY_LISTS_MAX);
+  return { anchor, company, run: anchor === null ? runOf(pattern, 0, 0) : null };
 }
 
-function anchorOf(pattern: Pattern, minBefore: number, maxBefore: number): Anchor | null {
-  if (maxBefore > BEFORE_MAX) return null;
+/** An anchor names bytes; beyond ASCII a letter has several. */
+function isAscii(text: string): boolean {
+  return text !== '' && Buffer.byteLength(text) === text.length;
+}
+
+/**
+ * The same with as few texts as can be looked for: one that holds another of the list says no more than that one, and
+ * where there are many ways to begin, what follows is asked for.
+ */
+function fewer({ literals: all, minBefore, maxBefore }: Anchor): Anchor {
+  for (let cut = 0; ; cut++) {
+    const ends = [...new Set(all.map((one) => one.slice(cut)))];
+    const literals = ends.filter((one) => !ends.some((other) => other !== one && one.includes(other)));
+    if (literals.length <= COMPANY_LITERALS_MAX || cut + 1 >= shortest(all)) {
+      // What stands for a longer text may begin further on, where it begins in that one.
+      const within = ends.map((one) => Math.min(...literals.map((text) => one.indexOf(text)).filter((at) => at >= 0)));
+      return { literals, minBefore: minBefore + cut, maxBefore: maxBefore + cut + Math.max(...within) };
+    }
+  }
+}
+
+/** Every list of texts that a match must hold one of. */
+function* anchorsOf(pattern: Pattern, minBefore: number, maxBefore: number): Generator<Anchor> {
   switch (pattern.kind) {
     case 'empty':
     case 'assert':
-      return null;
-    case 'group':
-      return anchorOf(pattern.of, minBefore, maxBefore);
-    case 'repeat':
-      return pattern.min > 0 ? anchorOf(pattern.of, minBefore, maxBefore) : null;
     case 'set':
-      return null;
+      return;
+    case 'group':
+      yield* anchorsOf(pattern.of, minBefore, maxBefore);
+      return;
+    case 'repeat':
+      if (pattern.min > 0) yield* anchorsOf(pattern.of, minBefore, maxBefore);
+      return;
     case 'choice': {
       const whole = literalsOf(pattern);
-      if (whole !== null) return usable(whole, minBefore, maxBefore);
-      const anchors = pattern.parts.map((part) => anchorOf(part, minBefore, maxBefore));
-      if (anchors.some((anchor) => anchor === null)) return null;
-      const all = anchors as Anchor[];
-      return usable(
-        all.flatMap(({ literals }) => literals),
-        Math.min(...all.map((anchor) => anchor.minBefore)),
-        Math.max(...all.map((anchor) => anchor.maxBefore)),
-      );
+      if (whole !== null) {
+        yield { literals: [...new Set(whole)], minBefore, maxBefore };
+        return;
+      }
+      const best = pattern.parts.map((part) => {
+        const own = [...anchorsOf(part, minBefore, maxBefore)];
+        return own.filter(isUsable).reduce(better, null) ?? own.reduce(better, null);
+      });
+      if (best.some((one) => one === null)) return;
+      const all = best as Anchor[];
+      yield {
+        literals: [...new Set(all.flatMap(({ literals }) => literals))],
+        minBefore: Math.min(...all.map((one) => one.minBefore)),
+        maxBefore: Math.max(...all.map((one) => one.maxBefore)),
+      };
+      return;
     }
     case 'concat':
-      return anchorOfConcat(pattern.parts, minBefore, maxBefore);
+      yield* anchorsOfConcat(pattern.parts, minBefore, maxBefore);
   }
 }
 
 /** Neighbouring parts that stand for few texts are joined: `sk` `[-_]` `live` stands for two. */
-function anchorOfConcat(parts: readonly Pattern[], minBefore: number, maxBefore: number): Anchor | null {
-  let best: Anchor | null = null;
-  let run: string[] = [''];
+function* anchorsOfConcat(parts: readonly Pattern[], minBefore: number, maxBefore: number): Generator<Anchor> {
+  let run: readonly string[] = [''];
   let runMin = minBefore;
   let runMax = maxBefore;
   let min = minBefore;
   let max = maxBefore;
-  const close = (): void => {
-    best = better(best, usable(run, runMin, runMax));
-    run = [''];
-  };
   for (const part of parts) {
     const literals = literalsOf(part);
     const joined = literals?.flatMap((end) => run.map((start) => start + end)) ?? null;
@@ -71,12 +132,13 @@ function anchorOfConcat(parts: readonly Pattern[], minBefore: number, maxBefore:
     if (fits) {
       run = joined;
     } else {
-      close();
-      best = better(best, anchorOf(part, min, max));
+      if (longest(run) > 0) yield { literals: [...new Set(run)], minBefore: runMin, maxBefore: runMax };
+      yield* anchorsOf(part, min, max);
+      run = [''];
       runMin = min + partMin;
       runMax = max + partMax;
       if (literals !== null && longest(literals) <= LITERAL_MAX_LENGTH) {
-        run = [...literals];
+        run = literals;
         runMin = min;
         runMax = max;
       }
@@ -84,8 +146,44 @@ function anchorOfConcat(parts: readonly Pattern[], minBefore: number, maxBefore:
     min += partMin;
     max += partMax;
   }
-  close();
-  return best;
+  if (longest(run) > 0) yield { literals: [...new Set(run)], minBefore: runMin, maxBefore: runMax };
+}
+
+/** The longest run of one kind of bytes near the start of a match; what may begin in several ways has none. */
+function runOf(pattern: Pattern, minBefore: number, maxBefore: number): RunAnchor | null {
+  if (maxBefore > BEFORE_MAX) return null;
+  switch (pattern.kind) {
+    case 'group':
+      return runOf(pattern.of, minBefore, maxBefore);
+    case 'repeat': {
+      if (pattern.of.kind !== 'set' || pattern.min < RUN_MIN_LENGTH) return null;
+      const { set } = pattern.of;
+      const bytes = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => set[byte] !== 0);
+      return { bytes, length: pattern.min, minBefore, maxBefore };
+    }
+    case 'concat': {
+      let best: RunAnchor | null = null;
+      let [min, max] = [minBefore, maxBefore];
+      for (const part of pattern.parts) {
+        const found = runOf(part, min, max);
+        if (found !== null && (best === null || rarity(found) > rarity(best))) best = found;
+        const [partMin, partMax] = lengthOf(part);
+        min += partMin;
+        max += partMax;
+      }
+      return best;
+    }
+    case 'empty':
+    case 'assert':
+    case 'set':
+    case 'choice':
+      return null;
+  }
+}
+
+/** Bits that a random run of bytes would have to hit. */
+function rarity({ bytes, length }: RunAnchor): number {
+  return length * (8 - Math.log2(Math.max(bytes.length, 1)));
 }
 
 function longest(texts: readonly string[]): number {
@@ -96,14 +194,13 @@ function shortest(texts: readonly string[]): number {
   return Math.min(...texts.map((text) => text.length));
 }
 
-function usable(literals: readonly string[], minBefore: number, maxBefore: number): Anchor | null {
-  const distinct = [...new Set(literals)];
-  const isUsable =
-    distinct.length > 0 &&
-    distinct.length <= ANCHOR_LITERALS_MAX &&
-    shortest(distinct) >= LITERAL_MIN_LENGTH &&
-    maxBefore <= BEFORE_MAX;
-  return isUsable ? { literals: distinct, minBefore, maxBefore } : null;
+function isUsable({ literals, maxBefore }: Anchor): boolean {
+  return (
+    literals.length > 0 &&
+    literals.length <= ANCHOR_LITERALS_MAX &&
+    shortest(literals) >= LITERAL_MIN_LENGTH &&
+    maxBefore <= BEFORE_MAX
+  );
 }
 
 function better(a: Anchor | null, b: Anchor | null): Anchor | null {
@@ -112,7 +209,8 @@ function better(a: Anchor | null, b: Anchor | null): Anchor | null {
 }
 
 function worth({ literals, minBefore, maxBefore }: Anchor): number {
-  return Math.min(shortest(literals), 8) * 4 - Math.log2(literals.length) * 2 - (maxBefore - minBefore) / 8;
+  const least = Math.min(...literals.map((literal) => Math.max(literal.replace(COMMON, '').length, 1)), 8);
+  return least * 4 - Math.log2(literals.length) * 2 - (maxBefore - minBefore) / 8;
 }
 
 /** All texts that a pattern can be, in lower case; null when there are many. */

@@ -119,6 +119,21 @@ export class Automaton {
     return this.#step(row, this.#width - 1) < 0 ? length : end;
   }
 
+  /** Whether a match that begins at a place is not ruled out by as many bytes as are there. */
+  mayBegin({ bytes, isStart }: Stretch, place: number, count: number): boolean {
+    let row = this.#startRow(kindBefore(bytes, place, isStart), false);
+    const classOf = this.#classOf;
+    const dead = DEAD * this.#width;
+    const stop = Math.min(place + count, bytes.length);
+    for (let at = place; at < stop; at++) {
+      const kind = classOf[bytes[at] as number] as number;
+      row = this.#table[row + kind] || this.#step(row, kind);
+      if (row < 0) return true;
+      if (row === dead) return false;
+    }
+    return true;
+  }
+
   /**
    * Of places where a match may begin, those where one does, and some of which that is not said: few that stand near the
    * end of the text. Four at a time, so a text made of nothing but beginnings costs less than half (measured).

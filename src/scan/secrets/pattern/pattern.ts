@@ -1,10 +1,10 @@
-import { type Anchor, findAnchor } from './anchor.ts';
+import { type Anchor, findNeeds, type Needs } from './anchor.ts';
 import { Automaton, type Stretch } from './automaton.ts';
 import { findGroups } from './groups.ts';
 import { compileProgram, type Program } from './program.ts';
 import { parsePattern } from './syntax.ts';
 
-export type { Anchor } from './anchor.ts';
+export type { Anchor, Needs, RunAnchor } from './anchor.ts';
 export type { Stretch } from './automaton.ts';
 export { PatternError } from './syntax.ts';
 
@@ -20,7 +20,7 @@ export interface PatternMatch {
 export class LinearPattern {
   readonly source: string;
   readonly groups: number;
-  readonly anchor: Anchor | null;
+  readonly needs: Needs;
   readonly #forward: Program;
   readonly #backward: () => Automaton;
   readonly #ends: () => Automaton;
@@ -30,7 +30,7 @@ export class LinearPattern {
     const { pattern, groups } = parsePattern(source);
     this.source = source;
     this.groups = groups;
-    this.anchor = findAnchor(pattern);
+    this.needs = findNeeds(pattern);
     this.#forward = compileProgram(pattern, 'forward');
     this.#ends = once(() => new Automaton(this.#forward));
     this.#backward = once(() => new Automaton(compileProgram(pattern, 'backward'), { longest: true }));
@@ -42,6 +42,11 @@ export class LinearPattern {
     if (end < 0) return null;
     const start = first === last ? first : this.#backward().findStart(stretch, end, first);
     return { start, end };
+  }
+
+  /** Whether a match that begins at a place may still go on after some bytes. */
+  mayBegin(stretch: Stretch, place: number, bytes: number): boolean {
+    return this.#ends().mayBegin(stretch, place, bytes);
   }
 
   /** Of places where a match may begin those that are worth `find`; cheaper than that for many of them. */
@@ -56,7 +61,7 @@ export class LinearPattern {
 
   /** Whether some part of a text matches. */
   test(text: string | Uint8Array): boolean {
-    if (typeof text === 'string' && !mayMatch(text, this.anchor)) return false;
+    if (typeof text === 'string' && !mayMatch(text, this.needs.anchor)) return false;
     const bytes = typeof text === 'string' ? Buffer.from(text) : text;
     return this.#ends().findEnd({ bytes, isStart: true, isEnd: true }, 0, bytes.length) >= 0;
   }
