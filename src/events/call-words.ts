@@ -42,6 +42,16 @@ export const MODE_BITS = bits(8, [
   [0o4000, 'S_ISUID'],
 ]);
 
+/** include/uapi/linux/mount.h: open_tree */
+export const TREE_FLAGS = bits(10, [
+  [0x1, 'OPEN_TREE_CLONE'],
+  [0x100, 'AT_SYMLINK_NOFOLLOW'],
+  [0x800, 'AT_NO_AUTOMOUNT'],
+  [0x1000, 'AT_EMPTY_PATH'],
+  [0x8000, 'AT_RECURSIVE'],
+  [0x80000, 'OPEN_TREE_CLOEXEC'],
+]);
+
 /** include/uapi/linux/mount.h */
 export const MOUNT_FLAGS = bits(10, [
   [1, 'RDONLY'],

@@ -12,6 +12,7 @@ import {
   PTRACE_REQUESTS,
   RENAME_FLAGS,
   SIGNALS,
+  TREE_FLAGS,
   type WordTable,
 } from './call-words.ts';
 
@@ -87,6 +88,14 @@ const plain = (
 function numbers(x64: number | null, arm64: number | null): CallDefinition['number'] {
   return { ...(x64 === null ? {} : { x64 }), ...(arm64 === null ? {} : { arm64 }) };
 }
+
+const ONE_NAME = { names: [[0, 1]] } as const;
+const TWO_NAMES = {
+  names: [
+    [0, 1],
+    [2, 3],
+  ],
+} as const;
 
 /** In the order of their record types, which begin with `FIRST_CALL`. New ones are added at the end. */
 export const CALLS: readonly CallDefinition[] = [
@@ -285,6 +294,61 @@ export const CALLS: readonly CallDefinition[] = [
     ] as const
   ).map(([name, x64, arm64]) =>
     plain(name, x64, arm64, 'file', { fd: descriptor(0), size: decimal(2) }, { file: 0, onlyControl: true }),
+  ),
+  // Mounts by descriptors: what `mount` does in one call.
+  plain('open_tree', 428, 428, 'file', { dirfd: descriptor(0), path: path(), flags: words(2, TREE_FLAGS) }, ONE_NAME),
+  plain('move_mount', 429, 429, 'file', { from: path(0), dir: path(1), flags: hexadecimal(4) }, TWO_NAMES),
+  plain('fsopen', 430, 430, 'file', { flags: hexadecimal(1) }),
+  plain('fsconfig', 431, 431, 'file', { fd: descriptor(0), cmd: decimal(1) }),
+  plain('fsmount', 432, 432, 'file', { fd: descriptor(0), flags: hexadecimal(1), attributes: hexadecimal(2) }),
+  plain('fspick', 433, 433, 'file', { dirfd: descriptor(0), path: path(), flags: hexadecimal(2) }, ONE_NAME),
+  plain('mount_setattr', 442, 442, 'file', { dirfd: descriptor(0), path: path(), flags: hexadecimal(2) }, ONE_NAME),
+  // Of several messages the first one's address.
+  plain(
+    'sendmmsg',
+    307,
+    269,
+    'net',
+    { fd: descriptor(0), messages: decimal(2) },
+    { file: 0, address: { place: 1, isMessage: true }, floods: true },
+  ),
+  plain(
+    'recvmmsg',
+    299,
+    243,
+    'net',
+    { fd: descriptor(0), messages: decimal(2) },
+    { file: 0, address: { place: 1, isMessage: true }, onlyDone: true, floods: true },
+  ),
+  // The other ways in which bytes come into a file.
+  ...(
+    [
+      ['pwritev', 296, 70],
+      ['pwritev2', 328, 287],
+    ] as const
+  ).map(([name, x64, arm64]) => plain(name, x64, arm64, 'file', { fd: descriptor(0) }, { file: 0, onlyControl: true })),
+  plain(
+    'sendfile',
+    40,
+    71,
+    'file',
+    { out_fd: descriptor(0), in_fd: descriptor(1), size: decimal(3) },
+    { file: 0, onlyControl: true },
+  ),
+  ...(
+    [
+      ['splice', 275, 76],
+      ['copy_file_range', 326, 285],
+    ] as const
+  ).map(([name, x64, arm64]) =>
+    plain(
+      name,
+      x64,
+      arm64,
+      'file',
+      { fd_in: descriptor(0), fd_out: descriptor(2), size: decimal(4) },
+      { file: 2, onlyControl: true },
+    ),
   ),
 ];
 

@@ -17,7 +17,11 @@ const EACCES = 13;
 const COUNTERS_BYTES = 16;
 const CALL_SPEC_BYTES = 16;
 /** Where the kernel's tracepoint has another name than the call. */
-const KERNEL_NAMES: Readonly<Record<string, string>> = { umount2: 'umount', pwrite: 'pwrite64' };
+const KERNEL_NAMES: Readonly<Record<string, string>> = {
+  umount2: 'umount',
+  pwrite: 'pwrite64',
+  sendfile: 'sendfile64',
+};
 const ENTRY_BYTES = 72;
 const ENTRY_ID_OFFSET = 8;
 const CONTAINER_ID_BYTES = 64;
@@ -185,11 +189,10 @@ export class Probe {
     const seen: Record<string, number> = {};
     const lost: Record<string, number> = {};
     EVENT_NAMES.forEach((name, type) => {
-      if (name === '') return;
+      if (name === '' || (isCall(type) && !this.#watchedCalls.has(name))) return;
       const key = Buffer.alloc(4);
       key.writeUInt32LE(type);
       if (!readMapEntry(this.#counts, key, this.#counters)) return;
-      if (isCall(type) && !this.#watchedCalls.has(name)) return;
       seen[name] = 0;
       lost[name] = 0;
       for (let at = 0; at < this.#counters.length; at += COUNTERS_BYTES) {

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -284,6 +285,101 @@ static void ask(void) {
   }
 }
 
+/* --- one request that accepts again and again: so many connections to it */
+static void accepts(int count) {
+  struct ring r;
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t length = sizeof at;
+  int server = socket(AF_INET, SOCK_STREAM, 0);
+  if (bind(server, (void *)&at, sizeof at) != 0 || listen(server, 64) != 0) fail("listen");
+  getsockname(server, (void *)&at, &length);
+  open_ring(&r, 0);
+  struct io_uring_sqe *e = next_entry(&r, IORING_OP_ACCEPT, 77);
+  e->fd = server;
+  e->ioprio = IORING_ACCEPT_MULTISHOT;
+  push(&r);
+  submit(&r, 1, 0);
+  for (int i = 0; i < count; i++) {
+    int client = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(client, (void *)&at, sizeof at) != 0) fail("connect");
+    submit(&r, 0, 1);
+    close(client);
+  }
+  printf("%d\n", ntohs(at.sin_port));
+}
+
+/* --- bytes into a file that controls the kernel, by every call that brings them there; its own bytes, so that nothing changes */
+static void control(const char *from) {
+  const char *to = "/proc/sys/kernel/hostname";
+  if (unshare(CLONE_NEWUTS) != 0) fail("unshare");
+  char name[64] = {0};
+  int in = open(from, O_RDONLY), out = open(to, O_WRONLY), pipes[2];
+  struct iovec iov = {name, gethostname(name, 63) == 0 ? strlen(name) : 0};
+  if (in < 0 || out < 0 || pipe(pipes) != 0) fail("open");
+  long n = write(out, name, iov.iov_len);
+  printf("write %ld\n", n);
+  printf("writev %ld\n", writev(out, &iov, 1));
+  printf("pwrite %ld\n", pwrite(out, name, iov.iov_len, 0));
+  printf("pwritev %ld\n", pwritev(out, &iov, 1, 0));
+  printf("pwritev2 %ld\n", pwritev2(out, &iov, 1, 0, 0));
+  printf("sendfile %ld\n", (long)sendfile(out, in, 0, iov.iov_len));
+  n = write(pipes[1], name, iov.iov_len);
+  printf("splice %ld\n", (long)splice(pipes[0], 0, out, 0, n, 0));
+  lseek(in, 0, SEEK_SET);
+  printf("copy_file_range %ld\n", (long)copy_file_range(in, 0, out, 0, iov.iov_len, 0));
+  /* The same to a file that controls nothing. */
+  int plain = open("/dev/null", O_WRONLY);
+  n = write(plain, name, iov.iov_len);
+  n = splice(pipes[0], 0, plain, 0, 0, 0);
+}
+
+/* --- several messages at once */
+static void messages(void) {
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}, whence;
+  socklen_t length = sizeof at;
+  char bytes[8] = "message";
+  struct iovec iov = {bytes, sizeof bytes};
+  int server = socket(AF_INET, SOCK_DGRAM, 0), client = socket(AF_INET, SOCK_DGRAM, 0);
+  if (bind(server, (void *)&at, sizeof at) != 0) fail("bind");
+  getsockname(server, (void *)&at, &length);
+  struct mmsghdr out = {.msg_hdr = {.msg_name = &at, .msg_namelen = sizeof at, .msg_iov = &iov, .msg_iovlen = 1}};
+  struct mmsghdr in = {.msg_hdr = {.msg_name = &whence, .msg_namelen = sizeof whence, .msg_iov = &iov, .msg_iovlen = 1}};
+  if (sendmmsg(client, &out, 1, 0) != 1 || recvmmsg(server, &in, 1, 0, 0) != 1) fail("messages");
+  printf("%d %d\n", ntohs(at.sin_port), ntohs(whence.sin_port));
+}
+
+/* --- one number for many processes, each with a child of its own */
+static void reuse(char **argv, int count) {
+  pid_t wanted = 0;
+  int hits = 0;
+  for (int i = 0; i < count; i++) {
+    char number[16];
+    snprintf(number, 16, "%d", i);
+    if (wanted) {
+      int last = open("/proc/sys/kernel/ns_last_pid", O_WRONLY);
+      if (last < 0 || dprintf(last, "%d", wanted - 1) < 0) fail("ns_last_pid");
+      close(last);
+    }
+    pid_t child = fork();
+    if (child == 0) {
+      char *next[] = {argv[0], "reused", number, 0};
+      execv("/proc/self/exe", next);
+    }
+    waitpid(child, 0, 0);
+    if (!wanted) wanted = child;
+    hits += child == wanted;
+  }
+  printf("%d\n", hits);
+}
+static void reused(char **argv) {
+  pid_t child = fork();
+  if (child == 0) {
+    char *next[] = {argv[0], "child-of", argv[2], 0};
+    execv("/proc/self/exe", next);
+  }
+  waitpid(child, 0, 0);
+}
+
 /* --- as many as can be */
 static void flood(const char *file, int thousands, int threads) {
   for (int t = 1; t < threads; t++)
@@ -338,6 +434,12 @@ int main(int argc, char **argv) {
   else if (!strcmp(mode, "chain")) chain(atoi(argv[2]));
   else if (!strcmp(mode, "children")) children(atoi(argv[2]));
   else if (!strcmp(mode, "again")) again(argv);
+  else if (!strcmp(mode, "accepts")) accepts(atoi(argv[2]));
+  else if (!strcmp(mode, "control")) control(argv[2]);
+  else if (!strcmp(mode, "messages")) messages();
+  else if (!strcmp(mode, "reuse")) reuse(argv, atoi(argv[2]));
+  else if (!strcmp(mode, "reused")) reused(argv);
+  else if (!strcmp(mode, "child-of")) return 0;
   else return 2;
   return 0;
 }

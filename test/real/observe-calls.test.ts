@@ -66,6 +66,11 @@ const ACTS: readonly {
     shows: { 'fd.is_server': true },
   },
   {
+    act: 'bb nc -l -p 7085 < /dev/null & bb sleep 0.3; echo hello | bb nc 127.0.0.1 7085 -w 1',
+    condition: 'evt.type = bind and fd.sport = 7085',
+    shows: { 'evt.failed': false, 'evt.category': 'net' },
+  },
+  {
     act: 'bb nc -l -p 7082 < /dev/null & bb sleep 0.3; echo hello | bb nc 127.0.0.1 7082 -w 1',
     condition: 'evt.type in (accept, accept4) and fd.sport = 7082 and fd.cip = "127.0.0.1"',
     shows: { 'fd.connected': true, 'fd.type': 'ipv4' },
@@ -141,6 +146,46 @@ const REFUSED: readonly { readonly name: string; readonly program: Buffer; reado
     name: 'chown',
     program: callProgram(92, ['/etc/passwd', 7, 8]),
     condition: 'evt.type = chown and evt.arg.uid = 7 and evt.arg.gid = 8',
+  },
+  {
+    name: 'move_mount',
+    program: callProgram(429, [-100, '/tmp', -100, '/proc', 0]),
+    condition: 'evt.type = move_mount and fs.path.source = /tmp and fs.path.target = /proc',
+  },
+  {
+    name: 'open_tree',
+    program: callProgram(428, [-100, '/etc', 1]),
+    condition: 'evt.type = open_tree and evt.arg.flags contains OPEN_TREE_CLONE and evt.arg.path = /etc',
+  },
+  { name: 'fsopen', program: callProgram(430, ['tmpfs', 0]), condition: 'evt.type = fsopen and evt.failed = true' },
+  {
+    name: 'fspick',
+    program: callProgram(433, [-100, '/tmp', 0]),
+    condition: 'evt.type = fspick and evt.arg.path = /tmp',
+  },
+  { name: 'fsmount', program: callProgram(432, [5, 0, 0]), condition: 'evt.type = fsmount' },
+  {
+    name: 'fsconfig',
+    program: callProgram(431, [5, 6, 0, 0, 0]),
+    condition: 'evt.type = fsconfig and evt.arg.cmd = 6',
+  },
+  {
+    name: 'mount_setattr',
+    program: callProgram(442, [-100, '/tmp', 0, 0, 0]),
+    condition: 'evt.type = mount_setattr and evt.arg.path = /tmp',
+  },
+  {
+    name: 'memfd_create',
+    program: callProgram(319, ['x', 1]),
+    condition: 'evt.type = memfd_create and evt.rawres >= 0',
+  },
+  { name: 'process_vm_writev', program: callProgram(311, [1, 0, 0, 0, 0]), condition: 'evt.type = process_vm_writev' },
+  { name: 'perf_event_open', program: callProgram(298, [0, 0, -1, -1, 0]), condition: 'evt.type = perf_event_open' },
+  { name: 'add_key', program: callProgram(248, [0, 0, 0, 0, 0]), condition: 'evt.type = add_key' },
+  {
+    name: 'setresuid',
+    program: callProgram(117, [12, 13, 14]),
+    condition: 'evt.type = setresuid and evt.arg.euid = 13',
   },
   { name: 'kexec_load', program: callProgram(246, [0, 0, 0, 0]), condition: 'evt.type = kexec_load' },
 ];

@@ -229,6 +229,9 @@ describe('a flood of opens', { skip }, () => {
       t.diagnostic(`seen ${JSON.stringify(seen)}, lost ${JSON.stringify(lost)}, handled ${String(stats?.['events'])}`);
       assert.equal(marked.size, 100);
       assert.equal(lost['execve'], 0);
+      const told = ground.agent.alerts.filter(({ rule }) => rule === 'Sensor lost events');
+      assert.equal(told.length > 0, sum(lost) > 0);
+      for (const { output } of told) assert.match(output, /lost: \d+ \(openat \d+/);
       assert.equal(sum(seen) - sum(lost), stats?.['events']);
       assert.equal(
         ground.agent.messages.some((one) => one.type === 'gap'),

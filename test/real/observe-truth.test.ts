@@ -15,9 +15,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { fieldReader, HEADER, isOpen, type KernelEvent, RECORD } from '../../src/events/index.ts';
 import { Probe, Watcher } from '../../src/observe/index.ts';
 
@@ -32,6 +34,10 @@ function missing(): string | false {
   return false;
 }
 
+const CONTROL_CALLS = [
+  ...['write', 'writev', 'pwrite', 'pwritev', 'pwritev2', 'sendfile', 'splice', 'copy_file_range'],
+] as const;
+
 interface Seen {
   readonly type: string;
   readonly pid: number;
@@ -42,13 +48,27 @@ interface Seen {
 }
 
 const ASKED = ['evt.type', 'fd.name', 'fd.ino', 'fs.path.name', 'fs.path.target', 'fd.rport', 'evt.arg.via', 'evt.res'];
-const MORE = ['evt.arg.question', 'evt.arg.qtype', 'fd.rip', 'fd.num', 'fd.l4proto'];
+const MORE = [
+  'evt.arg.question',
+  'evt.arg.qtype',
+  'fd.rip',
+  'fd.num',
+  'fd.l4proto',
+  'fd.sport',
+  'fd.cport',
+  'evt.rawres',
+];
 const readers = [...ASKED, ...MORE].map((field) => {
   const [, base = '', argument = null] = /^(evt\.arg)\.(.*)$/.exec(field) ?? [null, field];
   const reader = fieldReader(base, argument);
   assert.ok(reader !== undefined, field);
   return [field, reader] as const;
 });
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
 
 /** What nobody asks for. */
 const ignore = (): void => undefined;
@@ -74,7 +94,21 @@ describe('the programs in the kernel tell the truth', { skip: missing() }, () =>
     execFileSync('gcc', ['-O2', '-static', '-pthread', '-Wall', '-Werror', SOURCE, '-o', acts]);
     probe = new Probe({ hostToo: true, openRingBytes: 1 << 23, processRingBytes: 1 << 22 });
     assert.deepEqual(probe.coverage.missing, []);
-    const calls = new Set(['renameat', 'renameat2', 'mkdirat', 'dns_question', 'dup']);
+    const calls = new Set([
+      ...[
+        'renameat',
+        'renameat2',
+        'mkdirat',
+        'dns_question',
+        'dup',
+        'accept',
+        'accept4',
+        'sendmmsg',
+        'recvmmsg',
+        'bind',
+      ],
+      ...CONTROL_CALLS,
+    ]);
     assert.deepEqual(probe.watchCalls(calls), []);
     watcher = new Watcher(probe, (event) => onEvent(event));
   });
@@ -240,9 +274,70 @@ describe('the programs in the kernel tell the truth', { skip: missing() }, () =>
     assert.deepEqual(new Set(questions.map(({ fields }) => fields['fd.rip'])), new Set(['127.0.0.1', '::1']));
   });
 
+  test('every connection of one request that accepts again and again is told', () => {
+    const count = 20;
+    const [port] = act(['accepts', String(count)]).map(Number);
+    const through = seen.filter(({ type, fields }) => type === 'accept4' && fields['evt.arg.via'] === 'io_uring');
+    assert.equal(through.length, count);
+    assert.ok(through.every(({ fields }) => fields['fd.sport'] === port && Number(fields['evt.rawres']) >= 0));
+    assert.ok(seen.some(({ type }) => type === 'bind'));
+  });
+
+  test('bytes into a file that controls the kernel are told, whichever call brings them there, and no others', () => {
+    const from = join(folder, 'hostname');
+    writeFileSync(from, hostname());
+    const said = act(['control', from]).map((line) => line.split(' '));
+    const told = seen.filter(({ type }) => (CONTROL_CALLS as readonly string[]).includes(type));
+    assert.deepEqual(
+      told.map(({ type, name, fields }) => [type, name, String(fields['evt.rawres'])]),
+      said
+        .map(([type, result]) => [type, '/proc/sys/kernel/hostname', Number(result) < 0 ? undefined : result])
+        .map((one, index) => [one[0], one[1], one[2] ?? String(told[index]?.fields['evt.rawres'])]),
+    );
+    assert.ok(said.filter(([, result]) => Number(result) > 0).length >= 7, said.join('; '));
+  });
+
+  test('messages that go and come several at once are told with their address', () => {
+    const [[to, from] = []] = act(['messages']).map((line) => line.split(' ').map(Number));
+    const [sent, got] = ['sendmmsg', 'recvmmsg'].map((name) => seen.find(({ type }) => type === name));
+    assert.equal(sent?.fields['fd.rport'], to);
+    assert.equal(got?.fields['fd.rport'], from);
+    assert.deepEqual([sent?.fields['fd.rip'], got?.fields['fd.rip']], ['127.0.0.1', '127.0.0.1']);
+  });
+
+  test('E6: a number that one process after the other has is each time another process', (t) => {
+    const count = isFull ? 2_000 : 100;
+    const wrong: string[] = [];
+    let [children, known] = [0, 0];
+    drain();
+    onEvent = (event) => {
+      const { process, surroundings } = event;
+      if (event.type !== RECORD.exec || process.exePath !== acts || process.args[0] !== 'child-of') return;
+      children++;
+      const parent = surroundings.parentOf(process);
+      if (parent === undefined || parent.args.length === 0) return;
+      known++;
+      if (parent.args.join(' ') !== `reused ${process.args[1]}`)
+        wrong.push(`${process.args[1]}: ${parent.args.join(' ')}`);
+    };
+    const done = spawnSync(acts, ['reuse', String(count)], { encoding: 'utf8' });
+    drain();
+    onEvent = ignore;
+    assert.equal(done.status, 0, done.stderr);
+    t.diagnostic(
+      `${done.stdout.trim()} of ${count} had the same number; of ${children} children ${known} parents are known`,
+    );
+    assert.deepEqual(wrong, []);
+    assert.equal(children, count);
+    assert.ok(Number(done.stdout) > count / 10, 'the number was not used again');
+    assert.ok(known >= count / 2, `${known}`);
+  });
+
   test('E6: many processes, numbers used again and long chains are held in bounded tables, with the right parent', (t) => {
     const before = watcher.processCount;
-    act(['children', isFull ? '20000' : '500']);
+    collectGarbage();
+    const heapBefore = process.memoryUsage.rss();
+    for (let n = 0; n < (isFull ? 20 : 1); n++) act(['children', isFull ? '1000' : '500']);
     const forks = seen.filter(({ type }) => type === 'fork').length;
     assert.ok(watcher.processCount - before < 4_096, `${watcher.processCount - before} more are kept`);
     // Each makes the next; all live at once.
@@ -266,6 +361,10 @@ describe('the programs in the kernel tell the truth', { skip: missing() }, () =>
     const execs = seen.filter(({ type }) => type === 'execve');
     assert.equal(execs.length, times + 1);
     assert.equal(new Set(execs.map(({ pid }) => pid)).size, 1);
+    collectGarbage();
+    const grownMb = (process.memoryUsage.rss() - heapBefore) / 2 ** 20;
+    t.diagnostic(`memory grew by ${grownMb.toFixed(1)} MB`);
+    assert.ok(grownMb < 64, `${grownMb} MB`);
     t.diagnostic(`${forks} forks, a chain of ${depth}, one process of ${times} programs; ${watcher.processCount} kept`);
   });
 

@@ -150,6 +150,11 @@ static __noinline int is_control_file(__u64 descriptor) {
   return magic == PROC_MAGIC || magic == SYSFS_MAGIC || magic == CGROUP_MAGIC || magic == CGROUP2_MAGIC;
 }
 
+/* The descriptor that is written to is the first argument, or the third of those that move bytes between two. */
+static __always_inline __u64 written_to(struct pt_regs *regs, __u8 place) {
+  return (place == 2 ? THIRD_ARGUMENT(regs) : FIRST_ARGUMENT(regs)) & 0xffffffff;
+}
+
 SEC("tracepoint")
 int on_call(struct trace_event_raw_sys_exit *ctx) {
   __u32 number = ctx->id;
@@ -158,7 +163,7 @@ int on_call(struct trace_event_raw_sys_exit *ctx) {
   long result = ctx->ret;
   __u8 wants = spec->flags;
   if (result < 0 && (wants & CALL_ONLY_DONE)) return 0;
-  if ((wants & CALL_ONLY_CONTROL) && !is_control_file(FIRST_ARGUMENT(registers()) & 0xffffffff)) return 0;
+  if ((wants & CALL_ONLY_CONTROL) && !is_control_file(written_to(registers(), spec->file))) return 0;
   struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
   __u64 cgroup = 0;
   __u16 flags = 0;

@@ -8,6 +8,7 @@
 #define URING_WAITING_MAX 1024
 #define URING_NAMES 2
 #define SKIPS_ANSWER (1ull << 6) /* IOSQE_CQE_SKIP_SUCCESS of io_uring.h, which the kernel keeps at the same place */
+#define MORE_ANSWERS (1u << 1) /* IORING_CQE_F_MORE */
 #define AT_FDCWD_URING -100
 
 enum uring_opcode {
@@ -40,6 +41,11 @@ struct io_cmd_data {
 struct io_cqe {
   __u64 user_data;
   __s32 res;
+};
+struct io_uring_cqe {
+  __u64 user_data;
+  __s32 res;
+  __u32 flags;
 };
 struct io_ring_ctx;
 struct io_kiocb {
@@ -406,10 +412,24 @@ int on_uring_taken(__u64 *ctx) {
   return send_uring(act, 0, 0);
 }
 
+/* An answer among several to one request, as to an accept that goes on (multishot): it names the request by its number alone.
+ * Before 6.11 the third argument is that number, which no program can make look like the kernel's own memory to any use: what
+ * would be read there is a key that nobody waits under. */
+static __noinline int answered_again(__u64 ring, __u64 where) {
+  if (where >> 47 != 0x1ffff) return 0;
+  struct io_uring_cqe *answer = (struct io_uring_cqe *)where;
+  struct uring_key key = { .ring = ring, .user_data = BPF_CORE_READ(answer, user_data) };
+  struct uring_act *act = bpf_map_lookup_elem(&uring_waiting, &key);
+  if (!act) return 0;
+  send_uring(act, BPF_CORE_READ(answer, res), 1);
+  if (!(BPF_CORE_READ(answer, flags) & MORE_ANSWERS)) bpf_map_delete_elem(&uring_waiting, &key);
+  return 0;
+}
+
 SEC("tp_btf/io_uring_complete")
 int on_uring_answered(__u64 *ctx) {
   struct io_kiocb *request = (struct io_kiocb *)ctx[1];
-  if (!request) return 0;
+  if (!request) return answered_again(ctx[0], ctx[2]);
   struct uring_key key = {
     .ring = (__u64)BPF_CORE_READ(request, ctx),
     .user_data = BPF_CORE_READ(request, cqe.user_data),

@@ -14,6 +14,7 @@ import { CallRecordings } from './call-recordings.ts';
 import { Guard } from './guard.ts';
 import { alertOfMet, kernelGuardOf } from './guards.ts';
 import { EventKeeper } from './keeper.ts';
+import { LossWord } from './loss-word.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
 import { Pace } from './pace.ts';
 import { alertLine } from './spool.ts';
@@ -198,20 +199,31 @@ function run(): void {
 
   let lostBefore = probe.isResumed ? probe.toldLosses() : probe.counts().lost;
   let checkedMs = Date.now();
+  let lookedMs = checkedMs;
   let handledBefore = 0;
   let lastLagMs = 0;
-  const tellStats = (): void => {
-    const { seen, lost } = probe.counts();
-    const now = Date.now();
+  const losses = new LossWord();
+  /** Whether anything was lost must be known within a second; all else of the counters has more time. */
+  const tellLosses = (now: number): ReturnType<typeof probe.counts> => {
+    const counts = probe.counts();
+    const { lost } = counts;
     const newly = Object.entries(lost)
       .map(([type, n]) => [type, n - (lostBefore[type] ?? 0)] as const)
       .filter(([, n]) => n > 0);
     if (newly.length > 0) {
-      const span = { from: new Date(checkedMs).toISOString(), to: new Date(now).toISOString() };
+      const span = { from: new Date(lookedMs).toISOString(), to: new Date(now).toISOString() };
       say({ type: 'gap', ...span, lost: Object.fromEntries(newly) });
+      probe.rememberTold(lost);
     }
+    const sentence = losses.say(newly, now);
+    if (sentence !== null) complain('Sensor lost events', 'warning', sentence);
     lostBefore = lost;
-    probe.rememberTold(lost);
+    lookedMs = now;
+    return counts;
+  };
+  const tellStats = (): void => {
+    const now = Date.now();
+    const { seen, lost } = tellLosses(now);
     checkedMs = now;
     const { handled, hurried, processCount } = watcher;
     const lagMs = handled === handledBefore ? 0 : lastLagMs;
@@ -259,6 +271,7 @@ function run(): void {
       // What is gone cannot be hung in again by halves: a new start loads all of it.
       if (!stayOnGuard(now)) running = false;
       if (now - checkedMs >= STATS_MS) tellStats();
+      else tellLosses(now);
     }
     if (!more) pace.rest(watcher.handled - before, performance.now());
   }
