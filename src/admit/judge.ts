@@ -86,7 +86,13 @@ export const GRACE_EXCEPTION = 'grace';
 export const QUARANTINE_RULE = 'image-quarantined';
 
 /** What no deadline is given for, by the rules of the presets: hosts would not start it, or it is not merely out of date. */
-const RULES_WITHOUT_GRACE: readonly string[] = ['malware', 'scan-failed', 'trust-unmet', QUARANTINE_RULE];
+const RULES_WITHOUT_GRACE: readonly string[] = [
+  'malware',
+  'scan-failed',
+  'trust-unmet',
+  'image-escapes',
+  QUARANTINE_RULE,
+];
 
 /** Whether what a verdict refuses may be lived with for a while by who runs it. */
 export function mayHaveGrace({ reasons }: Pick<Verdict, 'reasons'>): boolean {

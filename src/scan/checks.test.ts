@@ -18,6 +18,7 @@ import {
   podOf,
 } from './checks/index.ts';
 import { members } from './checks/values.ts';
+import { KernelLinks } from './kernel-links.ts';
 import type { ExposedFile } from './package.ts';
 import { mergeHere, packLayer, wrapLayer } from './test-image.ts';
 
@@ -267,6 +268,66 @@ test('checks: capabilities of files are read out of pax records, and told by the
       ['image-file-capabilities-usual', '/usr/bin/ping', 'NET_RAW'],
     ],
   );
+});
+
+test('checks: an image that leads its run-time into the folders of the kernel is named, by however many links (D3)', async () => {
+  const link = (path: string, linkTarget: string) => ({ kind: 'symlink' as const, path, linkTarget });
+  const found = async (folder: string, ...links: readonly (readonly ReturnType<typeof link>[])[]) => {
+    const layers = await Promise.all(links.map((some) => packLayer([...some])));
+    const { kernelLinks = null } = await mergeHere([
+      ...layers,
+      await packLayer([{ path: 'x', content: Buffer.alloc(0) }]),
+    ]);
+    return checkImage({ config: { config: { WorkingDir: folder } }, files: [], links: kernelLinks })
+      .filter(({ id }) => /^image-(?:workdir-kernel|kernel-link)$/.test(id))
+      .map(({ id }) => id);
+  };
+  const usual = [link('etc/mtab', '/proc/mounts'), link('var/run', '/run'), link('bin', 'usr/bin'), link('a', 'a')];
+  for (const folder of ['', '/', '/srv/app', 'srv', '/process', '/devices/x', '/srv/proc/self', '/bin', '/a/b'])
+    assert.deepEqual(await found(folder, usual), [], folder);
+  const escapes: readonly (readonly [string, readonly ReturnType<typeof link>[]])[] = [
+    ['/proc/self/fd/7', []],
+    ['/proc/self/fd/8/', []],
+    ['//proc/self/fd/9', []],
+    ['/./proc/self/fd/10', []],
+    ['/srv/../proc/self/fd/11', []],
+    ['/../proc/1/root', []],
+    ['proc/self/cwd', []],
+    ['../../proc/self/cwd', []],
+    ['/proc', []],
+    ['/sys/fs/cgroup', []],
+    ['/dev/fd/7', []],
+    ['/dev', []],
+    ['/work', [link('work', '/proc/self/fd/7')]],
+    ['/work/', [link('work', 'proc/self/fd/7')]],
+    ['/work/sub', [link('work', '/proc/self')]],
+    ['/srv/work', [link('srv/work', '../proc/self/fd/8')]],
+    ['/srv/work', [link('srv/work', '../../../../proc/self/fd/8')]],
+    ['/one', [link('one', '/two'), link('two', '/three/x'), link('three', '/proc/self/fd')]],
+    ['/one/self', [link('one', 'two'), link('two', 'proc')]],
+    ['/usr/here', [link('usr/here', 'there'), link('usr/there', '/dev/fd/9')]],
+    ['/etc/mtab', usual],
+    ['/a/b', [link('a', 'c'), link('c/b', '/proc/self/fd/7')]],
+  ];
+  for (const [folder, links] of escapes)
+    assert.deepEqual(await found(folder, links), ['image-workdir-kernel'], `${folder} ${JSON.stringify(links)}`);
+  // Links upon links are followed to an end, or nothing is said of the image.
+  const links = new KernelLinks();
+  const chain = Array.from({ length: 30_000 }, (_, index) => link(`l${index}`, `${'l/'.repeat(400)}l${index + 1}`));
+  const listed = chain.map((one, ordinal) => ({ ...one, ordinal, sizeBytes: 0, mode: 0o777, capabilities: 0 }));
+  assert.equal([...links.watch(0, listed)].length, 30_000);
+  assert.equal(links.found([{ digest: 'one' }]), null);
+  // What a later layer puts in the place of a link is no link; what it makes a link is one.
+  assert.deepEqual(await found('/work', [link('work', '/srv')], [link('work', '/proc/self/fd/7')]), [
+    'image-workdir-kernel',
+  ]);
+  for (const [path, target] of [
+    ['dev', '/srv/dev'],
+    ['dev', '../../host'],
+    ['proc', 'tmp/proc'],
+    ['sys', '/'],
+  ] as const)
+    assert.deepEqual(await found('/', [link(path, target)]), ['image-kernel-link'], `${path} ${target}`);
 });
 
 test('checks: a folder is read without following links; what cannot be read is said, not passed', async (t) => {

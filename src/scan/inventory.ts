@@ -2,6 +2,7 @@ import { FormatError } from '../formats/index.ts';
 import { FileTree } from '../oci/layers.ts';
 import type { Analyser, LiveEvidence } from './analyser.ts';
 import { ExposedFiles } from './exposed.ts';
+import { KernelLinks } from './kernel-links.ts';
 import type { FileEvidence, LayerResult } from './layer.ts';
 import { JAVA_UNNAMED_MAX, NOTICES_MAX, PACKAGES_MAX } from './limits.ts';
 import { readListing } from './listing.ts';
@@ -19,14 +20,17 @@ export class IncompleteInventory extends Error {
 export interface MergedNames {
   readonly tree: FileTree;
   readonly exposed: ExposedFiles;
+  readonly links: KernelLinks;
 }
 
 /** @throws FormatError when the layers do not fit together */
 export function mergeNames(layers: readonly LayerResult[]): MergedNames {
   const tree = new FileTree();
   const exposed = new ExposedFiles();
-  for (const [index, layer] of layers.entries()) tree.apply(index, exposed.watch(index, readListing(layer.listing)));
-  return { tree, exposed };
+  const links = new KernelLinks();
+  for (const [index, layer] of layers.entries())
+    tree.apply(index, links.watch(index, exposed.watch(index, readListing(layer.listing))));
+  return { tree, exposed, links };
 }
 
 /**
@@ -37,7 +41,7 @@ export function mergeNames(layers: readonly LayerResult[]): MergedNames {
 export function inventoryOf(
   layers: readonly LayerResult[],
   analysers: readonly Analyser[],
-  { tree, exposed }: MergedNames,
+  { tree, exposed, links }: MergedNames,
 ): Inventory {
   const byName = new Map(analysers.map((analyser) => [analyser.name, analyser]));
   const counting = findLive(layers, tree).filter((found) => byName.get(found.analyser)?.counts?.(found, tree) ?? true);
@@ -82,6 +86,9 @@ export function inventoryOf(
     }
   }
   addLicences(packages, live, tree);
+  const kernelLinks = links.found(layers);
+  if (kernelLinks === null)
+    throw new IncompleteInventory('it has more links, or more of them into /dev, /proc and /sys, than are followed');
   return {
     distribution,
     packages: [...packages.values()].sort(byPurl),
@@ -95,6 +102,7 @@ export function inventoryOf(
     })),
     secrets: placeSecrets(layers, tree),
     exposed: exposed.live(tree, layers),
+    kernelLinks,
     archives,
     notices,
   };

@@ -75,6 +75,13 @@ export interface ExposedFile {
   readonly layer: Digest;
 }
 
+/** A link that leads into a folder of the kernel (/proc, /sys, /dev), or stands in the place of one. */
+export interface KernelLink {
+  readonly path: string;
+  readonly target: string;
+  readonly layer: Digest;
+}
+
 export interface InventoryLayer {
   readonly digest: Digest;
   readonly diffId: Digest;
@@ -94,6 +101,7 @@ export interface Inventory {
   readonly secrets: readonly ImageSecret[];
   /** Files with unusual rights; absent in inventories of before: nobody looked. */
   readonly exposed?: readonly ExposedFile[];
+  readonly kernelLinks?: readonly KernelLink[];
   /** Archives of Java without a name; absent in inventories of before: nobody looked. */
   readonly archives?: readonly UnnamedArchive[];
   /** Files that could not be understood and that do not make the inventory incomplete. */

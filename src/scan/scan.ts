@@ -14,7 +14,7 @@ import type { JavaIndex } from './knowledge/java-index.ts';
 import { CONFIG_MAX_BYTES, HISTORY_LINE_MAX, LAYERS_MAX, NOTICES_MAX } from './limits.ts';
 import type { MalwareScanner } from './malware/look.ts';
 import { type MalwareResult, malwareNotScanned, NO_ENGINE } from './malware/result.ts';
-import type { ExposedFile, Inventory, InventoryPackage, UnnamedArchive } from './package.ts';
+import type { ExposedFile, Inventory, InventoryPackage, KernelLink, UnnamedArchive } from './package.ts';
 import { planUpgrades } from './plan.ts';
 import {
   type CvssVector,
@@ -387,9 +387,9 @@ function readDiffIds(manifest: Manifest, configBytes: Uint8Array): Digest[] {
   });
 }
 
-function checkConfig(configBytes: Uint8Array, { exposed }: Inventory): Misconfiguration[] {
+function checkConfig(configBytes: Uint8Array, { exposed, kernelLinks }: Inventory): Misconfiguration[] {
   const config = parseStrictJson(configBytes, { maxBytes: CONFIG_MAX_BYTES, maxDepth: 32 });
-  return checkImage({ config, files: exposed ?? null });
+  return checkImage({ config, files: exposed ?? null, links: kernelLinks ?? null });
 }
 
 /** The steps that made the layers, in their order: a history also holds steps without a layer (image-spec 1.1 config.md). */
@@ -522,6 +522,8 @@ function requireInventory(inventory: Inventory, layers: readonly PlannedLayer[])
     Number.isInteger(one.mode) &&
     (one.capabilities === undefined || Number.isSafeInteger(one.capabilities)) &&
     layers.some(({ digest }) => digest === one.layer);
+  const isLink = (one: KernelLink): boolean =>
+    isObject(one) && text(one.path) && text(one.target) && layers.some(({ digest }) => digest === one.layer);
   const isSecret = (one: ImageSecret): boolean =>
     isObject(one) &&
     [one.rule, one.source, one.path].every(text) &&
@@ -544,6 +546,8 @@ function requireInventory(inventory: Inventory, layers: readonly PlannedLayer[])
     inventory.layers.length === layers.length &&
     inventory.layers.every(({ digest }, index) => digest === layers[index]?.digest) &&
     (inventory.exposed === undefined || (Array.isArray(inventory.exposed) && inventory.exposed.every(isExposed))) &&
+    (inventory.kernelLinks === undefined ||
+      (Array.isArray(inventory.kernelLinks) && inventory.kernelLinks.every(isLink))) &&
     Array.isArray(inventory.secrets) &&
     inventory.secrets.length <= SECRETS_MAX &&
     inventory.secrets.every(isSecret) &&

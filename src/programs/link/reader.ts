@@ -235,7 +235,8 @@ const task = z.discriminatedUnion('kind', [
       .string()
       .regex(/^[a-z0-9_][-a-z0-9_.]{0,31}(?::[a-z0-9_][-a-z0-9_.]{0,31})?$/i)
       .nullable(),
-    workingDir: containerPath.nullable(),
+    // The descriptors of the run-time that joins the container are below /proc (CVE-2024-21626).
+    workingDir: containerPath.regex(/^(?!\/+(?:\.\/+)*proc(?:\/|$))(?!(?:.*\/)?\.\.(?:\/|$))/).nullable(),
   }),
   z.strictObject({
     kind: z.literal('logs'),

@@ -1,6 +1,7 @@
+import { posix } from 'node:path';
 import type { Digest } from '../../oci/index.ts';
 import type { Json } from '../../system/index.ts';
-import type { ExposedFile } from '../package.ts';
+import type { ExposedFile, KernelLink } from '../package.ts';
 import type { Misconfiguration } from '../report.ts';
 import { areUsual, capabilityNames } from './capabilities.ts';
 import { type Check, check, misconfigured, namesSecret } from './check.ts';
@@ -11,6 +12,8 @@ export interface ImageFacts {
   readonly config: Json;
   /** Null: nobody looked. */
   readonly files: readonly ExposedFile[] | null;
+  /** Links into the folders of the kernel. Null: nobody looked. */
+  readonly links?: readonly KernelLink[] | null;
 }
 
 interface Found {
@@ -54,7 +57,48 @@ const FILES_SHOWN_MAX = 50;
 const USUAL_SETUID =
   /^(?:usr\/)?(?:bin|sbin|libexec|lib)\/(?:su|sudo|mount|umount|passwd|chsh|chfn|chage|expiry|gpasswd|newgrp|unix_chkpwd|pam_timestamp_check|wall|write|bsd-write|openssh\/ssh-keysign|dbus-1\.0\/dbus-daemon-launch-helper|ssh-agent|crontab|pkexec|fusermount3?|ping|userhelper|utempter\/utempter|bbsuid)$/;
 
+/** `/proc`, `/sys`, `/dev` and all below, as a run-time would come to it from the root. */
+function isKernels(path: string): boolean {
+  return /^\/(?:proc|sys|dev)(?:\/|$)/.test(posix.normalize(`/${path}`));
+}
+
 export const IMAGE_CHECKS: readonly ImageCheck[] = [
+  {
+    ...check(
+      'image-workdir-kernel',
+      'critical',
+      'CVE-2024-21626',
+      [
+        'starts in a folder of the kernel: a run-time that opens it may hand over the host',
+        'arranca en una carpeta del núcleo: un entorno que la abra puede entregar el host',
+      ],
+      ['set WORKDIR to a folder of the image', 'fijar WORKDIR en una carpeta de la imagen'],
+    ),
+    find: (facts) => {
+      const folder = textOf(configOf(facts)['WorkingDir']);
+      if (folder === '') return [];
+      const at = posix.normalize(`/${folder}`);
+      const link = facts.links?.find(({ path }) => at === `/${path}` || at.startsWith(`/${path}/`));
+      if (link !== undefined) return [{ path: link.path, layer: link.layer, detail: link.target }];
+      return onlyIf(isKernels(at), at);
+    },
+  },
+  {
+    ...check(
+      'image-kernel-link',
+      'critical',
+      'CVE-2025-31133',
+      [
+        'has a link in the place of /dev, /proc or /sys, where the run-time mounts',
+        'tiene un enlace en el lugar de /dev, /proc o /sys, donde monta el entorno de ejecución',
+      ],
+      ['make it a folder', 'hacer que sea una carpeta'],
+    ),
+    find: ({ links }) =>
+      (links ?? [])
+        .filter(({ path }) => /^(?:proc|sys|dev)$/.test(path))
+        .map(({ path, layer, target }) => ({ path, layer, detail: target })),
+  },
   {
     ...check(
       'image-root-user',

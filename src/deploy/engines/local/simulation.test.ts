@@ -11,8 +11,8 @@ import { Reconciler, type StartGate } from './reconcile.ts';
 import { NO_FILES, randomFrom, SimulatedClock, sampleContainer, sampleState, sampleWorkload } from './simulation.ts';
 import type { WorkloadStatus } from './status.ts';
 
-/** DARSENA_SIMULATION_ROUNDS=500 for the long run. */
-const ROUNDS = Number(process.env['DARSENA_SIMULATION_ROUNDS'] ?? 100);
+/** In full with DARSENA_SOAK=1; DARSENA_SIMULATION_ROUNDS says another number. */
+const ROUNDS = Number(process.env['DARSENA_SIMULATION_ROUNDS'] ?? (process.env['DARSENA_SOAK'] === '1' ? 500 : 100));
 
 const MINUTE_MS = 60_000;
 const allowAll: StartGate = { check: async () => ({ allow: true }) };

@@ -84,6 +84,15 @@ export const ABSOLUTE_PATH: Shape = {
   pattern: /^\/(?!.*(?:^|\/)\.\.(?:\/|$))[^:\0]*$/,
   meaning: { en: 'an absolute path without .. and colons', es: 'una ruta absoluta sin .. ni dos puntos' },
 };
+/** Not a folder of the kernel: a run-time that opens one on the way in may hand over the host (CVE-2024-21626). */
+export const WORKING_FOLDER: Shape = {
+  kind: 'text',
+  pattern: /^(?!\/+(?:\.\/+)*(?:proc|sys|dev)(?:\/|$))\/(?!.*(?:^|\/)\.\.(?:\/|$))[^:\0]*$/,
+  meaning: {
+    en: 'an absolute path without .. and colons, not in /proc, /sys or /dev',
+    es: 'una ruta absoluta sin .. ni dos puntos, fuera de /proc, /sys y /dev',
+  },
+};
 export const INNER_PATH: Shape = {
   kind: 'text',
   pattern: /^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[^\0]+$/,

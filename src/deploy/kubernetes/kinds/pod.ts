@@ -37,6 +37,7 @@ import {
   OTHER_SYSTEM,
   PORT_NAME,
   PORT_NUMBER,
+  WORKING_FOLDER,
 } from './common.ts';
 
 const PROBE_TIMINGS: Record<string, Field> = {
@@ -417,7 +418,7 @@ const CONTAINER_COMMON: Record<string, Field> = {
   ),
   command: enforced(list(TEXT)),
   args: enforced(list(TEXT)),
-  workingDir: enforced(ABSOLUTE_PATH),
+  workingDir: enforced(WORKING_FOLDER),
   env: enforced(ENV),
   envFrom: enforced(ENV_FROM),
   resources: RESOURCES,
