@@ -385,7 +385,7 @@ export const queries = {
   operations: () => queryOptions({ queryKey: ['operations'], queryFn: () => listOf<OperationSummary>('/operations') }),
   operation: (id: string) =>
     queryOptions({ queryKey: ['operation', id], queryFn: () => api.get<Operation>(apiPath(['operations', id])) }),
-  incidents: () => queryOptions({ queryKey: ['incidents'], queryFn: () => listOf<Incident>('/incidents') }),
+  incidents: () => queryOptions({ queryKey: ['incidents'], queryFn: () => listOf<Incident>('/incidents?limit=200') }),
   incidentOffers: (number: string) =>
     queryOptions({
       queryKey: ['incidents', number, 'actions'],

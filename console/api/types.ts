@@ -126,7 +126,19 @@ export interface Project {
   readonly environments: readonly EnvironmentSummary[];
 }
 
-export type WorkloadPhase = 'progressing' | 'available' | 'degraded' | 'refused' | 'rolled-back' | 'stopped';
+export type WorkloadPhase =
+  | 'progressing'
+  | 'available'
+  | 'degraded'
+  | 'refused'
+  | 'rolled-back'
+  | 'stopped'
+  | 'canary'
+  | 'running'
+  | 'completed'
+  | 'failed'
+  | 'scheduled'
+  | 'suspended';
 
 export interface Replica {
   readonly name: string;
@@ -176,6 +188,15 @@ export interface WorkloadStatus {
   readonly conditions: readonly { readonly type: string; readonly since: string; readonly text: Text }[];
   readonly endpoints: readonly { readonly url: string }[];
   readonly replicas: readonly Replica[];
+  /** When a CronJob runs, as it was written, with its time zone. */
+  readonly schedule?: string;
+  /** Of what runs to an end. */
+  readonly job?: {
+    readonly active: number;
+    readonly succeeded: number;
+    readonly failed: number;
+    readonly next: string | null;
+  };
 }
 
 export type Decision = 'allow' | 'warn' | 'refuse';
@@ -237,6 +258,8 @@ export interface Promotion {
   readonly requestedBy: string;
   /** The person behind a token or robot that asked. */
   readonly requester: string;
+  /** Who asked for it or had a part in what is promoted: they cannot approve it. */
+  readonly involved: readonly string[];
   readonly requestedAt: string;
   readonly verdict: Verdict | null;
   readonly approvals: readonly {
@@ -1214,6 +1237,8 @@ export interface Alert {
   readonly id: string;
   readonly at: string;
   readonly rule: string;
+  /** The name of the rule in the reader's language. */
+  readonly title: string;
   readonly priority: string;
   readonly tags: readonly string[];
   readonly output: string;

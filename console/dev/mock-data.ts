@@ -986,6 +986,7 @@ function incidents(): IncidentDetail[] {
     id: id('alert 1'),
     at: ago(6 * MINUTE),
     rule: 'Terminal shell in container',
+    title: 'Terminal shell in container',
     priority: 'Notice',
     tags: ['maturity_stable', 'container', 'shell', 'mitre_execution', 'T1059'],
     output:
@@ -1038,6 +1039,7 @@ function incidents(): IncidentDetail[] {
         id: id('alert 2'),
         at: ago(4 * MINUTE),
         rule: 'Read sensitive file untrusted',
+        title: 'Sensitive file read',
         priority: 'Warning',
         tags: ['maturity_stable', 'filesystem', 'mitre_credential_access', 'T1555'],
         output:
@@ -1509,6 +1511,7 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
     digests,
     requestedBy: 'user:luis',
     requester: 'user:luis',
+    involved: ['user:luis'],
     requestedAt: ago(secondsAgo),
     verdict: verdict(D.api, 'prod', state === 'refused' ? 'refuse' : 'allow'),
     approvals: [],

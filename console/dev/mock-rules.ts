@@ -5,17 +5,20 @@ const BASE = { project: null, environment: null, off: null, description: '', ori
 const SHIPPED: RuleInForce = {
   ...BASE,
   name: 'Terminal opened in a container',
+  title: { en: 'Terminal opened in a container', es: 'Terminal abierto en un contenedor' },
   priority: 'Notice',
   tags: ['T1059'],
   file: 'shipped/containers.yaml',
 };
 const OWN: RuleInForce = {
   ...BASE,
+  title: { en: 'Shell in the shop', es: 'Shell in the shop' },
   ...{ name: 'Shell in the shop', priority: 'Warning', tags: [], file: 'tienda.yaml', origin: 'own' },
   ...{ project: 'tienda', environment: 'prod' },
 };
 const OFF: RuleInForce = {
   ...BASE,
+  title: { en: 'Mining pool contacted', es: 'Contacto con un grupo de minería' },
   ...{ name: 'Mining pool contacted', priority: 'Critical', tags: ['T1496'], file: 'shipped/containers.yaml' },
   off: 'disabled by its file',
 };

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { api, apiPath } from '../api/client.ts';
 import { waitForOperation } from '../hosts/operation.ts';
 import { ActivityTabs } from '../operations/activity-tabs.tsx';
+import { useRuleTitle } from '../rules/queries.ts';
 import { addresses } from '../shell/addresses.ts';
 import { useFormats } from '../shell/format.ts';
 import { useWords } from '../shell/language.tsx';
@@ -105,10 +106,16 @@ function Outcome({ outcome }: { outcome: DrilledRule['outcome'] }) {
 function DrillDrawer({ drill, onClose }: { drill: Drill; onClose: () => void }) {
   const t = useWords(words);
   const formats = useFormats();
+  const titleOf = useRuleTitle();
   const order = ['missed', 'not-performed', 'off', 'absent', 'detected'];
   const rows = [...drill.rules].sort((one, other) => order.indexOf(one.outcome) - order.indexOf(other.outcome));
   const columns: readonly Column<DrilledRule>[] = [
-    { id: 'rule', label: t('rule'), grow: true, cell: ({ rule }) => <Link to={addresses.rule(rule)}>{rule}</Link> },
+    {
+      id: 'rule',
+      label: t('rule'),
+      grow: true,
+      cell: ({ rule }) => <Link to={addresses.rule(rule)}>{titleOf(rule)}</Link>,
+    },
     { id: 'outcome', label: t('outcome'), cell: ({ outcome }) => <Outcome outcome={outcome} /> },
     {
       id: 'time',

@@ -32,6 +32,11 @@ const WATCHED: Readonly<Record<string, keyof typeof words.en>> = {
   on_creat: 'madeCreat',
   on_connect: 'connectionsMade',
   'files opened through io_uring': 'openedRing',
+  on_exec_guarded: 'guardedPrograms',
+  on_uring_taken: 'ringTaken',
+  on_uring_answered: 'ringAnswered',
+  on_uring_overflow: 'ringOverflow',
+  on_question: 'nameQuestions',
 };
 
 function Watched({ name }: { name: string }) {

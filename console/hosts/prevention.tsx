@@ -174,6 +174,9 @@ function DeniedPackages({ items }: { items: readonly PreventionPolicy[] }) {
   );
 }
 
+/** Those that are gone, latest first: where others work with containers too there are hundreds. */
+const GONE_SHOWN = 50;
+
 /** What runs on this host beside the platform. */
 export function Foreign({ host }: { host: string }) {
   const t = useWords(preventionWords);
@@ -211,10 +214,27 @@ export function Foreign({ host }: { host: string }) {
       <Loaded query={foreign}>
         {(all) => {
           const own = all.filter((one) => one.host === host);
-          return own.length === 0 ? (
-            <EmptyState title={t('foreignNone')} />
-          ) : (
-            <Table label={t('foreign')} columns={columns} rows={own} keyOf={({ id }) => id} />
+          const here = own.filter((one) => ['runs', 'allowed'].includes(stateOf(one)));
+          const gone = own.filter((one) => !here.includes(one));
+          return (
+            <div className="stack">
+              {here.length === 0 ? (
+                <EmptyState title={t('foreignNone')} />
+              ) : (
+                <Table label={t('foreign')} columns={columns} rows={here} keyOf={({ id }) => id} />
+              )}
+              {gone.length === 0 ? null : (
+                <details>
+                  <summary>{t('foreignGone', { count: gone.length })}</summary>
+                  <Table
+                    label={t('foreignGone', { count: gone.length })}
+                    columns={columns}
+                    rows={gone.slice(0, GONE_SHOWN)}
+                    keyOf={({ id }) => id}
+                  />
+                </details>
+              )}
+            </div>
           );
         }}
       </Loaded>

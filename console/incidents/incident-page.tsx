@@ -1,7 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { queries } from '../api/queries.ts';
-import type { Alert, IncidentDetail } from '../api/types.ts';
+import type { Alert, Incident, IncidentDetail } from '../api/types.ts';
 import { addresses } from '../shell/addresses.ts';
+import { useKeys } from '../shell/keys.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
@@ -9,12 +10,12 @@ import { Icon } from '../shell/parts/icon.tsx';
 import { PriorityBadge, State } from '../shell/parts/states.tsx';
 import { Facts, Loaded, PageHead, Panel, When } from '../shell/parts/surface.tsx';
 import { ImageThread } from '../shell/parts/thread.tsx';
-import { Link, useParams } from '../shell/router.tsx';
+import { Link, useNavigate, useParams } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import { CasePanels } from './casework.tsx';
 import { IncidentTimeline } from './incident-timeline.tsx';
 import './incidents.css';
-import { EvidencePanel, Measures } from './measures.tsx';
+import { EvidencePanel, Measures, useActionName } from './measures.tsx';
 import { PlaybookPanel } from './playbooks.tsx';
 import { ProcessTree } from './process-tree.tsx';
 import { Respond } from './respond.tsx';
@@ -27,11 +28,16 @@ function AlertItem({ alert }: { alert: Alert }) {
       <summary>
         <Icon name="chevron" size={12} />
         <PriorityBadge priority={alert.priority} />
-        <span className="alert-rule">{alert.rule}</span>
+        <span className="alert-rule">{alert.title}</span>
         <When at={alert.at} />
+        {/* Many alerts of one rule are told apart by what they say. */}
+        <span className="alert-brief mono">{alert.output}</span>
       </summary>
       <div className="alert-body">
         <p className="mono alert-output">{alert.output}</p>
+        <p>
+          <Link to={addresses.rule(alert.rule)}>{t('openRule')}</Link>
+        </p>
         {alert.process === null ? null : (
           <Facts
             items={[
@@ -65,9 +71,10 @@ function AlertItem({ alert }: { alert: Alert }) {
   );
 }
 
-function Actions({ actions }: { actions: IncidentDetail['actions'] }) {
+function Actions({ incident: { number, actions } }: { incident: IncidentDetail }) {
   const t = useWords(words);
   const text = useText();
+  const nameOf = useActionName(number);
   if (actions.length === 0) return <p className="quiet-text">{t('noActions')}</p>;
   return (
     <ul className="conditions">
@@ -77,7 +84,7 @@ function Actions({ actions }: { actions: IncidentDetail['actions'] }) {
           <strong>
             <Actor actor={action.actor} />
           </strong>
-          <span>{action.action}</span>
+          <span>{nameOf(action.action)}</span>
           <span className="mono">{action.target}</span>
           {action.detail === null ? null : <span>{text(action.detail)}</span>}
           <When at={action.at} />
@@ -113,12 +120,40 @@ function IncidentBody({ incident }: { incident: IncidentDetail }) {
             ))}
           </Panel>
           <Panel title={t('actions')}>
-            <Actions actions={incident.actions} />
+            <Actions incident={incident} />
           </Panel>
           <EvidencePanel incident={incident} />
         </div>
       </div>
     </>
+  );
+}
+
+/** The open incidents beside this one in the queue, which comes newest first; `n` and `b` go there. */
+function Neighbours({ number }: { number: number }) {
+  const t = useWords(words);
+  const navigate = useNavigate();
+  const open = (useQuery(queries.incidents()).data ?? []).filter(({ state }) => state !== 'closed');
+  const older = open.filter((one) => one.number < number).sort((a, b) => b.number - a.number)[0];
+  const newer = open.filter((one) => one.number > number).sort((a, b) => a.number - b.number)[0];
+  const go = (to: Incident | undefined) => {
+    if (to !== undefined) navigate(addresses.incident(to.number));
+  };
+  useKeys({ n: () => go(older), b: () => go(newer) });
+  if (older === undefined && newer === undefined) return null;
+  return (
+    <span className="neighbours">
+      {newer === undefined ? null : (
+        <Link to={addresses.incident(newer.number)} title={newer.title} aria-keyshortcuts="b">
+          {t('previousIncident')} <kbd>b</kbd>
+        </Link>
+      )}
+      {older === undefined ? null : (
+        <Link to={addresses.incident(older.number)} title={older.title} aria-keyshortcuts="n">
+          {t('nextIncident')} <kbd>n</kbd>
+        </Link>
+      )}
+    </span>
   );
 }
 
@@ -164,6 +199,7 @@ export default function IncidentPage() {
             <span>
               {t('opened')} <When at={data.openedAt} />
             </span>
+            <Neighbours number={data.number} />
             <span>
               {t('owner')}: {data.owner === null ? t('nobody') : <Actor actor={data.owner} />}
             </span>

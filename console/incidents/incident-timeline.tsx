@@ -18,14 +18,30 @@ function toneOf({ tone, kind }: Entry): Tone {
   return 'ok';
 }
 
+/** A verdict for each workload of a release is one thing that happened, said once with how many. */
+function joinRuns(entries: readonly Entry[]): readonly { readonly entry: Entry; readonly count: number }[] {
+  const runs: { entry: Entry; count: number }[] = [];
+  for (const entry of entries) {
+    const last = runs.at(-1);
+    const isSame =
+      last !== undefined &&
+      last.entry.kind === entry.kind &&
+      last.entry.title.en === entry.title.en &&
+      last.entry.actor === entry.actor;
+    if (isSame) last.count += 1;
+    else runs.push({ entry, count: 1 });
+  }
+  return runs;
+}
+
 /** What happened, oldest first, from the build of the image to the last answer. */
 export function IncidentTimeline({ entries }: { entries: readonly Entry[] }) {
   const text = useText();
   const formats = useFormats();
-  const ordered = [...entries].sort((a, b) => a.at.localeCompare(b.at));
+  const ordered = joinRuns([...entries].sort((a, b) => a.at.localeCompare(b.at)));
   return (
     <ol className="timeline">
-      {ordered.map((entry) => {
+      {ordered.map(({ entry, count }) => {
         const to = insideAddress(entry.href);
         const tone = toneOf(entry);
         return (
@@ -36,6 +52,7 @@ export function IncidentTimeline({ entries }: { entries: readonly Entry[] }) {
             <div className="timeline-body">
               <span className="timeline-title">
                 {to === null ? text(entry.title) : <Link to={to}>{text(entry.title)}</Link>}
+                {count === 1 ? null : <span className="count"> ×{count}</span>}
               </span>
               <span className="timeline-meta">
                 <span className="mono">{formats.clock(entry.at)}</span> <When at={entry.at} />

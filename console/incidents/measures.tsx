@@ -59,6 +59,16 @@ function MeasureDialog({ incident, offer, onClose }: { incident: IncidentDetail;
   );
 }
 
+/** Names of what is done about incidents, as the platform offers them; what it does not name is shown as it came. */
+export function useActionName(incident: number): (kind: string) => string {
+  const text = useText();
+  const offers = useQuery(queries.incidentOffers(String(incident))).data ?? [];
+  return (kind) => {
+    const known = offers.find((offer) => offer.kind === kind);
+    return known === undefined ? kind : text(known.title);
+  };
+}
+
 /** What can be done about an incident now; what cannot says why, where the reader would look for it. */
 export function Measures({ incident }: { incident: IncidentDetail }) {
   const t = useWords(words);
@@ -70,17 +80,35 @@ export function Measures({ incident }: { incident: IncidentDetail }) {
   return (
     <Panel title={t('measures')}>
       <Loaded query={offers}>
-        {(all) => (
-          <ul className="measures">
-            {all
-              .filter(({ why }) => why === null)
-              .map((offer) => (
-                <li key={offer.kind}>
-                  <Button onClick={() => choose(offer)}>{text(offer.title)}</Button>
-                </li>
-              ))}
-          </ul>
-        )}
+        {(all) => {
+          const not = all.flatMap(({ kind, title, why }) => (why === null ? [] : [{ kind, title, why }]));
+          return (
+            <>
+              <ul className="measures">
+                {all
+                  .filter(({ why }) => why === null)
+                  .map((offer) => (
+                    <li key={offer.kind}>
+                      <Button onClick={() => choose(offer)}>{text(offer.title)}</Button>
+                    </li>
+                  ))}
+              </ul>
+              {not.length === 0 ? null : (
+                <details className="not-now">
+                  <summary>{t('unavailable')}</summary>
+                  <dl className="facts">
+                    {not.map(({ kind, title, why }) => (
+                      <div key={kind}>
+                        <dt>{text(title)}</dt>
+                        <dd>{text(why)}</dd>
+                      </div>
+                    ))}
+                  </dl>
+                </details>
+              )}
+            </>
+          );
+        }}
       </Loaded>
       {chosen === null ? null : <MeasureDialog incident={incident} offer={chosen} onClose={() => choose(null)} />}
     </Panel>

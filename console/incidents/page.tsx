@@ -1,4 +1,4 @@
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { queries } from '../api/queries.ts';
 import type { Incident, SavedFilter } from '../api/types.ts';
@@ -8,16 +8,28 @@ import { useEnvironment } from '../shell/environment.ts';
 import { useGathered } from '../shell/gather.ts';
 import { useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
-import { FilterBox, Select } from '../shell/parts/controls.tsx';
+import { Button, FilterBox, Select } from '../shell/parts/controls.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
 import { PriorityBadge, State } from '../shell/parts/states.tsx';
-import { Drawer, EmptyState, Facts, Loaded, NewRows, PageHead, Panel, Split, When } from '../shell/parts/surface.tsx';
+import {
+  Drawer,
+  EmptyState,
+  Facts,
+  Failure,
+  Loaded,
+  NewRows,
+  PageHead,
+  Panel,
+  Split,
+  When,
+} from '../shell/parts/surface.tsx';
 import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
 import { Link, useSearchParam } from '../shell/router.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
 import './incidents.css';
 import { IncidentTimeline } from './incident-timeline.tsx';
+import { caseQueries } from './queries.ts';
 import { SavedFilters, TriageBar } from './triage.tsx';
 import { words } from './words.ts';
 
@@ -60,25 +72,54 @@ function IncidentDrawer({ incident, onClose }: { incident: Incident; onClose: ()
   );
 }
 
-function IncidentTable({ incidents }: { incidents: readonly Incident[] }) {
+/** States as the address names them: the queue is what is not closed, unless somebody asks for more. */
+const STATES = ['active', 'open', 'acknowledged', 'contained', 'closed', 'all'] as const;
+const STATE_WORDS = {
+  active: 'notClosed',
+  open: 'onlyOpen',
+  acknowledged: 'onlyAcknowledged',
+  contained: 'onlyContained',
+  closed: 'onlyClosed',
+  all: 'allStates',
+} as const;
+const PRIORITIES = [
+  ['', 'anyPriority'],
+  ['warning', 'fromWarning'],
+  ['error', 'fromError'],
+  ['critical', 'fromCritical'],
+] as const;
+
+function Queue() {
   const t = useWords(words);
   const shell = useWords(shellWords);
   const [environment, setEnvironment] = useEnvironment();
   const [filter, setFilter] = useSearchParam('q');
-  const [state, setState] = useSearchParam('state');
+  const [askedState, setState] = useSearchParam('state');
+  const [priority, setPriority] = useSearchParam('priority');
+  const [owner, setOwner] = useSearchParam('owner');
   const [selected, select] = useSearchParam('sel');
   const [marked, setMarked] = useState<readonly number[]>([]);
+  const [acting, setActing] = useState(0);
+  const [told, setTold] = useState('');
+  const state = askedState === '' ? 'active' : askedState;
+  const wantedState = state === 'active' ? 'unclosed' : state === 'all' ? '' : state;
+  const queue = useInfiniteQuery(caseQueries.queue({ state: wantedState, priority, owner }));
+  const incidents = queue.data?.pages.flatMap(({ items }) => items) ?? [];
   const me = useMe();
   const mayTriage =
     hasRole(me, ['admin', 'analyst'], '*') ||
     incidents.some((one) => hasRole(me, ['admin', 'analyst'], one.project ?? '*'));
   const mark = (number: number) =>
     setMarked((now) => (now.includes(number) ? now.filter((one) => one !== number) : [...now, number]));
+  /** What is marked is acted on; the row where the reader is, if nothing is. */
+  const act = (key: string) => {
+    if (marked.length === 0) mark(Number(key));
+    setActing((now) => now + 1);
+  };
   const wanted = incidents.filter(
     (incident) =>
       // What happened on a host is of no environment, and concerns each of them.
       (environment === '' || incident.project === null || incident.environment === environment) &&
-      (state === '' || (state === 'active' ? incident.state !== 'closed' : incident.state === state)) &&
       matchesFilter(filter, [
         String(incident.number),
         incident.title,
@@ -88,16 +129,22 @@ function IncidentTable({ incidents }: { incidents: readonly Incident[] }) {
         incident.owner,
       ]),
   );
-  const { shown, waiting, reveal } = useGathered(wanted, keyOf, `${environment} ${filter} ${state}`);
+  const { shown, waiting, reveal } = useGathered(
+    wanted,
+    keyOf,
+    `${environment} ${filter} ${state} ${priority} ${owner}`,
+  );
   const chosen = shown.find((incident) => keyOf(incident) === selected);
   const query = Object.fromEntries(
-    Object.entries({ state: state === 'active' ? 'unclosed' : state, environment, text: filter }).filter(
+    Object.entries({ state: wantedState, environment, priority, owner, text: filter }).filter(
       ([, value]) => value !== '',
     ),
   );
   const apply = (saved: SavedFilter['query']) => {
     setFilter(saved['text'] ?? '');
-    setState(saved['state'] === 'unclosed' ? 'active' : (saved['state'] ?? ''));
+    setState(saved['state'] === 'unclosed' ? '' : (saved['state'] ?? 'all'));
+    setPriority(saved['priority'] ?? '');
+    setOwner(saved['owner'] ?? '');
     setEnvironment(saved['environment'] ?? '');
   };
   const here = new Set(shown.map(({ number }) => number));
@@ -120,14 +167,14 @@ function IncidentTable({ incidents }: { incidents: readonly Incident[] }) {
           },
         ]
       : []),
-    { id: 'number', label: t('number'), align: 'end', cell: (incident) => incident.number },
+    { id: 'number', label: t('number'), align: 'end', from: 'medium', cell: (incident) => incident.number },
     {
       id: 'priority',
       label: t('priority'),
       cell: (incident) => <PriorityBadge priority={incident.priority} />,
     },
     { id: 'title', label: t('title'), cell: (incident) => <Link to={pageOf(incident)}>{incident.title}</Link> },
-    { id: 'state', label: t('state'), cell: (incident) => <State state={incident.state} /> },
+    { id: 'state', label: t('state'), from: 'medium', cell: (incident) => <State state={incident.state} /> },
     {
       id: 'where',
       label: t('where'),
@@ -165,10 +212,24 @@ function IncidentTable({ incidents }: { incidents: readonly Incident[] }) {
               bare
               label={t('state')}
               value={state}
-              onPick={setState}
+              onPick={(picked) => setState(picked === 'active' ? '' : picked)}
+              options={STATES.map((one) => [one, t(STATE_WORDS[one])] as const)}
+            />
+            <Select
+              bare
+              label={t('priority')}
+              value={priority}
+              onPick={setPriority}
+              options={PRIORITIES.map(([value, word]) => [value, t(word)] as const)}
+            />
+            <Select
+              bare
+              label={t('owner')}
+              value={owner}
+              onPick={setOwner}
               options={[
-                ['', t('allStates')],
-                ['active', t('notClosed')],
+                ['', t('anybody')],
+                ['me', t('mine')],
               ]}
             />
             <SavedFilters query={query} onUse={apply} />
@@ -184,8 +245,21 @@ function IncidentTable({ incidents }: { incidents: readonly Incident[] }) {
             ) : null}
             <span className="toolbar-end">{shell('rows', { count: shown.length })}</span>
           </div>
-          {chosenNumbers.length === 0 ? null : <TriageBar marked={chosenNumbers} onDone={setMarked} />}
+          {chosenNumbers.length === 0 ? null : (
+            <TriageBar
+              marked={chosenNumbers}
+              focus={acting}
+              onDone={(left, done) => {
+                setMarked(left);
+                setTold(t('triaged', { count: done }));
+              }}
+            />
+          )}
+          <p role="status" className={chosenNumbers.length === 0 && told !== '' ? 'quiet-text' : 'hidden-text'}>
+            {told}
+          </p>
           <NewRows count={waiting} onShow={reveal} />
+          {queue.error === null ? null : <Failure error={queue.error} onRetry={() => void queue.refetch()} />}
           <Panel flush>
             <Table
               label={t('incidents')}
@@ -195,9 +269,23 @@ function IncidentTable({ incidents }: { incidents: readonly Incident[] }) {
               selected={selected}
               onSelect={select}
               pageOf={pageOf}
-              {...(mayTriage ? { onMark: (key: string) => mark(Number(key)) } : {})}
+              empty={
+                queue.isPending ? null : filter === '' && priority === '' && owner === '' && state === 'active' ? (
+                  <EmptyState title={t('nothingOpen')}>
+                    <Link to={`${addresses.incidents()}?state=all`}>{t('showAll')}</Link>
+                  </EmptyState>
+                ) : undefined
+              }
+              {...(mayTriage ? { onMark: (key: string) => mark(Number(key)), onAct: act } : {})}
             />
           </Panel>
+          {queue.hasNextPage ? (
+            <p>
+              <Button busy={queue.isFetchingNextPage} onClick={() => void queue.fetchNextPage()}>
+                {t('older')}
+              </Button>
+            </p>
+          ) : null}
           {mayTriage ? <p className="quiet-text">{t('markHint')}</p> : null}
         </>
       }
@@ -223,7 +311,7 @@ export default function IncidentsPage() {
               </EmptyState>
             </Panel>
           ) : (
-            <IncidentTable incidents={[...all].sort((a, b) => b.number - a.number)} />
+            <Queue />
           )
         }
       </Loaded>

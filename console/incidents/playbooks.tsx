@@ -9,6 +9,7 @@ import { State } from '../shell/parts/states.tsx';
 import { Dialog, Failure, Loaded, Panel, When } from '../shell/parts/surface.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
+import { useActionName } from './measures.tsx';
 import { caseQueries } from './queries.ts';
 import { words } from './words.ts';
 
@@ -29,6 +30,7 @@ function RunDialog({ incident, name, onClose }: { incident: IncidentDetail; name
   const shell = useWords(shellWords);
   const text = useText();
   const client = useQueryClient();
+  const nameOf = useActionName(incident.number);
   const preview = useQuery(caseQueries.playbookPreview(name, incident.number));
   const start = useMutation({
     mutationFn: () => api.post(apiPath(['incidents', incident.number, 'playbooks']), { playbook: name }),
@@ -45,7 +47,7 @@ function RunDialog({ incident, name, onClose }: { incident: IncidentDetail; name
             <ol className="will-stop">
               {numbered(steps).map((step) => (
                 <li key={step.number}>
-                  <strong>{step.do}</strong>
+                  <strong>{nameOf(step.do)}</strong>
                   {step.approve ? ` (${t('playbookAsks')})` : ''}
                   {step.why === null
                     ? step.effect.map((effect) => <p key={effect.en}>{text(effect)}</p>)
@@ -71,6 +73,7 @@ function Run({ run, incident }: { run: PlaybookRun; incident: IncidentDetail }) 
   const t = useWords(words);
   const text = useText();
   const client = useQueryClient();
+  const nameOf = useActionName(incident.number);
   const answer = useMutation({
     mutationFn: (approve: boolean) => api.post(apiPath(['playbook-runs', run.id, 'answer']), { approve }),
     onSuccess: () => client.invalidateQueries({ queryKey: ['incidents', String(incident.number)] }),
@@ -82,7 +85,7 @@ function Run({ run, incident }: { run: PlaybookRun; incident: IncidentDetail }) 
       <ol>
         {numbered(run.steps).map((step) => (
           <li key={step.number}>
-            <State state={BADGE[step.state] ?? step.state} /> {step.do}
+            <State state={BADGE[step.state] ?? step.state} /> {nameOf(step.do)}
             {step.detail === null ? '' : `: ${text(step.detail)}`}
             {step.by === null ? null : (
               <>

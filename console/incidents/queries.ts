@@ -1,10 +1,37 @@
-import { queryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { api, apiPath } from '../api/client.ts';
 import { listOf } from '../api/queries.ts';
-import type { IncidentCase, PlannedStep, PlaybookRun, SavedFilter, StoredPlaybook } from '../api/types.ts';
+import type {
+  Incident,
+  IncidentCase,
+  List,
+  PlannedStep,
+  PlaybookRun,
+  SavedFilter,
+  StoredPlaybook,
+} from '../api/types.ts';
+
+/** What the platform narrows the queue by; an empty one is not asked. */
+export interface QueueFilter {
+  readonly state: string;
+  readonly priority: string;
+  readonly owner: string;
+}
+
+const QUEUE_PAGE = 100;
 
 /** What only the pages of incidents ask: kept out of what every page loads first. */
 export const caseQueries = {
+  queue: (filter: QueueFilter) =>
+    infiniteQueryOptions({
+      queryKey: ['incidents', 'queue', filter],
+      queryFn: ({ pageParam }) =>
+        api.get<List<Incident>>(apiPath(['incidents'], { ...filter, before: pageParam, limit: QUEUE_PAGE })),
+      initialPageParam: null as string | null,
+      getNextPageParam: (page) => page.next ?? null,
+      // Another filter is another list; until it has come, the former stands.
+      placeholderData: (former) => former,
+    }),
   playbooks: () => queryOptions({ queryKey: ['playbooks'], queryFn: () => listOf<StoredPlaybook>('/playbooks') }),
   playbookRuns: (number: string) =>
     queryOptions({

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { api } from '../api/client.ts';
 import type { SavedFilter, Triage } from '../api/types.ts';
 import { useWords } from '../shell/language.tsx';
@@ -19,10 +19,13 @@ const DECISIONS = [
 /** What is done to all marked incidents at once; those that could not be done stay marked, with the reason. */
 export function TriageBar({
   marked,
+  focus,
   onDone,
 }: {
   marked: readonly number[];
-  onDone: (left: readonly number[]) => void;
+  /** Raised whenever the keyboard asks for the acts. */
+  focus: number;
+  onDone: (left: readonly number[], done: number) => void;
 }) {
   const t = useWords(words);
   const shell = useWords(shellWords);
@@ -36,12 +39,17 @@ export function TriageBar({
       setClosing(false);
       setReason('');
       await client.invalidateQueries({ queryKey: ['incidents'] });
-      onDone(items.flatMap(({ number, problem }) => (problem === null ? [] : [number])));
+      const left = items.flatMap(({ number, problem }) => (problem === null ? [] : [number]));
+      onDone(left, items.length - left.length);
     },
   });
   const failed = act.data?.items.filter(({ problem }) => problem !== null) ?? [];
+  const bar = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (focus > 0) bar.current?.querySelector('button')?.focus();
+  }, [focus]);
   return (
-    <div className="toolbar" role="toolbar" aria-label={t('marked', { count: marked.length })}>
+    <div className="toolbar" role="toolbar" aria-label={t('marked', { count: marked.length })} ref={bar}>
       <span>{t('marked', { count: marked.length })}</span>
       <Button busy={act.isPending} onClick={() => act.mutate({ action: 'acknowledge' })}>
         {t('takeOn')}

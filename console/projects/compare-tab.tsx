@@ -165,13 +165,17 @@ function sidesOf(project: Project, releases: readonly Release[], say: (number: n
 export default function CompareTab({ project }: { project: Project }) {
   const t = useWords(compareWords);
   const w = useWords(words);
-  const releases = useQuery(queries.releases(project.name)).data ?? [];
+  const asked = useQuery(queries.releases(project.name));
+  const releases = asked.data ?? [];
   const placed = project.environments.filter(({ release }) => release !== null).map(({ name }) => name);
   const [pickedFrom, setFrom] = useSearchParam('from');
   const [pickedTo, setTo] = useSearchParam('to');
   const from = pickedFrom === '' ? (placed[0] ?? '') : pickedFrom;
   const to = pickedTo === '' ? (placed.at(-1) ?? '') : pickedTo;
-  const comparison = useQuery({ ...queries.comparison(project.name, from, to), enabled: from !== '' && to !== '' });
+  const isKnown = (side: string) =>
+    placed.includes(side) || releases.some((one) => `${one.environment}@${one.number}` === side);
+  const missing = [from, to].filter((side) => !isKnown(side));
+  const comparison = useQuery({ ...queries.comparison(project.name, from, to), enabled: isKnown(from) && isKnown(to) });
   if (from === '') {
     return (
       <Panel>
@@ -191,7 +195,13 @@ export default function CompareTab({ project }: { project: Project }) {
         </span>
         <Select label={t('to')} options={sides} value={to} onPick={setTo} />
       </div>
-      <Loaded query={comparison}>{(data) => <Found comparison={data} />}</Loaded>
+      {asked.isSuccess && missing.length > 0 ? (
+        <Panel>
+          <EmptyState title={t('nothingIn', { side: missing.join(', ') })}>{t('nothingYetText')}</EmptyState>
+        </Panel>
+      ) : (
+        <Loaded query={comparison}>{(data) => <Found comparison={data} />}</Loaded>
+      )}
     </div>
   );
 }

@@ -8,21 +8,22 @@ import { useWords } from '../shell/language.tsx';
 import { ToneGlyph } from '../shell/parts/badge.tsx';
 import { Button } from '../shell/parts/controls.tsx';
 import { Icon } from '../shell/parts/icon.tsx';
-import { State, stateTone } from '../shell/parts/states.tsx';
+import { State } from '../shell/parts/states.tsx';
 import { EmptyState, Panel } from '../shell/parts/surface.tsx';
 import { Link, outsideAddress } from '../shell/router.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { PromoteDialog, RollBackDialog } from './release-dialogs.tsx';
 import { words } from './words.ts';
+import { phaseTone, ReadyCount } from './workload-parts.tsx';
 
 export function WorkloadRow({ workload }: { workload: WorkloadStatus }) {
-  const tone = stateTone(workload.phase);
+  const tone = phaseTone(workload.phase);
   return (
     <li className={`tone-${tone}`}>
       <ToneGlyph tone={tone} />
       <Link to={addresses.workload(workload.project, workload.environment, workload.name)}>{workload.name}</Link>
       <span className="lane-ready">
-        {workload.ready}/{workload.wanted}
+        <ReadyCount workload={workload} />
       </span>
       <span className="lane-endpoints">
         {workload.endpoints.map((endpoint) => {

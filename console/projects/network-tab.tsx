@@ -2,12 +2,12 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, apiPath } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
-import type { NetworkFlow, Project } from '../api/types.ts';
+import type { Json, NetworkFlow, Project } from '../api/types.ts';
 import { useEnvironment } from '../shell/environment.ts';
 import { useFormats } from '../shell/format.ts';
 import { useWords } from '../shell/language.tsx';
 import { Chip, StateBadge } from '../shell/parts/badge.tsx';
-import { Button, FilterBox, Select, TextArea } from '../shell/parts/controls.tsx';
+import { Button, CommandLine, FilterBox, Select, TextArea } from '../shell/parts/controls.tsx';
 import { Dialog, EmptyState, Loaded, Panel, When } from '../shell/parts/surface.tsx';
 import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
 import { useSearchParam } from '../shell/router.tsx';
@@ -15,6 +15,7 @@ import { words as shellWords } from '../shell/words.ts';
 import { PoliciesPanel, PublishedPanel, RequestsPanel } from './network-edge.tsx';
 import { NetworkMap } from './network-map.tsx';
 import { networkWords } from './network-words.ts';
+import { toYaml } from './yaml.ts';
 
 function peerName({ project, environment, peer }: NetworkFlow): string {
   if (peer.kind === 'address') return peer.address;
@@ -27,6 +28,10 @@ function Peer({ flow }: { flow: NetworkFlow }) {
   return (
     <>
       {t(flow.direction === 'in' ? 'from' : 'to')} <span className="mono">{peerName(flow)}</span>
+      <span className="quiet-text">
+        {' '}
+        {flow.port}/{flow.protocol}
+      </span>
     </>
   );
 }
@@ -37,36 +42,59 @@ function keyOf({ environment, workload, direction, refused, peer, protocol, port
 
 function Proposal({ project, environment, onClose }: { project: string; environment: string; onClose: () => void }) {
   const t = useWords(networkWords);
+  const shell = useWords(shellWords);
   const proposal = useQuery({
     queryKey: ['flows', project, environment, 'proposal'],
     queryFn: () =>
-      api.get<{ items: readonly unknown[] }>(
+      api.get<{ items: readonly Json[] }>(
         apiPath(['projects', project, 'environments', environment, 'network-policies', 'proposal']),
       ),
   });
+  const [copied, setCopied] = useState(false);
   return (
     <Dialog wide title={t('proposeFor', { environment })} onClose={onClose}>
-      <Loaded query={proposal}>
-        {({ items }) =>
-          items.length === 0 ? (
-            <p>{t('noProposal', { environment })}</p>
-          ) : (
-            <>
-              <p>{t('proposeText')}</p>
-              {/* JSON is YAML too: this can be put among the manifests as it stands. */}
-              <TextArea
-                label={t('manifests')}
-                readOnly
-                rows={18}
-                className="mono"
-                value={items.map((item) => JSON.stringify(item, null, 2)).join('\n---\n')}
-              />
-            </>
-          )
-        }
-      </Loaded>
+      <div className="dialog-body">
+        <Loaded query={proposal}>
+          {({ items }) => {
+            if (items.length === 0) return <p>{t('noProposal', { environment })}</p>;
+            const text = items.map((item) => toYaml(item)).join('---\n');
+            return (
+              <>
+                <p>{t('proposeText')}</p>
+                <TextArea label={t('manifests')} readOnly rows={18} className="mono" value={text} />
+                <p className="quiet-text">{t('proposeNext')}</p>
+                <CommandLine command={`darsena network propose ${project} --environment ${environment}`} />
+                <div className="dialog-actions">
+                  <Button
+                    icon={copied ? 'check' : 'copy'}
+                    onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))}
+                  >
+                    {shell(copied ? 'copied' : 'copy')}
+                  </Button>
+                  <Button
+                    look="primary"
+                    icon="download"
+                    onClick={() => save(`network-policies-${environment}.yaml`, text)}
+                  >
+                    {t('saveFile')}
+                  </Button>
+                </div>
+              </>
+            );
+          }}
+        </Loaded>
+      </div>
     </Dialog>
   );
+}
+
+function save(name: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: 'application/yaml' }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(url);
 }
 
 /** Who talked to whom in a project: a drawing, the same as a table, and the policies that follow from it. */
@@ -83,16 +111,6 @@ export function NetworkTab({ project }: { project: Project }) {
     { id: 'environment', label: t('environment'), from: 'medium', cell: (flow) => <Chip>{flow.environment}</Chip> },
     { id: 'workload', label: t('workload'), cell: (flow) => flow.workload },
     { id: 'peer', label: t('peer'), grow: true, cell: (flow) => <Peer flow={flow} /> },
-    {
-      id: 'port',
-      label: t('port'),
-      cell: (flow) => (
-        <span>
-          {flow.port}
-          <wbr />/{flow.protocol}
-        </span>
-      ),
-    },
     {
       id: 'connections',
       label: t('connections'),

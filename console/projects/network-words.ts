@@ -12,8 +12,7 @@ export const networkWords = defineWords(
     workload: 'Workload',
     from: 'from',
     to: 'to',
-    peer: 'Other end',
-    port: 'Port',
+    peer: 'Other end and port',
     connections: 'Connections',
     answer: 'Answer',
     allowed: 'allowed',
@@ -28,6 +27,8 @@ export const networkWords = defineWords(
     proposeText:
       'They leave each workload the ways it took and close the rest, in both directions. What was not seen is closed: read them before they are deployed.',
     noProposal: 'No allowed way was seen in {environment}, so there is nothing to learn from.',
+    proposeNext: 'Put the file among the manifests of the project and deploy it: policies then come with each release.',
+    saveFile: 'Save as a file',
     manifests: 'Manifests',
     published: 'Published',
     service: 'Service',
@@ -84,8 +85,7 @@ export const networkWords = defineWords(
     workload: 'Carga de trabajo',
     from: 'desde',
     to: 'hacia',
-    peer: 'Otro extremo',
-    port: 'Puerto',
+    peer: 'Otro extremo y puerto',
     connections: 'Conexiones',
     answer: 'Respuesta',
     allowed: 'permitida',
@@ -100,6 +100,9 @@ export const networkWords = defineWords(
     proposeText:
       'Dejan a cada carga de trabajo los caminos que tomó y cierran los demás, en ambos sentidos. Lo que no se vio queda cerrado: conviene leerlas antes de desplegarlas.',
     noProposal: 'No se vio ningún camino permitido en {environment}, así que no hay de qué aprender.',
+    proposeNext:
+      'El archivo va entre los manifiestos del proyecto y se despliega con ellos: así las políticas acompañan a cada versión.',
+    saveFile: 'Guardar en un archivo',
     manifests: 'Manifiestos',
     published: 'Publicado',
     service: 'Servicio',

@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { type UseMutationResult, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, apiPath } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
@@ -11,13 +11,13 @@ import { Drawer, EmptyState, Failure, Loaded, Panel, Split, When } from '../shel
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { VerdictCard } from '../shell/parts/verdict.tsx';
 import { useParams, useSearchParam } from '../shell/router.tsx';
-import { useMe } from '../shell/session.ts';
+import { hasRole, useMe } from '../shell/session.ts';
 import { DigestList } from './digest-list.tsx';
 import { words } from './words.ts';
 
 const keyOf = (promotion: Promotion) => promotion.id;
 
-/** Four eyes: whoever asked cannot decide. The server enforces it; here it is said before anybody tries. */
+/** Four eyes: whoever had a part in it cannot approve. The server enforces it; here it is said before anybody tries. */
 export function Decision({ promotion, onDecide }: { promotion: Promotion; onDecide: () => void }) {
   const t = useWords(words);
   const me = useMe();
@@ -33,21 +33,58 @@ export function Decision({ promotion, onDecide }: { promotion: Promotion; onDeci
     onSettled: () => client.invalidateQueries({ queryKey: ['promotions'] }),
   });
   if (promotion.state !== 'awaiting-approval') return null;
-  if (me?.actor === promotion.requester) return <p className="quiet-text">{t('samePerson')}</p>;
+  const mayDecide = hasRole(me, ['admin', 'approver'], promotion.project);
+  const isInvolved = me !== undefined && promotion.involved.includes(me.actor);
+  const given = promotion.approvals.filter(({ decision }) => decision === 'approve');
+  const hasApproved = given.some(({ by }) => by === me?.actor);
   return (
     <div className="decision">
-      <p>{t('waitsFor', { count: promotion.required - promotion.approvals.length })}</p>
-      <Field label={t('comment')} value={comment} onChange={(event) => setComment(event.target.value)} />
+      <p>{t('waitsFor', { count: promotion.required - given.length })}</p>
+      {isInvolved ? (
+        <p className="quiet-text">{t(me?.actor === promotion.requester ? 'samePerson' : 'ownWork')}</p>
+      ) : mayDecide ? null : (
+        <p className="quiet-text">{t('notApprover')}</p>
+      )}
+      {hasApproved ? <p className="quiet-text">{t('hasApproved')}</p> : null}
+      {mayDecide ? (
+        <DecisionForm
+          decide={decide}
+          comment={comment}
+          onComment={setComment}
+          mayApprove={!isInvolved && !hasApproved}
+        />
+      ) : null}
+    </div>
+  );
+}
+
+function DecisionForm({
+  decide,
+  comment,
+  onComment,
+  mayApprove,
+}: {
+  decide: UseMutationResult<unknown, Error, 'approve' | 'reject'>;
+  comment: string;
+  onComment: (comment: string) => void;
+  mayApprove: boolean;
+}) {
+  const t = useWords(words);
+  return (
+    <>
+      <Field label={t('comment')} value={comment} onChange={(event) => onComment(event.target.value)} />
       {decide.error === null ? null : <Failure error={decide.error} />}
       <div className="toolbar">
-        <Button look="primary" icon="check" busy={decide.isPending} onClick={() => decide.mutate('approve')}>
-          {t('approve')}
-        </Button>
+        {mayApprove ? (
+          <Button look="primary" icon="check" busy={decide.isPending} onClick={() => decide.mutate('approve')}>
+            {t('approve')}
+          </Button>
+        ) : null}
         <Button look="danger" busy={decide.isPending} onClick={() => decide.mutate('reject')}>
           {t('reject')}
         </Button>
       </div>
-    </div>
+    </>
   );
 }
 

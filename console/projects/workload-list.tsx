@@ -6,13 +6,12 @@ import { useEnvironment } from '../shell/environment.ts';
 import { useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
 import { FilterBox } from '../shell/parts/controls.tsx';
-import { State } from '../shell/parts/states.tsx';
 import { Drawer, EmptyState, Facts, Loaded, Panel, Split } from '../shell/parts/surface.tsx';
 import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
 import { Link, useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import { words } from './words.ts';
-import { Conditions, Endpoints, ImageLinks, ReplicaPhase } from './workload-parts.tsx';
+import { Conditions, Endpoints, ImageLinks, Phase, ReadyCount, ReplicaPhase } from './workload-parts.tsx';
 
 const keyOf = (workload: WorkloadStatus) => `${workload.environment}/${workload.name}`;
 
@@ -30,8 +29,8 @@ export function WorkloadList({ project }: { project: string }) {
   const columns: readonly Column<WorkloadStatus>[] = [
     { id: 'name', label: t('workload'), cell: (workload) => <Link to={addressOf(workload)}>{workload.name}</Link> },
     { id: 'environment', label: t('environment'), cell: (workload) => <Chip>{workload.environment}</Chip> },
-    { id: 'phase', label: t('phase'), cell: (workload) => <State state={workload.phase} /> },
-    { id: 'ready', label: t('ready'), align: 'end', cell: (workload) => `${workload.ready}/${workload.wanted}` },
+    { id: 'phase', label: t('phase'), cell: (workload) => <Phase phase={workload.phase} /> },
+    { id: 'ready', label: t('ready'), align: 'end', cell: (workload) => <ReadyCount workload={workload} /> },
     { id: 'release', label: t('number'), align: 'end', from: 'medium', cell: (workload) => workload.release ?? '—' },
     {
       id: 'image',
@@ -84,7 +83,7 @@ export function WorkloadList({ project }: { project: string }) {
               chosen === undefined ? null : (
                 <Drawer title={`${chosen.project}/${chosen.name}`} to={addressOf(chosen)} onClose={() => select('')}>
                   <p className="chips">
-                    <State state={chosen.phase} />
+                    <Phase phase={chosen.phase} />
                     <Chip>{chosen.environment}</Chip>
                     <Chip>{chosen.kind}</Chip>
                   </p>

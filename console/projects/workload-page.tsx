@@ -8,15 +8,16 @@ import { shortDigest } from '../shell/format.ts';
 import { useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
 import { Copyable } from '../shell/parts/controls.tsx';
-import { State } from '../shell/parts/states.tsx';
-import { EmptyState, Facts, Loaded, PageHead, Panel } from '../shell/parts/surface.tsx';
+import { EmptyState, Facts, Loaded, PageHead, Panel, Until } from '../shell/parts/surface.tsx';
 import { ImageThread } from '../shell/parts/thread.tsx';
 import { Link, useParams } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
+import { phaseWords } from './phase-words.ts';
 import { ProfilePanel } from './profile-panel.tsx';
 import './projects.css';
 import { words } from './words.ts';
-import { Conditions, Endpoints, ImageLinks, Replicas } from './workload-parts.tsx';
+import { WorkloadActs } from './workload-acts.tsx';
+import { Conditions, Endpoints, ImageLinks, Phase, Replicas } from './workload-parts.tsx';
 
 const WorkloadLive = lazy(() => import('./workload-live.tsx'));
 
@@ -24,6 +25,7 @@ export default function WorkloadPage() {
   const t = useWords(words);
   const shell = useWords(shellWords);
   const d = useWords(deadlineWords);
+  const p = useWords(phaseWords);
   const { project, environment, workload: name } = useParams<'project' | 'environment' | 'workload'>();
   const workloads = useQuery(queries.workloads(project));
   const found = workloads.data?.find((item) => item.name === name && item.environment === environment);
@@ -38,11 +40,12 @@ export default function WorkloadPage() {
         ]}
         badges={
           <>
-            {found === undefined ? null : <State state={found.phase} />}
+            {found === undefined ? null : <Phase phase={found.phase} />}
             <Chip>{environment}</Chip>
             {found === undefined ? null : <Chip>{found.kind}</Chip>}
           </>
         }
+        actions={found === undefined ? undefined : <WorkloadActs workload={found} />}
       />
       <Loaded query={workloads}>
         {() =>
@@ -57,7 +60,16 @@ export default function WorkloadPage() {
               ))}
               <div className="columns main-side">
                 <div className="stack">
-                  <Panel title={t('replicas')} count={`${found.ready}/${found.wanted}`} flush>
+                  {found.conditions.length === 0 ? null : (
+                    <Panel title={t('conditions')}>
+                      <Conditions workload={found} />
+                    </Panel>
+                  )}
+                  <Panel
+                    title={t('replicas')}
+                    count={found.job === undefined ? `${found.ready}/${found.wanted}` : undefined}
+                    flush
+                  >
                     <Replicas workload={found} />
                   </Panel>
                   <Panel title={d('deadlines')} flush>
@@ -70,16 +82,29 @@ export default function WorkloadPage() {
                     {...{ project, environment, workload: name }}
                     digests={found.image.map(({ digest }) => digest)}
                   />
-                  {found.conditions.length === 0 ? null : (
-                    <Panel title={t('conditions')}>
-                      <Conditions workload={found} />
-                    </Panel>
-                  )}
                 </div>
                 <div className="stack">
                   <Panel>
                     <Facts
                       items={[
+                        ...(found.schedule === undefined
+                          ? []
+                          : [
+                              [
+                                p('schedule'),
+                                <span key="c" className="mono">
+                                  {found.schedule}
+                                </span>,
+                              ] as const,
+                            ]),
+                        ...(found.job === undefined
+                          ? []
+                          : ([
+                              [p('runs'), p('runsText', { ...found.job, next: '' })],
+                              ...(found.job.next === null
+                                ? []
+                                : [[p('next'), <Until key="n" at={found.job.next} />] as const]),
+                            ] as const)),
                         [t('addresses'), <Endpoints key="e" workload={found} />],
                         [t('image'), <ImageLinks key="i" workload={found} />],
                         [
@@ -92,7 +117,9 @@ export default function WorkloadPage() {
                             </Link>
                           ),
                         ],
-                        [t('updatedReplicas'), `${found.updated}/${found.wanted}`],
+                        ...(found.job === undefined
+                          ? [[t('updatedReplicas'), `${found.updated}/${found.wanted}`] as const]
+                          : []),
                         [
                           t('specification'),
                           <Copyable key="s" value={found.specHash}>

@@ -1,12 +1,13 @@
-import type { WorkloadStatus } from '../api/types.ts';
+import type { WorkloadPhase, WorkloadStatus } from '../api/types.ts';
 import { addresses } from '../shell/addresses.ts';
 import { shortDigest } from '../shell/format.ts';
 import { useText, useWords } from '../shell/language.tsx';
-import { StateBadge } from '../shell/parts/badge.tsx';
+import { StateBadge, type Tone } from '../shell/parts/badge.tsx';
 import { Copyable } from '../shell/parts/controls.tsx';
 import { When } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { Link, outsideAddress } from '../shell/router.tsx';
+import { phaseWords } from './phase-words.ts';
 import { words } from './words.ts';
 
 /** `registry.darsena.internal/tienda/web` is `tienda/web` here: the registry is ours. */
@@ -50,14 +51,50 @@ export function Endpoints({ workload }: { workload: WorkloadStatus }) {
   );
 }
 
+const PHASE_TONES: Readonly<Record<WorkloadPhase, Tone>> = {
+  ...{ progressing: 'pending', available: 'ok', degraded: 'bad', refused: 'bad', 'rolled-back': 'warn' },
+  ...{ stopped: 'absent', canary: 'pending', running: 'pending', completed: 'ok', failed: 'bad' },
+  ...{ scheduled: 'ok', suspended: 'absent' },
+};
+
+export function phaseTone(phase: WorkloadPhase): Tone {
+  return PHASE_TONES[phase] ?? 'absent';
+}
+
+/** The phase of a workload in words. */
+export function Phase({ phase }: { phase: WorkloadPhase }) {
+  const t = useWords(phaseWords);
+  return <StateBadge tone={phaseTone(phase)}>{phase in PHASE_TONES ? t(phase) : phase}</StateBadge>;
+}
+
+/** How many of its replicas are ready; of a job, how its runs went. */
+export function ReadyCount({ workload: { ready, wanted, job } }: { workload: WorkloadStatus }) {
+  const t = useWords(phaseWords);
+  if (job === undefined) return `${ready}/${wanted}`;
+  const { active, succeeded, failed } = job;
+  return <span title={t('runsText', { active, succeeded, failed })}>{`${succeeded} / ${succeeded + failed}`}</span>;
+}
+
+type PhaseWord = keyof typeof phaseWords.en;
+
+/** A word for what the platform names; what this console does not know is shown as it came. */
+function usePhaseWord(): (name: string, prefix?: string) => string {
+  const t = useWords(phaseWords);
+  return (name, prefix = '') => {
+    const known = `${prefix}${name}`;
+    return known in phaseWords.en ? t(known as PhaseWord) : name;
+  };
+}
+
 export function Conditions({ workload }: { workload: WorkloadStatus }) {
   const text = useText();
+  const word = usePhaseWord();
   return (
     <ul className="conditions">
       {workload.conditions.map((condition) => (
         <li key={condition.type}>
-          <span className="chip" lang="en">
-            {condition.type}
+          <span className="chip" lang={word(condition.type) === condition.type ? 'en' : undefined}>
+            {word(condition.type)}
           </span>
           <span>{text(condition.text)}</span>
           <When at={condition.since} />
@@ -76,13 +113,16 @@ const PHASES = {
   stopping: 'replicaStopping',
   paused: 'replicaPaused',
   broken: 'replicaBroken',
+  succeeded: 'replicaSucceeded',
+  failed: 'replicaFailed',
 } as const;
 
 /** The phase of a replica in words; one this console does not know is shown as it came. */
 export function ReplicaPhase({ replica }: { replica: Replica }) {
   const t = useWords(words);
   const { phase, ready } = replica;
-  const tone = ready ? 'ok' : phase === 'starting' || phase === 'stopping' ? 'pending' : 'bad';
+  const isOnItsWay = phase === 'starting' || phase === 'stopping';
+  const tone = ready || phase === 'succeeded' ? 'ok' : isOnItsWay ? 'pending' : 'bad';
   const known = Object.entries(PHASES).find(([name]) => name === phase)?.[1];
   return <StateBadge tone={tone}>{known === undefined ? phase : t(known)}</StateBadge>;
 }
@@ -120,6 +160,7 @@ function Probes({ replica }: { replica: Replica }) {
 
 export function Replicas({ workload }: { workload: WorkloadStatus }) {
   const t = useWords(words);
+  const word = usePhaseWord();
   const columns: readonly Column<Replica>[] = [
     { id: 'name', label: t('replica'), cell: (replica) => <span className="mono">{replica.name}</span> },
     {
@@ -135,7 +176,7 @@ export function Replicas({ workload }: { workload: WorkloadStatus }) {
         <span className="chips">
           {replica.containers.map((container) => (
             <span className="chip mono" key={container.name} title={container.id ?? ''}>
-              {container.name} · {container.state}
+              {container.name} · {word(container.state, 'container-')}
             </span>
           ))}
         </span>

@@ -47,6 +47,9 @@ function useSettled<T>(value: T, ms: number): T {
 /** What was written and not put in force, by the file; the new one's is empty. Whoever comes back finds it. */
 const unfinished = new Map<string, Draft>();
 
+/** A new file that was put in force a moment ago: its page is another, and says that it was done. */
+let appliedFile = '';
+
 function isSame(one: Draft, other: Draft): boolean {
   return (['name', 'text', 'project', 'environment'] as const).every((key) => one[key] === other[key]);
 }
@@ -75,6 +78,10 @@ function Editor({ given, isKnown }: { given: Draft; isKnown: boolean }) {
   const { draft, setDraft, isChanged } = useDraft(given, key);
   const [seconds, setSeconds] = useState('604800');
   const [removing, setRemoving] = useState(false);
+  const [isFresh] = useState(() => isKnown && appliedFile === given.name);
+  useEffect(() => {
+    appliedFile = '';
+  }, []);
   const projects = useQuery(queries.projects()).data ?? [];
   const files = useQuery(ruleQueries.book()).data?.files ?? [];
   const environments = projects.find(({ name }) => name === draft.project)?.environments ?? [];
@@ -98,7 +105,9 @@ function Editor({ given, isKnown }: { given: Draft; isKnown: boolean }) {
     onSuccess: async () => {
       await client.invalidateQueries({ queryKey: ['rules'] });
       unfinished.delete(key);
-      if (!isKnown) navigate(addresses.ruleFile(draft.name), { replace: true });
+      if (isKnown) return;
+      appliedFile = draft.name;
+      navigate(addresses.ruleFile(draft.name), { replace: true });
     },
   });
   const rules = checked.data?.rules ?? [];
@@ -183,7 +192,7 @@ function Editor({ given, isKnown }: { given: Draft; isKnown: boolean }) {
                 {t('takeOut')}
               </Button>
             ) : null}
-            {applied.isSuccess && !isChanged ? <span role="status">{t('isApplied')}</span> : null}
+            {(applied.isSuccess || isFresh) && !isChanged ? <span role="status">{t('isApplied')}</span> : null}
             {isChanged && isKnown ? <span className="quiet-text">{t('notInForce')}</span> : null}
           </div>
           {applied.error === null ? null : <Failure error={applied.error} />}

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { ActivityTabs } from '../operations/activity-tabs.tsx';
 import { addresses } from '../shell/addresses.ts';
-import { useWords } from '../shell/language.tsx';
+import { useText, useWords } from '../shell/language.tsx';
 import { Chip, StateBadge } from '../shell/parts/badge.tsx';
 import { Button, FilterBox, Select } from '../shell/parts/controls.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
@@ -31,16 +31,22 @@ export function ScopeText({ project, environment }: { project: string | null; en
 function Rules({ book }: { book: RuleBook }) {
   const t = useWords(words);
   const shell = useWords(shellWords);
+  const text = useText();
   const [filter, setFilter] = useSearchParam('q');
   const [which, setWhich] = useSearchParam('which');
   const rows = book.items.filter(
     (rule) =>
       (which === '' || (which === 'off' ? rule.off !== null : rule.origin === which)) &&
-      matchesFilter(filter, [rule.name, rule.file, rule.project, ...rule.tags]),
+      matchesFilter(filter, [rule.name, text(rule.title), rule.file, rule.project, ...rule.tags]),
   );
   const columns: readonly Column<RuleInForce>[] = [
     { id: 'priority', label: t('priority'), cell: ({ priority }) => <PriorityBadge priority={priority} /> },
-    { id: 'rule', label: t('rule'), grow: true, cell: ({ name }) => <Link to={addresses.rule(name)}>{name}</Link> },
+    {
+      id: 'rule',
+      label: t('rule'),
+      grow: true,
+      cell: ({ name, title }) => <Link to={addresses.rule(name)}>{text(title)}</Link>,
+    },
     {
       id: 'state',
       label: t('state'),

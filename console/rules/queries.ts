@@ -1,7 +1,18 @@
-import { queryOptions } from '@tanstack/react-query';
+import { queryOptions, useQuery } from '@tanstack/react-query';
 import { api, apiPath } from '../api/client.ts';
 import { listOf } from '../api/queries.ts';
+import { useText } from '../shell/language.tsx';
 import type { AlertOfRule, CheckedRules, OwnRuleFile, RuleBook, RuleDetail } from './types.ts';
+
+/** Names of rules in the reader's language; one that is not in force any more keeps its own. */
+export function useRuleTitle(): (rule: string) => string {
+  const text = useText();
+  const items = useQuery(ruleQueries.book()).data?.items;
+  return (rule) => {
+    const known = items?.find(({ name }) => name === rule);
+    return known === undefined ? rule : text(known.title);
+  };
+}
 
 /** What only the pages of rules ask: kept out of what every page loads first. */
 export const ruleQueries = {

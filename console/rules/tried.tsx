@@ -5,6 +5,7 @@ import { useText, useWords } from '../shell/language.tsx';
 import { EmptyState, Panel, When } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { Link } from '../shell/router.tsx';
+import { useRuleTitle } from './queries.ts';
 import type { RuleFinding, TriedRules } from './types.ts';
 import { words } from './words.ts';
 
@@ -102,11 +103,12 @@ function rowsOf(counts: TriedRules['counts'], days: readonly string[]): DayRow[]
 export function Tried({ tried }: { tried: TriedRules }) {
   const t = useWords(words);
   const formats = useFormats();
+  const titleOf = useRuleTitle();
   const days = lastDays(Date.now());
   const rows = rowsOf(tried.counts, days);
   const most = Math.max(1, ...rows.flatMap((row) => row.days));
   const columns: readonly Column<DayRow>[] = [
-    { id: 'rule', label: t('rule'), grow: true, cell: ({ rule }) => rule },
+    { id: 'rule', label: t('rule'), grow: true, cell: ({ rule }) => titleOf(rule) },
     { id: 'where', label: t('where'), cell: ({ where }) => where },
     {
       id: 'days',

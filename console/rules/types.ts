@@ -7,6 +7,8 @@ interface Scope {
 
 export interface RuleInForce extends Scope {
   readonly name: string;
+  /** What people call it, in their language. */
+  readonly title: Text;
   readonly description: string;
   readonly priority: string;
   readonly tags: readonly string[];

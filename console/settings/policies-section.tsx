@@ -5,10 +5,12 @@ import { queries } from '../api/queries.ts';
 import type { Policy, PolicyReplay, PolicyRevision } from '../api/types.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { StateBadge } from '../shell/parts/badge.tsx';
-import { Button, TextArea } from '../shell/parts/controls.tsx';
+import { ConfirmDialog } from '../shell/parts/confirm.tsx';
+import { Button, FilterBox, Select, TextArea } from '../shell/parts/controls.tsx';
 import { State } from '../shell/parts/states.tsx';
 import { EmptyState, Failure, Loaded, Panel } from '../shell/parts/surface.tsx';
-import { type Column, Table } from '../shell/parts/table.tsx';
+import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
+import { useSearchParam } from '../shell/router.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { policyWords } from './policy-words.ts';
 
@@ -18,13 +20,29 @@ export function PoliciesSection() {
   const text = useText();
   const me = useMe();
   const policies = useQuery(queries.policies());
-  const [chosen, setChosen] = useState('prod');
+  const projects = useQuery(queries.projects()).data ?? [];
+  const [picked, setChosen] = useSearchParam('policy');
+  const [filter, setFilter] = useSearchParam('q');
+  const [which, setWhich] = useSearchParam('which');
   const [isNew, setNew] = useState(false);
+  const chosen = picked === '' ? 'prod' : picked;
+  const used = new Map<string, number>();
+  for (const { policy } of projects.flatMap(({ environments }) => environments))
+    used.set(policy, (used.get(policy) ?? 0) + 1);
+  // The library is long: what guards something, what is one's own and what most begin with come first.
+  const isNear = (policy: Policy) =>
+    policy.origin === 'own' || used.has(policy.name) || ['dev', 'prod', chosen].includes(policy.name);
   const isAdmin = hasRole(me, ['admin'], '*');
   const columns: readonly Column<Policy>[] = [
     { id: 'name', label: t('name'), cell: (policy) => <strong className="mono nowrap">{policy.name}</strong> },
     { id: 'from', label: t('from'), cell: (policy) => t(policy.origin === 'own' ? 'own' : 'preset') },
-    { id: 'rules', label: t('rules'), align: 'end', cell: (policy) => policy.rules.length },
+    { id: 'rules', label: t('rules'), align: 'end', from: 'medium', cell: (policy) => policy.rules.length },
+    {
+      id: 'used',
+      label: t('guards'),
+      align: 'end',
+      cell: ({ name }) => (used.has(name) ? t('environments', { count: used.get(name) ?? 0 }) : '—'),
+    },
     { id: 'what', label: t('what'), cell: (policy) => text(policy.description) },
   ];
   return (
@@ -35,19 +53,42 @@ export function PoliciesSection() {
         actions={isAdmin ? <Button onClick={() => setNew(true)}>{t('add')}</Button> : undefined}
       >
         <Loaded query={policies}>
-          {(all) => (
-            <Table
-              label={t('policies')}
-              columns={columns}
-              rows={all}
-              keyOf={(policy) => policy.name}
-              selected={isNew ? '' : chosen}
-              onSelect={(name) => {
-                setNew(false);
-                setChosen(name ?? 'prod');
-              }}
-            />
-          )}
+          {(all) => {
+            const wanted = filter !== '' || which === 'all' ? all : all.filter(isNear);
+            const rows = wanted
+              .filter((policy) => matchesFilter(filter, [policy.name, text(policy.description)]))
+              .toSorted(
+                (a, b) => Number(isNear(b)) - Number(isNear(a)) || (used.get(b.name) ?? 0) - (used.get(a.name) ?? 0),
+              );
+            return (
+              <>
+                <div className="toolbar in-panel">
+                  <FilterBox value={filter} onChange={setFilter} label={t('filter')} />
+                  <Select
+                    bare
+                    label={t('show')}
+                    value={which}
+                    onPick={setWhich}
+                    options={[
+                      ['', t('near')],
+                      ['all', t('library', { count: all.length })],
+                    ]}
+                  />
+                </div>
+                <Table
+                  label={t('policies')}
+                  columns={columns}
+                  rows={rows}
+                  keyOf={(policy) => policy.name}
+                  selected={isNew ? '' : chosen}
+                  onSelect={(name) => {
+                    setNew(false);
+                    setChosen(name);
+                  }}
+                />
+              </>
+            );
+          }}
         </Loaded>
       </Panel>
       {isNew ? <Editor key="new" name={null} /> : <Chosen key={chosen} name={chosen} isAdmin={isAdmin} />}
@@ -83,7 +124,9 @@ function Editor({ name }: { name: string | null }) {
   const client = useQueryClient();
   const policy = useQuery({ ...queries.policy(name ?? ''), enabled: name !== null });
   const revisions = useQuery({ ...queries.policyRevisions(name ?? ''), enabled: name !== null });
+  const me = useMe();
   const [typed, setTyped] = useState<string | null>(null);
+  const [removing, setRemoving] = useState(false);
   const source = typed ?? policy.data?.source ?? '';
   const waiting = revisions.data?.find((one) => one.state === 'waiting');
   const changed = () => client.invalidateQueries({ queryKey: ['policies'] });
@@ -106,18 +149,21 @@ function Editor({ name }: { name: string | null }) {
       api.post<PolicyRevision>(`/policies/${encodeURIComponent(name ?? '')}/${decision}`),
     onSuccess: changed,
   });
-  const remove = useMutation({
-    mutationFn: () => api.delete<PolicyRevision>(`/policies/${encodeURIComponent(name ?? '')}`),
-    onSuccess: changed,
-  });
-  const failure = apply.error ?? trial.error ?? decide.error ?? remove.error;
+  const failure = apply.error ?? trial.error ?? decide.error;
   const isOwn = revisions.data?.some((one) => one.state === 'active') === true;
   return (
     <>
       <Panel title={name ?? t('add')}>
-        {waiting === undefined ? null : (
+        {waiting === undefined ? null : waiting.author === me?.actor ? (
           <p>
-            {t('waiting', { revision: String(waiting.revision), author: waiting.author })}{' '}
+            {t('ownRevision', { revision: String(waiting.revision) })}{' '}
+            <Button busy={decide.isPending} onClick={() => decide.mutate('reject')}>
+              {t('reject')}
+            </Button>
+          </p>
+        ) : (
+          <p>
+            {t('waiting', { revision: String(waiting.revision), author: waiting.author.replace(/^user:/, '') })}{' '}
             <Button busy={decide.isPending} onClick={() => decide.mutate('approve')}>
               {t('approve')}
             </Button>{' '}
@@ -147,11 +193,24 @@ function Editor({ name }: { name: string | null }) {
             {t('apply')}
           </Button>
           {isOwn ? (
-            <Button look="danger" busy={remove.isPending} onClick={() => remove.mutate()}>
+            <Button look="danger" onClick={() => setRemoving(true)}>
               {t('remove')}
             </Button>
           ) : null}
         </div>
+        {removing ? (
+          <ConfirmDialog
+            title={`${t('remove')}: ${name ?? ''}`}
+            text={t('removeText')}
+            action={t('remove')}
+            run={async () => {
+              await api.delete<PolicyRevision>(`/policies/${encodeURIComponent(name ?? '')}`);
+              setTyped(null);
+              await changed();
+            }}
+            onClose={() => setRemoving(false)}
+          />
+        ) : null}
       </Panel>
       {trial.data === undefined ? null : <Hit replay={trial.data} />}
     </>

@@ -9,7 +9,7 @@ import type { ManifestChange } from './changes.ts';
 import { type ActiveRelease, type Composition, hashComposition, wantedState } from './composition.ts';
 import type { WorkloadStatus } from './engines/local/index.ts';
 import { deployFault } from './errors.ts';
-import { collectImages, formatKey, type WantedState } from './model.ts';
+import { type Controller, collectImages, formatKey, type WantedState } from './model.ts';
 import type { ProjectFile } from './project-file.ts';
 import {
   type DeployTables,
@@ -135,6 +135,8 @@ export interface Promotion {
   readonly requestedBy: string;
   /** The person behind a token or robot that asked. */
   readonly requester: string;
+  /** Who asked for it or had a part in what is promoted: they cannot approve it. */
+  readonly involved: readonly string[];
   readonly requestedAt: string;
   readonly verdict: Verdict | null;
   readonly approvals: readonly Decision[];
@@ -182,6 +184,12 @@ const RUNS_TO_AN_END: ReadonlySet<WorkloadStatus['phase']> = new Set([
   'scheduled',
   'suspended',
 ]);
+
+/** Whether a workload is as it should be: it serves, was stopped, is tried with a share, or is a job that did not fail. */
+export function isAsWanted({ phase, ready, wanted }: Pick<WorkloadStatus, 'phase' | 'ready' | 'wanted'>): boolean {
+  if (RUNS_TO_AN_END.has(phase)) return true;
+  return ready >= wanted && (phase === 'available' || phase === 'stopped' || phase === 'canary');
+}
 
 /** Told when what hosts should run has changed. */
 export type WantedListener = (wanted: WantedState) => void;
@@ -483,6 +491,16 @@ export class Deployments {
   wanted(): Promise<WantedState> {
     this.#wanted ??= this.#readWanted();
     return this.#wanted;
+  }
+
+  /** How pods are kept, of the workloads whose replicas are not all alike; by `formatKey`. */
+  async controllers(): Promise<ReadonlyMap<string, Controller>> {
+    const { workloads } = await this.wanted();
+    return new Map(
+      workloads.flatMap(({ key, controller }) =>
+        controller === undefined ? [] : [[formatKey(key), controller] as const],
+      ),
+    );
   }
 
   /** Whether hosts are asked to run it, whatever they say of it yet. */
@@ -802,7 +820,7 @@ export class Deployments {
       if (found.state !== 'awaiting-approval')
         throw deployFault('deploy.promotion-decided', { id, state: found.state });
       const source = await findRelease(tx, found.source_release);
-      const involved = [found.requester ?? found.requested_by, ...(source === undefined ? [] : authorsOf(source))];
+      const involved = involvedIn(found, source === undefined ? [] : authorsOf(source));
       if (decision === 'approve' && (by.kind !== 'user' || involved.includes(by.actor))) {
         throw deployFault('deploy.same-person', { name: by.name, id, project });
       }
@@ -877,9 +895,7 @@ export class Deployments {
             ? null
             : { id: current.id, number: current.number, state: current.state as ReleaseState },
         workloads: {
-          ok: statuses.filter(
-            ({ ready, wanted, phase }) => ready >= wanted && (phase === 'available' || phase === 'stopped'),
-          ).length,
+          ok: statuses.filter(isAsWanted).length,
           total: statuses.length,
         },
       });
@@ -1105,6 +1121,10 @@ function toRelease(row: ReleaseRow): Release {
   };
 }
 
+function involvedIn(row: PromotionRow, authors: readonly string[]): string[] {
+  return [...new Set([row.requester ?? row.requested_by, ...authors])];
+}
+
 function toPromotion(row: PromotionRow, source: Release | null): Promotion {
   return {
     id: row.id,
@@ -1115,6 +1135,7 @@ function toPromotion(row: PromotionRow, source: Release | null): Promotion {
     digests: source?.digests ?? [],
     requestedBy: row.requested_by,
     requester: row.requester ?? row.requested_by,
+    involved: involvedIn(row, source?.authors ?? []),
     requestedAt: row.requested_at,
     verdict: row.verdict === null ? null : (JSON.parse(row.verdict) as Verdict),
     approvals: JSON.parse(row.decisions) as Decision[],

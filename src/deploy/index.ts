@@ -15,6 +15,7 @@ export {
   Deployments,
   type Environment,
   type EnvironmentClass,
+  isAsWanted,
   type NewRelease,
   type PinnedImage,
   type ProjectView,

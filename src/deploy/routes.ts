@@ -11,6 +11,7 @@ import type { WorkloadStatus } from './engines/local/index.ts';
 import { deployFault } from './errors.ts';
 import { explainField, reportManifest } from './kubernetes/index.ts';
 import { REPORT_FILES_MAX, REPORT_TEXT_MAX } from './limits.ts';
+import { type Controller, formatKey } from './model.ts';
 
 export interface PublishedRoute {
   /** A website by its host and path, or a port that carries TCP. */
@@ -396,14 +397,24 @@ export function registerDeployRoutes(
   }
 
   async function describeAll(statuses: readonly WorkloadStatus[]): Promise<{ items: object[] }> {
-    const published = await routes();
-    return { items: statuses.map((status) => describeWorkload(status, published)) };
+    const [published, controllers] = await Promise.all([routes(), deployments.controllers()]);
+    return { items: statuses.map((status) => describeWorkload(status, published, controllers)) };
   }
 }
 
 /** A workload as the API shows it; its addresses are those of the service of its name, which is how projects name them. */
-export function describeWorkload(status: WorkloadStatus, published: readonly PublishedRoute[]): object {
+const KINDS: Readonly<Record<Controller['kind'], string>> = {
+  ...{ daemon: 'DaemonSet', ordered: 'StatefulSet', job: 'Job', cron: 'CronJob' },
+};
+
+/** @param controllers by `formatKey`; what is not in it keeps replicas that are all alike */
+export function describeWorkload(
+  status: WorkloadStatus,
+  published: readonly PublishedRoute[],
+  controllers: ReadonlyMap<string, Controller>,
+): object {
   const { key, generation, replicas, ...rest } = status;
+  const controller = controllers.get(formatKey(key));
   const images = new Map(
     replicas.flatMap((replica) => replica.containers.map((container) => [container.image, container.digest])),
   );
@@ -412,7 +423,8 @@ export function describeWorkload(status: WorkloadStatus, published: readonly Pub
     project: key.project,
     environment: key.environment,
     name: key.name,
-    kind: generation === RUN ? 'Run' : status.job === undefined ? 'Deployment' : 'Job',
+    kind: generation === RUN ? 'Run' : controller === undefined ? 'Deployment' : KINDS[controller.kind],
+    ...(controller?.kind === 'cron' ? { schedule: `${controller.schedule} ${controller.timeZone}`.trim() } : {}),
     release: generation === RUN ? null : generation,
     replicas,
     image: [...images].map(([repository, digest]) => ({

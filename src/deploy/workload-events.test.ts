@@ -43,6 +43,9 @@ test('what happens to pods is told: made, ready, not ready, started again, gone,
   assert.deepEqual(kinds(fine, again), ['restarted!']);
   assert.match(eventsBetween(fine, again, NOW)[0]?.text.es ?? '', /código 137/);
   assert.deepEqual(kinds(fine, status([], { phase: 'stopped' })), ['replica-gone', 'phase']);
+  const done = status([replica({ ready: false, phase: 'succeeded' })], { phase: 'scheduled', wanted: 0 });
+  assert.deepEqual(kinds(fine, done), ['replica-unready', 'phase'], 'a job that has done its work is no trouble');
+  assert.equal(eventsBetween(fine, done, NOW).at(-1)?.text.en, 'now scheduled');
   const condition = { type: 'crash-loop', since: 'x', text: { en: 'a', es: 'b' } } as const;
   assert.deepEqual(kinds(fine, status([replica()], { conditions: [condition] })), ['condition!']);
 });

@@ -83,9 +83,11 @@ export function eventsBetween(before: WorkloadStatus | null, after: WorkloadStat
   }
   if (before?.phase !== after.phase) {
     const { phase, ready, wanted } = after;
+    // What waits for its time, or has done its work, has no replica that could be ready.
+    const hasReplicas = ready > 0 || wanted > 0;
     const text = {
-      en: `now ${phase}, ${ready} of ${wanted} ready`,
-      es: `ahora ${PHASES_ES[phase]}, ${ready} de ${wanted} listas`,
+      en: `now ${phase}${hasReplicas ? `, ${ready} of ${wanted} ready` : ''}`,
+      es: `ahora ${PHASES_ES[phase]}${hasReplicas ? `, ${ready} de ${wanted} listas` : ''}`,
     };
     events.push({ kind: 'phase', trouble: TROUBLED_PHASES.has(phase), replica: null, text });
   }
@@ -107,7 +109,9 @@ function replicaEvents(before: ReplicaStatus | null, after: ReplicaStatus): NewW
   }
   if (after.ready !== (before?.ready ?? false)) {
     if (after.ready) say('replica-ready', false, { en: `${replica} is ready`, es: `${replica} está lista` });
-    else {
+    else if (after.phase === 'succeeded') {
+      say('replica-unready', false, { en: `${replica} has done its work`, es: `${replica} terminó su trabajo` });
+    } else {
       const leaves = after.phase === 'stopping';
       say('replica-unready', !leaves, { en: `${replica} is not ready any more`, es: `${replica} ya no está lista` });
     }

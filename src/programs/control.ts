@@ -1382,8 +1382,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
         return;
       case 'status': {
         await deployments.report(message.workloads, message.whole);
-        const published = await addresses.routes();
-        for (const workload of message.workloads) events.workload(workload, published);
+        const [published, controllers] = await Promise.all([addresses.routes(), deployments.controllers()]);
+        for (const workload of message.workloads) events.workload(workload, published, controllers);
         await runs.follow();
         return;
       }

@@ -1,4 +1,4 @@
-import type { Alert, Priority } from '../detect/index.ts';
+import { type Alert, type Priority, readRulePages } from '../detect/index.ts';
 import type { Text } from '../system/index.ts';
 
 export type IncidentState = 'open' | 'acknowledged' | 'contained' | 'closed';
@@ -93,14 +93,42 @@ export interface Action {
   readonly outcome: Text | null;
 }
 
-/** The words for a rule in lists; other rules keep the name that their author gave. */
+/** Names of what has no page of a rule: Falco's own files, and what the platform says by itself. */
 const RULE_TITLES: Readonly<Record<string, Text>> = {
   'Terminal shell in container': { en: 'Terminal shell in container', es: 'Terminal interactiva en un contenedor' },
   'Read sensitive file untrusted': { en: 'Sensitive file read', es: 'Lectura de un archivo sensible' },
+  'Container not started by the platform': {
+    en: 'Container not started by the platform',
+    es: 'Contenedor que la plataforma no inició',
+  },
+  'Program that is not in the image': {
+    en: 'Program that is not in the image',
+    es: 'Programa que no está en la imagen',
+  },
+  'Sensor ended from outside': { en: 'Sensor ended from outside', es: 'Sensor terminado desde fuera' },
+  'Sensor replaced': { en: 'Sensor replaced', es: 'Sensor sustituido' },
+  'Sensor detached': { en: 'Sensor detached', es: 'Sensor desconectado del núcleo' },
+  'Denied command': { en: 'Denied command', es: 'Orden prohibida' },
+  'Denied file': { en: 'Denied file', es: 'Archivo prohibido' },
+  'Denied component': { en: 'Denied component', es: 'Componente prohibido' },
 };
 
+let pageTitles: ReadonlyMap<string, Text> | null = null;
+
+/** The names that the pages of shipped rules give; read when the first incident is told. */
+function titlesOfPages(): ReadonlyMap<string, Text> {
+  if (pageTitles !== null) return pageTitles;
+  const [en, es] = [readRulePages('en'), readRulePages('es')];
+  pageTitles = new Map(
+    [...en].map(([rule, { title }]) => [rule, { en: title, es: es.get(rule)?.title ?? title }] as const),
+  );
+  return pageTitles;
+}
+
+/** The words for a rule in lists; rules of one's own keep the name that their author gave. */
 export function ruleTitle(rule: string): Text {
-  return (Object.hasOwn(RULE_TITLES, rule) ? RULE_TITLES[rule] : undefined) ?? { en: rule, es: rule };
+  const known = Object.hasOwn(RULE_TITLES, rule) ? RULE_TITLES[rule] : undefined;
+  return known ?? titlesOfPages().get(rule) ?? { en: rule, es: rule };
 }
 
 /** Where it happened, as people name it: `tienda/dev/web`, else the host. */

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { createApi, type Principal } from '../access/index.ts';
-import type { Alert } from '../detect/index.ts';
+import { type Alert, readRulePages } from '../detect/index.ts';
 import { Journal, journalMigrations } from '../journal/index.ts';
 import { type Clock, Fault, newId, openDatabase, silentLog, systemClock } from '../system/index.ts';
+import { ruleTitle } from './incident.ts';
 import {
   Respond,
   type Responder,
@@ -107,6 +108,12 @@ test('alerts of one container are one incident, those of another and later ones 
     [2, 'warning', 'open', '2026-11-21T10:05:00.000Z'],
   );
   assert.equal(incident.title.es, 'Terminal interactiva en un contenedor: tienda/dev/web');
+  assert.equal(ruleTitle('Crypto miner started').es, readRulePages('es').get('Crypto miner started')?.title);
+  assert.deepEqual(ruleTitle('toString'), { en: 'toString', es: 'toString' });
+  for (const rule of [...readRulePages('en').keys(), 'Denied command', 'Sensor detached']) {
+    const { en, es } = ruleTitle(rule);
+    assert.ok(es !== '' && es !== en, `${rule} has a name in Spanish`);
+  }
   assert.deepEqual((await facts()).slice(0, 3), ['alert.raised', 'incident.opened', 'alert.raised']);
   await opened.close();
 });

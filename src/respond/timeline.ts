@@ -105,10 +105,11 @@ function entriesOfFact(fact: Fact, incident: Incident): TimelineEntry[] {
       const commit = textAt(fact.body, 'commit');
       const source = commit === null ? '' : ` (commit ${commit})`;
       const spanish = SPANISH_STATE[state] ?? state;
-      return [say('deploy', 'plain', `${subject}: ${state}${source}`, `${subject}: ${spanish}${source}`)];
+      const place = subject.replace(/ release (\d+)$/, ' versión $1');
+      return [say('deploy', 'plain', `${subject}: ${state}${source}`, `${place}: ${spanish}${source}`)];
     }
     case 'workload.exec-opened': {
-      const who = fact.actor;
+      const who = fact.actor.replace(/^user:/, '');
       return [say('action', 'warn', `${who} opened a session in ${subject}`, `${who} abrió una sesión en ${subject}`)];
     }
     default:

@@ -1,5 +1,5 @@
 import type { Language, Text } from '../system/index.ts';
-import type { Action, Incident, StoredAlert } from './incident.ts';
+import { type Action, type Incident, ruleTitle, type StoredAlert } from './incident.ts';
 import type { ProcessNode } from './process-tree.ts';
 import type { IncidentDetail } from './respond.ts';
 import type { TimelineEntry } from './timeline.ts';
@@ -16,7 +16,8 @@ export interface IncidentView extends Omit<Incident, 'title' | 'alertCount' | 'k
 }
 
 export interface IncidentDetailView extends IncidentView {
-  readonly alertsList: readonly StoredAlert[];
+  /** Each with the name of its rule in the reader's language. */
+  readonly alertsList: readonly (StoredAlert & { readonly title: string })[];
   readonly timeline: readonly (TimelineEntry & { readonly href: string | null; readonly digest: string | null })[];
   readonly processTree: readonly ProcessNodeView[];
   readonly actions: readonly ActionView[];
@@ -52,7 +53,7 @@ export function showDetail(detail: IncidentDetail, language: Language): Incident
   const { alerts, timeline, processTree, actions, ...incident } = detail;
   return {
     ...showIncident(incident, language, alerts[0]?.container?.pod ?? null),
-    alertsList: alerts,
+    alertsList: alerts.map((alert) => ({ ...alert, title: ruleTitle(alert.rule)[language] })),
     timeline: timeline.map((entry) => ({
       ...entry,
       href:

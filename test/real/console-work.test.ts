@@ -200,7 +200,7 @@ describe('working in the console', { skip: missing ?? false, timeout: 240_000 },
     withVisit({}, async ({ page, mock }) => {
       mock.data.promotions = mock.data.promotions.map((promotion) => ({
         ...promotion,
-        ...{ requestedBy: 'robot:nightly', requester: 'user:ana' },
+        ...{ requestedBy: 'robot:nightly', requester: 'user:ana', involved: ['user:ana'] },
       }));
       await page.goto(`${mock.url}/projects/tienda/promotions`);
       await page.getByText('another person must decide').waitFor();

@@ -28,6 +28,8 @@ export interface TableProps<T> {
   readonly empty?: ReactNode;
   /** `x` marks the row for what is done to several. */
   readonly onMark?: (key: string) => void;
+  /** `e` acts on what is marked, or on the row. */
+  readonly onAct?: (key: string) => void;
 }
 
 function findRow(table: HTMLTableElement | null, key: string): HTMLTableRowElement | null {
@@ -46,6 +48,7 @@ export function Table<T>({
   toneOf,
   empty,
   onMark,
+  onAct,
 }: TableProps<T>) {
   const t = useWords(words);
   const navigate = useNavigate();
@@ -132,6 +135,10 @@ export function Table<T>({
       case 'x':
         if (onMark === undefined) return;
         onMark(current);
+        break;
+      case 'e':
+        if (onAct === undefined) return;
+        onAct(current);
         break;
       default:
         return;

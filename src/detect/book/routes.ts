@@ -29,6 +29,11 @@ export function registerRuleRoutes(app: ApiApp, book: RuleBook, hosts: RuleHosts
     return project === null || seen === '*' || seen.includes(project);
   };
   const pages = { en: readRulePages('en'), es: readRulePages('es') };
+  /** What people call a rule; one of their own has the name that they gave it. */
+  const titleOf = (rule: string) => ({
+    en: pages.en.get(rule)?.title ?? rule,
+    es: pages.es.get(rule)?.title ?? rule,
+  });
   const show = (tuning: KeptTuning) => ({ ...tuning, suppressed: hosts.keptBack().get(tuning.id) ?? 0 });
   app.route({
     method: 'GET',
@@ -39,7 +44,9 @@ export function registerRuleRoutes(app: ApiApp, book: RuleBook, hosts: RuleHosts
       const { rules, findings } = book.rules();
       const { revision } = book.order();
       return {
-        items: rules.filter(({ project }) => sees(principal, project)),
+        items: rules
+          .filter(({ project }) => sees(principal, project))
+          .map((rule) => ({ ...rule, title: titleOf(rule.name) })),
         files: book
           .files()
           .filter(({ project }) => sees(principal, project))
@@ -75,6 +82,7 @@ export function registerRuleRoutes(app: ApiApp, book: RuleBook, hosts: RuleHosts
       const [en, es] = [pages.en.get(rule.name), pages.es.get(rule.name)];
       return {
         ...rule,
+        title: titleOf(rule.name),
         techniques: rule.tags.flatMap((tag) => techniqueOf(tag) ?? []),
         // Another file may switch a rule off, or change it under its name.
         changedBy: book

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { type ApiApp, may, type Principal, visibleProjects } from '../../access/index.ts';
-import { describeWorkload, type PublishedRoute, type WorkloadStatus } from '../../deploy/index.ts';
+import { describeWorkload } from '../../deploy/index.ts';
 import type { ChainedFact, Journal } from '../../journal/index.ts';
 import { type Operation, type Operations, viewOperation } from '../../progress/index.ts';
 import { type Language, languageOf } from '../../system/index.ts';
@@ -85,8 +85,9 @@ export class EventStream {
     });
   }
 
-  workload(status: WorkloadStatus, published: readonly PublishedRoute[]): void {
-    const text = `event: workload\ndata: ${JSON.stringify(describeWorkload(status, published))}\n\n`;
+  workload(...described: Parameters<typeof describeWorkload>): void {
+    const [status] = described;
+    const text = `event: workload\ndata: ${JSON.stringify(describeWorkload(...described))}\n\n`;
     this.#tell(text, (principal) => may(principal, 'workload.read', status.key.project));
   }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type ApiApp, type Principal, visibleProjects } from '../../access/index.ts';
-import type { Deployments, PublishedRoute } from '../../deploy/index.ts';
+import { type Deployments, isAsWanted, type PublishedRoute } from '../../deploy/index.ts';
 import { FACTS_PAGE_MAX, type Journal } from '../../journal/index.ts';
 import { type Operation, type Operations, progressFault, viewOperation } from '../../progress/index.ts';
 import type { Registry } from '../../registry/index.ts';
@@ -212,7 +212,7 @@ function isAdministrator(principal: Principal): boolean {
 async function overview(parts: PlatformParts, principal: Principal): Promise<object> {
   const { deployments, respond, journal, hosts } = parts;
   const statuses = deployments.statuses(principal);
-  const degraded = statuses.filter((one) => one.phase !== 'available' || one.ready < one.wanted);
+  const degraded = statuses.filter((one) => !isAsWanted(one));
   const todo: Todo[] = [];
   const incidents = await respond.incidents({
     projects: visibleProjects(principal, 'incident.read'),
@@ -235,7 +235,7 @@ async function overview(parts: PlatformParts, principal: Principal): Promise<obj
   for (const project of await deployments.listProjects(principal)) {
     for (const promotion of await deployments.listPromotions(project.name)) {
       if (promotion.state !== 'awaiting-approval') continue;
-      const mine = promotion.requester === principal.actor;
+      const mine = promotion.involved.includes(principal.actor);
       todo.push({
         id: `promotion-${promotion.id}`,
         kind: 'promotion',

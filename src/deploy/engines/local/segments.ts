@@ -15,6 +15,9 @@ import type { PodSpec, WorkloadKey } from '../../model.ts';
 import type { ObservedPod, PodEngine, PodPlace } from './engine.ts';
 import { engineFault } from './errors.ts';
 
+/** Addresses whose last pod is known: more than hosts run pods, so that only what ended long ago is forgotten. */
+const OWNERS_MAX = 16_384;
+
 /** A pod with a network, and what it was made from. */
 export interface PlacedPod {
   readonly pod: ObservedPod;
@@ -46,6 +49,8 @@ export class Segments {
   readonly #options: SegmentsOptions;
   readonly #loaded = new Map<string, string>();
   readonly #clients = new Map<string, KnownPod>();
+  /** Whose an address was last: others' counters name a pod of a job long after it ended. */
+  readonly #owners = new Map<string, WorkloadKey>();
   #services: readonly ZoneService[] = [];
 
   constructor(options: SegmentsOptions) {
@@ -92,7 +97,6 @@ export class Segments {
   /** The ways that connections of this host's pods took or were refused, counted since the pods started. */
   async flows(): Promise<readonly PodFlow[]> {
     const known = [...this.#clients.values()];
-    const owner = new Map(known.flatMap(({ addresses, key }) => addresses.map((address) => [address, key] as const)));
     const found: PodFlow[] = [];
     for (const { pod, key } of known) {
       const table = await this.#options.engine.readTable(pod, POLICY_TABLE).catch((error: unknown) => {
@@ -100,7 +104,7 @@ export class Segments {
         return null;
       });
       for (const { address, ...flow } of table === null ? [] : readFlows(table)) {
-        const other = owner.get(address);
+        const other = this.#owners.get(address);
         const peer =
           other === undefined ? ({ kind: 'address', address } as const) : ({ kind: 'workload', ...other } as const);
         const { project, environment, name } = key;
@@ -117,6 +121,13 @@ export class Segments {
     await this.#options.engine.loadRules(known.pod, openAddresses(set, addresses, seconds));
   }
 
+  #own(address: string, key: WorkloadKey): void {
+    this.#owners.delete(address);
+    this.#owners.set(address, key);
+    const [oldest] = this.#owners.keys();
+    if (this.#owners.size > OWNERS_MAX && oldest !== undefined) this.#owners.delete(oldest);
+  }
+
   async #load(placed: PlacedPod, pods: readonly SegmentPod[], policies: readonly NetworkPolicy[]): Promise<void> {
     const { engine, names } = this.#options;
     const { pod, place, key } = placed;
@@ -127,6 +138,7 @@ export class Segments {
     const client = { pod: pod.name, project: key.project, environment: key.environment, outside };
     const addresses = [place.address, ...(own.six == null ? [] : [own.six.address])];
     this.#clients.set(pod.name, { pod, key, addresses, client });
+    for (const address of addresses) this.#own(address, key);
     if (this.#loaded.get(pod.name) === script) return;
     const { rulesMissing } = await engine.facts();
     // Where nothing can be enforced, only a pod that a policy speaks of is kept from starting; the others say so.
