@@ -1,5 +1,5 @@
 /** Live tail and recordings: events that somebody looks at now. Nobody looks most of the time, and then it costs one comparison. */
-import { FilterError, type LiveFilter, readLiveFilter } from '../../detect/index.ts';
+import { FilterError, type LiveFilter, readLiveFilter } from '../../detect/live.ts';
 import {
   type Activity,
   CapturePacker,

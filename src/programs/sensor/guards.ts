@@ -1,5 +1,5 @@
 /** Between what policies forbid and what the kernel's own programs take. */
-import { type Alert, escapeControls } from '../../detect/index.ts';
+import { type Alert, escapeControls } from '../../detect/live.ts';
 import { type ContainerFacts, commandLine, type ProcessFacts } from '../../events/index.ts';
 import type { KernelDenial, KernelGuard, KernelMet } from '../../observe/index.ts';
 import { preventionAlert } from '../../prevent/alert.ts';

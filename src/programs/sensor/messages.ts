@@ -1,5 +1,5 @@
 /** What the sensor's two threads and the agent say to each other. Over the socket each is one line of JSON. */
-import type { Finding, RuleScope, Tuning } from '../../detect/index.ts';
+import type { Finding, RuleScope, Tuning } from '../../detect/live.ts';
 import type { ContainerFacts } from '../../events/index.ts';
 import type { Coverage, KernelReach, RecordedContainer } from '../../observe/index.ts';
 import type { ContainerGuard } from '../../prevent/guard.ts';

@@ -1,12 +1,12 @@
 /** The thread that reads the kernel's rings and tries the rules. It blocks in epoll and hands over nothing but matches. */
 import { constants, setPriority } from 'node:os';
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { type Alert, RuleEngine, selfAlert } from '../../detect/index.ts';
+import { type Alert, RuleEngine, selfAlert } from '../../detect/live.ts';
 import type { ContainerFacts, KernelEvent } from '../../events/index.ts';
 import { FallbackProbe, observeFault, Probe, Watcher } from '../../observe/index.ts';
 import type { ContainerGuard } from '../../prevent/guard.ts';
 import { Fault } from '../../system/fault.ts';
-import { Doorbell } from '../../system/native.ts';
+import { Doorbell, trimMemory } from '../../system/native.ts';
 import { monotonicNs } from '../link/stations.ts';
 import { ActivityWatches, FLUSH_MS } from './activity.ts';
 import { AlertLane } from './alert-lane.ts';
@@ -42,6 +42,7 @@ function summarize(engine: RuleEngine, accepted: boolean, revision: string | nul
 function collectGarbage(): void {
   const { gc } = globalThis as { gc?: () => void };
   gc?.();
+  trimMemory();
 }
 
 /** A container that takes all processors must not make the sensor late. Without CAP_SYS_NICE it runs like everybody. */
