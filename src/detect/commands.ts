@@ -1,9 +1,7 @@
-import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { CliProgram, Text } from '../system/index.ts';
 import { RuleEngine, type RuleText } from './engine.ts';
 import { detectFault } from './errors.ts';
-import { RECORDING_CHUNK_BYTES } from './limits.ts';
 import type { ReplayAlert, RuleReplay } from './replay.ts';
 import { ruleBookCommands } from './rule-commands.ts';
 import type { Finding } from './rule-file.ts';
@@ -269,7 +267,7 @@ async function replayFile(
   replay: RuleReplay,
   live: () => RuleEngine,
 ): Promise<{ events: number; alerts: ReplayAlert[] }> {
-  const { readScap } = await import('../events/scap/index.ts');
+  const { readScap, recordingChunks } = await import('../events/scap/index.ts');
   const { openCapture } = await import('../events/capture/index.ts');
   let events = 0;
   const alerts: ReplayAlert[] = [];
@@ -279,7 +277,7 @@ async function replayFile(
       const { replayCapture } = await import('./replay-capture.ts');
       return await replayCapture(own, live());
     }
-    await readScap(createReadStream(path, { highWaterMark: RECORDING_CHUNK_BYTES }), (event) => {
+    await readScap(recordingChunks(path), (event) => {
       events++;
       for (const alert of replay.try(event)) alerts.push(alert);
     });

@@ -29,6 +29,10 @@ export interface ReplayRule {
   readonly offReason: string | null;
 }
 
+const NONE: readonly ReplayAlert[] = [];
+/** More than any architecture has. */
+const SYSCALLS_MAX = 4_096;
+
 interface Compiled {
   readonly match: (event: ScapEvent) => number[] | null;
   readonly rules: readonly { readonly rule: number; readonly step: number | null }[];
@@ -46,8 +50,8 @@ export class RuleReplay {
   readonly #timed: readonly (TimedRule<ScapEvent> | null)[];
   /** By the number of the event; made when the first such event comes. */
   readonly #compiled: (Compiled | null | undefined)[] = [];
-  /** Of calls without an event of their own, by the name of the call. */
-  readonly #compiledCalls = new Map<string, Compiled | null>();
+  /** Of calls without an event of their own, whose beginning and end have the numbers 0 and 1, by the number of the call. */
+  readonly #compiledCalls: readonly (Compiled | null | undefined)[][] = [[], []];
 
   private constructor(rules: readonly ReplayRule[], findings: readonly Finding[], enters: boolean) {
     this.rules = rules;
@@ -73,11 +77,15 @@ export class RuleReplay {
   }
 
   /** The alerts of one event, in the order of the rules. */
-  try(event: ScapEvent): ReplayAlert[] {
-    if (event.type.isSyscall && !event.type.isExit && !this.#enters) return [];
+  try(event: ScapEvent): readonly ReplayAlert[] {
+    if (!this.#enters && event.type.isSyscall && !event.type.isExit) return NONE;
     const compiled = this.#compiledFor(event);
-    const held = compiled?.match(event) ?? null;
-    if (compiled === null || held === null) return [];
+    if (compiled === null) return NONE;
+    const held = compiled.match(event);
+    return held === null ? NONE : this.#alertsOf(event, compiled, held);
+  }
+
+  #alertsOf(event: ScapEvent, compiled: Compiled, held: readonly number[]): ReplayAlert[] {
     return held.flatMap((place) => {
       const entry = compiled.rules[place];
       const index = entry?.rule;
@@ -110,11 +118,13 @@ export class RuleReplay {
       this.#compiled[number] = made;
       return made;
     }
-    const key = `${number}${event.name}`;
-    const compiled = this.#compiledCalls.get(key);
+    const calls = this.#compiledCalls[number] ?? [];
+    // A call that nobody knows has the same name as any other such.
+    const call = Math.min(event.integer('ID') ?? 0, SYSCALLS_MAX);
+    const compiled = calls[call];
     if (compiled !== undefined) return compiled;
     const made = this.#compile(event);
-    this.#compiledCalls.set(key, made);
+    calls[call] = made;
     return made;
   }
 

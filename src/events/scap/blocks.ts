@@ -72,7 +72,8 @@ export async function readBlocks(source: AsyncIterable<Uint8Array>, take: BlockT
       const joined = Buffer.concat([cut, more]);
       cut = joined.subarray(takeWhole(joined, 0));
     }
-    if (cut.length === 0) cut = bytes.subarray(takeWhole(bytes, at));
+    // A copy: a source may give the next piece in the same memory.
+    if (cut.length === 0) cut = Buffer.from(bytes.subarray(takeWhole(bytes, at)));
   }
   if (isFirst || cut.length > 0) throw new FormatError('scap.truncated', 'the recording ends inside a block');
 }

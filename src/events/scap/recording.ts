@@ -19,7 +19,7 @@ const EVENT_FORMS: ReadonlyMap<number, EventForm> = new Map([
 const IS_CONTAINER: readonly boolean[] = EVENT_TYPES.map(({ name }) => name === 'container');
 const IS_RECORDER: readonly boolean[] = EVENT_TYPES.map(({ name }) => name === 'procinfo');
 /** Blocks of events, by their number. */
-const EVENT_BLOCKS: readonly (EventForm | undefined)[] = Array.from(
+export const EVENT_BLOCKS: readonly (EventForm | undefined)[] = Array.from(
   { length: BLOCK.longEventWithFlags + 1 },
   (_, type) => EVENT_FORMS.get(type),
 );
@@ -80,7 +80,7 @@ class Reader {
 }
 
 /** What the machine was when the recording began. */
-function readState(machine: Machine, type: number, body: Buffer): void {
+export function readState(machine: Machine, type: number, body: Buffer): void {
   const processVersion = PROCESS_BLOCKS.indexOf(type) + 1;
   if (processVersion > 0) for (const thread of readProcesses(body, processVersion)) machine.addThread(thread);
   else if (type === BLOCK.descriptors || type === BLOCK.descriptorsWithLengths) {

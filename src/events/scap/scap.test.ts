@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { FormatError } from '../../formats/index.ts';
 import { EVENT_TYPES } from './event-types.ts';
-import { readScap, scapFields } from './index.ts';
+import { readScap, recordingChunks, scapFields } from './index.ts';
 
 const u16 = (value: number): Buffer => Buffer.from([value & 0xff, value >> 8]);
 const u32 = (value: number): Buffer => Buffer.from(new Uint32Array([value]).buffer);
@@ -98,6 +101,29 @@ test('a recording tells events with their process, container and descriptor, com
   );
   const again = await read(pieces(gzipSync(RECORDING), 1000), fields);
   assert.deepEqual(again, found);
+});
+
+test('a file is read piece by piece in the same memory, a compressed one too, and no event is lost between two pieces', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'darsena-scap-'));
+  try {
+    const path = Buffer.from('/srv/a/rather/long/name/of/a/file\0');
+    const opens = Array.from({ length: 30_000 }, (_, i) =>
+      event('openat', true, 40, [i64(5), i64(-100), path, u32(1), u32(0), u32(i)]),
+    );
+    const recording = Buffer.concat([SECTION, processes(40, 'sh', ''), ...opens]);
+    assert.ok(recording.length > 2 * 1024 * 1024);
+    const [plain, packed] = [join(folder, 'plain.scap'), join(folder, 'packed.scap')];
+    writeFileSync(plain, recording);
+    // Hardly smaller, so that the file has several pieces as well.
+    writeFileSync(packed, gzipSync(recording, { level: 0 }));
+    const expected = await read(pieces(recording, 4096), ['evt.num', 'fd.name', 'evt.arg.dev']);
+    assert.equal(expected.length, opens.length);
+    for (const file of [plain, packed]) {
+      assert.deepEqual(await read(recordingChunks(file), ['evt.num', 'fd.name', 'evt.arg.dev']), expected);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test('times, memory, failures and what poll waits for are told as sysdig tells them', async () => {
