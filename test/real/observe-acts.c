@@ -381,6 +381,10 @@ static void reused(char **argv) {
 }
 
 /* --- as many as can be */
+static void dups(int thousands) {
+  for (long i = 0; i < thousands * 1000l; i++) close(dup(1));
+}
+
 static void flood(const char *file, int thousands, int threads) {
   for (int t = 1; t < threads; t++)
     if (fork() == 0) { threads = 0; break; }
@@ -431,6 +435,7 @@ int main(int argc, char **argv) {
   else if (!strcmp(mode, "deep")) deep(argv[2], atoi(argv[3]), atoi(argv[4]), argv[5]);
   else if (!strcmp(mode, "ask")) ask();
   else if (!strcmp(mode, "flood")) flood(argv[2], atoi(argv[3]), atoi(argv[4]));
+  else if (!strcmp(mode, "dups")) dups(atoi(argv[2]));
   else if (!strcmp(mode, "chain")) chain(atoi(argv[2]));
   else if (!strcmp(mode, "children")) children(atoi(argv[2]));
   else if (!strcmp(mode, "again")) again(argv);

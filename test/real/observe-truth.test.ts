@@ -368,6 +368,27 @@ describe('the programs in the kernel tell the truth', { skip: missing() }, () =>
     t.diagnostic(`${forks} forks, a chain of ${depth}, one process of ${times} programs; ${watcher.processCount} kept`);
   });
 
+  test('E1: a flood of a seldom call evicts no program either', (t) => {
+    drain();
+    const before = probe.counts();
+    let marked = 0;
+    onEvent = (event) => {
+      const { exePath, args } = event.process;
+      if (event.type === RECORD.exec && exePath === acts && args[0] === 'again') marked++;
+    };
+    const script = `${acts} dups 80 & ${acts} dups 80 & ${acts} again 249; wait`;
+    assert.equal(spawnSync('sh', ['-c', script]).status, 0);
+    drain();
+    onEvent = ignore;
+    const { seen: all, lost } = probe.counts();
+    const grown = (counts: Readonly<Record<string, number>>, then: Readonly<Record<string, number>>, type: string) =>
+      (counts[type] ?? 0) - (then[type] ?? 0);
+    t.diagnostic(`${grown(all, before.seen, 'dup')} dups, ${grown(lost, before.lost, 'dup')} of them lost`);
+    assert.ok(grown(lost, before.lost, 'dup') > 0, 'the rings did not overflow: nothing was shown');
+    assert.equal(grown(lost, before.lost, 'execve'), 0);
+    assert.equal(marked, 250);
+  });
+
   test('E1: a flood of opens evicts no program from its own ring, and what is lost is counted as the kernel did', (t) => {
     const rounds = isFull ? 40 : 1; // 10,000 marked programs in full
     const thousands = isFull ? 60 : 40;

@@ -204,5 +204,5 @@ int on_call(struct trace_event_raw_sys_exit *ctx) {
     if (!put_address(r, s, from, length) && (wants & CALL_NEEDS_ADDRESS)) return 0;
   }
   fill_header(&r->head, task, spec->type, cgroup, flags);
-  return send(s, (wants & CALL_OPENS_FLOOD) != 0);
+  return send(s, wants & CALL_OPENS_FLOOD ? RING_OPENS : RING_SELDOM);
 }

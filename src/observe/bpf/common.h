@@ -14,6 +14,8 @@
 #define CGROUP_LEVELS_MAX 6 /* a container that runs systemd nests its processes this deep below its own cgroup */
 #define CONTAINER_ID_BYTES 64
 #define OVERLAY_MAGIC 0x794c7630
+#define RINGBUF_WAITING 0 /* BPF_RB_AVAIL_DATA */
+#define RINGBUF_SIZE 1    /* BPF_RB_RING_SIZE */
 
 enum container_verdict {
   VERDICT_HOST = 0,
@@ -34,7 +36,7 @@ struct settings {
   __u32 host_mounts; /* number of the host's mount namespace */
 };
 
-/* One ring for processes and connections and one for opens, so that a flood of opens cannot evict an exec. */
+/* One ring for processes and one for opens, so that a flood of opens cannot evict an exec. What goes where: `send`. */
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, 1 << 20);
@@ -329,8 +331,13 @@ static __noinline __u32 put_user_text(struct scratch *s, const char *text) {
   return n;
 }
 
+/* Where a record goes: programs and processes into their own ring, opens and what is as frequent into the other. What is seldom,
+ * but can be done a million times a second by who wants to (dup, kill, connect), goes with the processes while their ring
+ * is not half full, so that neither a flood of opens hides it nor a flood of it hides a program. */
+enum ring { RING_PROCESSES, RING_OPENS, RING_SELDOM };
+
 /* Hands the record over. The counters say the truth even when the ring is full. */
-static __noinline int send(struct scratch *s, __u32 open_ring_too) {
+static __noinline int send(struct scratch *s, __u32 ring) {
   if (!s) return 0;
   struct record_header *head = (struct record_header *)s->data;
   __u32 type = head->type;
@@ -341,8 +348,12 @@ static __noinline int send(struct scratch *s, __u32 open_ring_too) {
   struct counters *c = bpf_map_lookup_elem(&counts, &type);
   if (!c) return 0;
   c->seen++;
-  long failed = open_ring_too ? bpf_ringbuf_output(&open_ring, s->data, length, 0)
-                              : bpf_ringbuf_output(&process_ring, s->data, length, 0);
+  if (ring == RING_SELDOM) {
+    __u64 waiting = bpf_ringbuf_query(&process_ring, RINGBUF_WAITING);
+    ring = waiting > bpf_ringbuf_query(&process_ring, RINGBUF_SIZE) / 2 ? RING_OPENS : RING_PROCESSES;
+  }
+  long failed = ring == RING_OPENS ? bpf_ringbuf_output(&open_ring, s->data, length, 0)
+                                   : bpf_ringbuf_output(&process_ring, s->data, length, 0);
   if (failed) c->lost++;
   return 0;
 }

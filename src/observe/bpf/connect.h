@@ -58,5 +58,5 @@ int on_connect(struct trace_event_raw_sys_exit *ctx) {
     r->path_length = bytes;
     s->used = sizeof(struct connect_record) + bytes;
   }
-  return send(s, 0);
+  return send(s, RING_SELDOM);
 }

@@ -43,7 +43,7 @@ static __always_inline int opened(__u16 type, long result, __s32 folder, const c
     r->path_length = put_path(s, mount, dentry);
   }
   r->name_length = put_user_text(s, name);
-  return send(s, 1);
+  return send(s, RING_OPENS);
 }
 
 static __always_inline struct pt_regs *registers(void) {

@@ -92,7 +92,7 @@ int on_exec(__u64 *ctx) {
   } else {
     s->flags |= FLAG_TRUNCATED;
   }
-  return send(s, 0);
+  return send(s, RING_PROCESSES);
 }
 
 SEC("tp_btf/sched_process_fork")
@@ -110,7 +110,7 @@ int on_fork(__u64 *ctx) {
   r->child = child->tgid;
   r->child_started = child->start_boottime;
   r->inner_child = innermost(child->thread_pid);
-  return send(s, 0);
+  return send(s, RING_PROCESSES);
 }
 
 SEC("tp_btf/sched_process_exit")
@@ -126,7 +126,7 @@ int on_exit(__u64 *ctx) {
   fill_header(&r->head, task, RECORD_EXIT, cgroup, flags);
   r->code = BPF_CORE_READ(task, exit_code);
   r->reserved = 0;
-  return send(s, 0);
+  return send(s, RING_PROCESSES);
 }
 
 /* A removed cgroup's id is never used again; forget what was known of it. */

@@ -78,5 +78,5 @@ int on_question(__u64 *ctx) {
   if (bpf_probe_read_kernel(s->data + sizeof(struct connect_record), length, transport + UDP_HEADER_BYTES) != 0) length = 0;
   r->path_length = length;
   s->used = sizeof(struct connect_record) + length;
-  return send(s, 0);
+  return send(s, RING_SELDOM);
 }

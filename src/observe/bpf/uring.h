@@ -297,7 +297,7 @@ static __noinline int send_uring_open(struct uring_act *act, __s64 result, __u64
     r->path_length = put_folder(s, act->folder[0]);
   }
   r->name_length = put_kept(s, act, 0);
-  return send(s, 1);
+  return send(s, RING_OPENS);
 }
 
 static __noinline int send_uring_connect(struct uring_act *act, __s64 result, __u64 cgroup, __u32 flags) {
@@ -331,7 +331,7 @@ static __noinline int send_uring_connect(struct uring_act *act, __s64 result, __
     r->path_length = bytes;
     s->used = sizeof(struct connect_record) + bytes;
   }
-  return send(s, 0);
+  return send(s, RING_SELDOM);
 }
 
 static __noinline int send_uring_call(struct uring_act *act, __s64 result, __u64 cgroup, __u32 flags) {
@@ -382,7 +382,7 @@ static __noinline int send_uring_call(struct uring_act *act, __s64 result, __u64
     if (act->names[1][0] != '/') r->folder_length[1] = put_folder(s, act->folder[1]);
     r->name_length[1] = put_kept(s, act, 1);
   }
-  return send(s, (spec->flags & CALL_OPENS_FLOOD) != 0);
+  return send(s, spec->flags & CALL_OPENS_FLOOD ? RING_OPENS : RING_SELDOM);
 }
 
 static __noinline int send_uring(struct uring_act *act, __s64 result, __u32 answered) {
