@@ -96,6 +96,7 @@ export { type ScanJob, Scans, type ScansParts } from './scans.ts';
 export { scoreImage } from './score.ts';
 export { deriveFingerprintKey } from './secrets/fingerprint.ts';
 export type { FoundSecret, ImageSecret, SecretFinding, SecretSeverity, SecretSource } from './secrets/secret.ts';
+export { keepShippedRules } from './secrets/shipped.ts';
 export { type ScanTables, seenCacheIn } from './store.ts';
 export {
   type ImageTarget,

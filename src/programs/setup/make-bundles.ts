@@ -13,6 +13,7 @@ import {
 import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type OutputChunk, rolldown } from 'rolldown';
+import { keepShippedRules } from '../../scan/index.ts';
 import {
   BUNDLES_FOLDER,
   BUNDLES_LOCK,
@@ -41,6 +42,7 @@ if (takeLock()) {
   const names = ['scan-cli', 'scan-worker'] as const;
   for (const name of names) noteLastUse(name);
   for (const name of names) await make(name, folder);
+  keepShippedRules(join(BASE, folder));
   forgetOld();
   // Where that failed the lock stays until it is old, or each scan would begin in vain.
   rmdirSync(lock);

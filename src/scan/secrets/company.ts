@@ -42,6 +42,14 @@ export class Company {
     if (known.next >= from) return known.next <= to;
     const start = Math.max(from, known.to);
     if (start > to) return false;
+    const [only = 0] = known.literal;
+    if (known.literal.length === 1 && !isLetter(only)) {
+      // As far as it takes: until then nothing is looked for again.
+      const next = this.#bytes.indexOf(only, start);
+      known.next = next < 0 ? Number.POSITIVE_INFINITY : next;
+      known.to = known.next + 1;
+      return known.next <= to;
+    }
     known.next = findFolded(this.#bytes, known.literal, start, to);
     known.to = known.next < 0 ? to + 1 : known.next + 1;
     return known.next >= 0;
@@ -59,6 +67,10 @@ function findFolded(bytes: Uint8Array, literal: Uint8Array, from: number, to: nu
     if (length === literal.length) return at;
   }
   return -1;
+}
+
+function isLetter(byte: number): boolean {
+  return byte >= 97 && byte <= 122;
 }
 
 function folded(byte: number): number {

@@ -374,20 +374,25 @@ export class SecretScanner {
     path: string,
     found: Found[],
   ): void {
-    const company = new Company((this.#rules[rule] as CompiledRule).rule.company, stretch.bytes);
+    const wanted = (this.#rules[rule] as CompiledRule).rule.company;
+    const company = wanted.length === 0 ? null : new Company(wanted, stretch.bytes);
     const isFew = firsts.length < SIEVE_MIN || firsts.some((first, at) => first !== lasts[at]);
     if (isFew) {
       for (let at = 0; at < firsts.length; at++) {
         const first = firsts[at] as number;
         const last = Math.min(lasts[at] as number, ready);
-        if (first <= last && found.length < SECRETS_PER_FILE_MAX && company.isThere(first - base, last - base))
+        if (
+          first <= last &&
+          found.length < SECRETS_PER_FILE_MAX &&
+          company?.isThere(first - base, last - base) !== false
+        )
           this.#tryRule({ rule, first, last }, stretch, base, path, found);
       }
       return;
     }
     // Where a rule may begin at very many places, a look at all of them at once says that it does at none.
     const places = firsts
-      .filter((first) => first <= ready && company.isThere(first - base, first - base))
+      .filter((first) => first <= ready && company?.isThere(first - base, first - base) !== false)
       .map((first) => Math.max(first - base, 0));
     const pattern = (this.#rules[rule] as CompiledRule).pattern();
     for (const place of pattern.sieve(stretch, places)) {

@@ -465,11 +465,11 @@ regex = 'https://[a-z0-9]{1,60}\\.office\\.test/[a-z]{8}'
   const needs = new Map(rules.map((rule) => [rule.id, rule]));
   assert.deepEqual(
     needs.get('address')?.company.map(({ literals }) => literals.join()),
-    [':', '@'],
+    ['@', ':'],
   );
   assert.deepEqual(needs.get('command')?.company, [
     { literals: ['-u'], minBefore: 5, maxBefore: 166 },
-    { literals: ['"'], minBefore: 7, maxBefore: 176 },
+    { literals: ['"'], minBefore: 11, maxBefore: 197 },
   ]);
   assert.equal(needs.get('number')?.run?.length, 15);
   assert.deepEqual(needs.get('late-number')?.run?.bytes.length, 6);

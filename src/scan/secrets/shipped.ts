@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { keptBundle } from '../../system/index.ts';
 import type * as RuleFile from './rule-file.ts';
 import type { SecretRuleSource, SecretRules } from './rules.ts';
 
@@ -34,9 +36,33 @@ export const SHIPPED_RULES: SecretRuleSource = {
     return revision;
   },
   load: () => {
-    // With the patterns' compiler behind it, and asked for by few commands.
-    const { joinRuleFiles } = createRequire(import.meta.url)('./rule-file.ts') as typeof RuleFile;
-    shipped ??= joinRuleFiles(readTexts());
+    shipped ??= keptRules() ?? readRules();
     return shipped;
   },
 };
+
+function readRules(): SecretRules {
+  // With the patterns' compiler behind it, and asked for by few commands.
+  const { joinRuleFiles } = createRequire(import.meta.url)('./rule-file.ts') as typeof RuleFile;
+  return joinRuleFiles(readTexts());
+}
+
+const KEPT_FILE = 'secret-rules.json';
+
+/** Reading the rules takes longer than all else that a scan does before it begins, so what comes of it lies in its bundle. */
+export function keepShippedRules(folder: string): void {
+  const kept = { revision: SHIPPED_RULES.revision, rules: readRules() };
+  writeFileSync(join(folder, KEPT_FILE), JSON.stringify(kept), { mode: 0o644 });
+}
+
+/** A bundle is as old as no source of it, and so is what its sources made of these texts. */
+function keptRules(): SecretRules | null {
+  try {
+    const folder = keptBundle('scan-cli')?.folder;
+    if (folder === undefined) return null;
+    const kept = JSON.parse(readFileSync(join(folder, KEPT_FILE), 'utf8')) as { revision: string; rules: SecretRules };
+    return kept.revision === SHIPPED_RULES.revision ? kept.rules : null;
+  } catch {
+    return null;
+  }
+}

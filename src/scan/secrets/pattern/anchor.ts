@@ -40,7 +40,7 @@ const COMPANY_FROM = 64;
 /** As far as company is looked for; all of it is known where a place is looked at. */
 const COMPANY_MAX = 1024;
 const COMPANY_LITERALS_MAX = 4;
-/** More of them say little more. */
+/** More of them say little more. Long ones say most, and those far off: what is near, the pattern itself tells soon. */
 const COMPANY_LISTS_MAX = 2;
 /** Shorter runs are in every text. */
 const RUN_MIN_LENGTH = 8;
@@ -55,6 +55,7 @@ export function findNeeds(pattern: Pattern): Needs {
     .filter((one) => one !== anchor && one.maxBefore >= COMPANY_FROM && one.maxBefore <= COMPANY_MAX)
     .map(fewer)
     .filter(({ literals }) => literals.length <= COMPANY_LITERALS_MAX && literals.every(isAscii))
+    .sort((a, b) => shortest(b.literals) - shortest(a.literals) || b.maxBefore - a.maxBefore)
     .slice(0, COMPANY_LISTS_MAX);
   return { anchor, company, run: anchor === null ? runOf(pattern, 0, 0) : null };
 }

@@ -233,16 +233,14 @@ export class Automaton {
     if (asked.has('boundary') || asked.has('no-boundary')) sets.add(kinds.map((kind) => kind & WORD));
     if (asked.has('begin-line') || asked.has('end-line')) sets.add(kinds.map((kind) => (kind & NEWLINE) >> 1));
     // Each set parts the columns that there are into what it holds and what it does not.
+    const parts = new Int16Array(512);
     for (const set of sets) {
-      const parts = new Map<number, number>();
+      parts.fill(-1);
+      let count = 0;
       for (let byte = 0; byte < 256; byte++) {
         const key = (this.#classOf[byte] as number) * 2 + (set[byte] as number);
-        let part = parts.get(key);
-        if (part === undefined) {
-          part = parts.size;
-          parts.set(key, part);
-        }
-        this.#classOf[byte] = part;
+        if (parts[key] === -1) parts[key] = count++;
+        this.#classOf[byte] = parts[key] as number;
       }
     }
     for (let byte = 0; byte < 256; byte++) {

@@ -20,7 +20,7 @@ export interface PatternMatch {
 export class LinearPattern {
   readonly source: string;
   readonly groups: number;
-  readonly needs: Needs;
+  readonly #needs: () => Needs;
   readonly #forward: Program;
   readonly #backward: () => Automaton;
   readonly #ends: () => Automaton;
@@ -30,10 +30,14 @@ export class LinearPattern {
     const { pattern, groups } = parsePattern(source);
     this.source = source;
     this.groups = groups;
-    this.needs = findNeeds(pattern);
+    this.#needs = once(() => findNeeds(pattern));
     this.#forward = compileProgram(pattern, 'forward');
     this.#ends = once(() => new Automaton(this.#forward));
     this.#backward = once(() => new Automaton(compileProgram(pattern, 'backward'), { longest: true }));
+  }
+
+  get needs(): Needs {
+    return this.#needs();
   }
 
   /** The first match that begins from `first` to `last`. */
