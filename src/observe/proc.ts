@@ -12,11 +12,13 @@ export function sameStart(a: number, b: number): boolean {
   return a === b || Math.floor(a / NS_PER_TICK) === Math.floor(b / NS_PER_TICK);
 }
 
-function readBounded(path: string, max = PROC_TEXT_BYTES_MAX): Buffer {
+/** One for all: an environment may be asked for at each program that starts. */
+const memory = Buffer.allocUnsafeSlow(Math.max(PROC_TEXT_BYTES_MAX, ENVIRONMENT_BYTES_MAX));
+
+function readBounded(path: string, max = PROC_TEXT_BYTES_MAX): string {
   const fd = openSync(path, 'r');
   try {
-    const buffer = Buffer.alloc(max);
-    return buffer.subarray(0, readSync(fd, buffer, 0, max, 0));
+    return memory.toString('utf8', 0, readSync(fd, memory, 0, max, 0));
   } finally {
     closeSync(fd);
   }
@@ -33,15 +35,15 @@ function readLink(path: string): string {
 /** Reads a process, or null when it is gone or not readable. */
 export function readProcess(pid: number): ProcessFacts | null {
   try {
-    const stat = readBounded(`/proc/${pid}/stat`).toString('utf8');
+    const stat = readBounded(`/proc/${pid}/stat`);
     const close = stat.lastIndexOf(')');
     const name = stat.slice(stat.indexOf('(') + 1, close);
     const fields = stat.slice(close + 2).split(' '); // from the third field, "state"
-    const status = readBounded(`/proc/${pid}/status`).toString('utf8');
+    const status = readBounded(`/proc/${pid}/status`);
     const number = (key: string): number => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
     const mask = (key: string): bigint =>
       BigInt(`0x${new RegExp(`^${key}:\\s+([0-9a-f]+)`, 'm').exec(status)?.[1] ?? '0'}`);
-    const words = readBounded(`/proc/${pid}/cmdline`).toString('utf8').split('\0');
+    const words = readBounded(`/proc/${pid}/cmdline`).split('\0');
     if (words.at(-1) === '') words.pop();
     const inner = /^NSpid:.*\t(\d+)$/m.exec(status)?.[1];
     return {
@@ -76,8 +78,8 @@ export function readProcess(pid: number): ProcessFacts | null {
 /** What no record holds, or null when the process is gone. */
 export function readLiving(pid: number): LivingFacts | null {
   try {
-    const environment = readBounded(`/proc/${pid}/environ`, ENVIRONMENT_BYTES_MAX).toString('utf8').split('\0');
-    const status = readBounded(`/proc/${pid}/status`).toString('utf8');
+    const environment = readBounded(`/proc/${pid}/environ`, ENVIRONMENT_BYTES_MAX).split('\0');
+    const status = readBounded(`/proc/${pid}/status`);
     const groups = /^NSpgid:\s+(.*)$/m.exec(status)?.[1]?.split('\t').map(Number) ?? [];
     return {
       environment: environment.filter((one) => one !== ''),
@@ -98,7 +100,7 @@ export function listProcesses(): number[] {
 /** The id of the container a process is in, by the names engines give their cgroups, or null. */
 export function containerOf(pid: number): string | null {
   try {
-    for (const line of readBounded(`/proc/${pid}/cgroup`).toString('utf8').split('\n')) {
+    for (const line of readBounded(`/proc/${pid}/cgroup`).split('\n')) {
       const path = line.slice(line.lastIndexOf(':') + 1);
       if (path.includes('conmon-')) continue;
       const id = CONTAINER_ID.exec(path)?.[1];

@@ -6,7 +6,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
-import { Ground, missingParts, writeRules } from '../real/observe-ground.ts';
+import { setTimeout } from 'node:timers/promises';
+import { Ground, missingParts, SHIPPED_RULES, writeRules } from '../real/observe-ground.ts';
 
 const why = missingParts();
 if (why !== false) {
@@ -15,6 +16,7 @@ if (why !== false) {
 }
 const wanted = Number(process.argv[2] ?? 1_000);
 const PAUSE_MS = 5;
+const IDLE_MS = 3_000;
 const ground = new Ground();
 try {
   const rules = writeRules(
@@ -36,12 +38,30 @@ try {
   console.log(
     `p50 ${at(0.5)} ms (${Number(at(0.5)).toFixed(2)}x goal), p90 ${at(0.9)} ms, p99 ${at(0.99)} ms (${(Number(at(0.99)) / 10).toFixed(2)}x goal), max ${at(1)} ms`,
   );
-  const rollup = readFileSync(`/proc/${ground.sensorPid}/smaps_rollup`, 'utf8');
-  const kilobytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(rollup)?.[1]);
-  const own = kilobytes('Private_Clean') + kilobytes('Private_Dirty');
-  console.log(
-    `memory: PSS ${(kilobytes('Pss') / 1024).toFixed(1)} MB (goal 80), of its own ${(own / 1024).toFixed(1)} MB`,
-  );
 } finally {
   await ground.close();
+}
+
+const second = new Ground();
+try {
+  const container = second.startContainer();
+  await second.startSensor({ rules: [SHIPPED_RULES], scope: 'all' });
+  second.agent.send({ type: 'containers', containers: [second.describe(container)] });
+  await setTimeout(IDLE_MS);
+  tellMemory('idle, shipped rules', second.sensorPid);
+  const loop = `n=0; while [ $n -lt ${wanted} ]; do /bin/busybox true; /bin/busybox cat /etc/passwd; n=$((n+1)); done`;
+  await second.podmanLater('exec', container, 'sh', '-c', loop);
+  tellMemory(`after ${2 * wanted} programs`, second.sensorPid);
+} finally {
+  await second.close();
+}
+
+/** Pages of Node itself are shared with every other program that runs from the same file: a part of them counts. */
+function tellMemory(when: string, pid: number): void {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  const megabytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(rollup)?.[1]) / 1024;
+  const own = megabytes('Private_Clean') + megabytes('Private_Dirty');
+  console.log(
+    `memory of sensor and detector, ${when}: PSS ${megabytes('Pss').toFixed(1)} MB (goal 90), of its own ${own.toFixed(1)} MB, RSS ${megabytes('Rss').toFixed(1)} MB`,
+  );
 }
