@@ -1391,6 +1391,34 @@ export interface KernelData {
   readonly isOld: boolean;
 }
 
+/** A host of the fleet, in the few words of a row. */
+export interface FleetHost {
+  readonly host: string;
+  readonly release: string;
+  readonly rebootRequired: boolean;
+  readonly livePatches: readonly string[];
+  /** Null: it did not say when it gathered its facts. */
+  readonly clockOffSeconds: number | null;
+  /** Null: there are no kernel advisories. */
+  readonly summary: Readonly<Record<TruthState, number>> | null;
+}
+
+export interface FleetHostOfCve {
+  readonly host: string;
+  readonly state: TruthState;
+  readonly release: string;
+  readonly evidence: readonly Text[];
+  readonly wayOut: { readonly kind: string; readonly text: Text } | null;
+}
+
+export interface FleetOfCve {
+  readonly cve: string;
+  readonly title: string;
+  readonly summary: Readonly<Record<TruthState, number>>;
+  readonly hosts: number;
+  readonly items: readonly FleetHostOfCve[];
+}
+
 export interface HostKernel {
   readonly data: KernelData;
   readonly summary: Readonly<Record<TruthState, number>> | null;

@@ -8,6 +8,8 @@ import type {
   Exception,
   Fact,
   Finding,
+  FleetHost,
+  FleetOfCve,
   ForeignContainer,
   Host,
   HostBench,
@@ -2024,6 +2026,35 @@ export const ROOT_TRIAL = {
     yaml: 'kind: Deployment\nmetadata:\n  name: web\nspec:\n  template:\n    spec:\n      securityContext:\n        fsGroup: 10001\n',
   },
 };
+
+const FLEET_SUMMARY = {
+  ...{ exposed: 1_204, unknown: 0, mitigated: 12, 'live-patched': 1, 'not-reachable': 2_310, 'not-affected': 11_099 },
+};
+
+export function fleetHosts(): readonly FleetHost[] {
+  const one = { release: '6.1.0-56-amd64', rebootRequired: false, livePatches: [], clockOffSeconds: 0 };
+  return [
+    { ...one, host: 'host1', summary: FLEET_SUMMARY, livePatches: ['fix_nft'] },
+    { ...one, host: 'vm', summary: { ...FLEET_SUMMARY, exposed: 67 }, rebootRequired: true, clockOffSeconds: -7_260 },
+  ];
+}
+
+export function fleetOfCve(cve: string): FleetOfCve {
+  const evidence = [{ en: 'release 6.1.55 has it: since 3.15', es: 'la versión 6.1.55 la tiene: desde 3.15' }];
+  const text = {
+    en: 'bring the live patch fix_nft into force, without a restart: darsena kernel rollout start fix_nft',
+    es: 'activar el parche en vivo fix_nft, sin reiniciar: darsena kernel rollout start fix_nft',
+  };
+  const none = { exposed: 0, unknown: 0, mitigated: 0, 'live-patched': 0, 'not-reachable': 0, 'not-affected': 0 };
+  return {
+    ...{ cve, title: 'netfilter: nf_tables: reject QUEUE/DROP verdict parameters', hosts: 2 },
+    summary: { ...none, exposed: 1, 'live-patched': 1 },
+    items: [
+      { host: 'vm', state: 'exposed', release: '6.1.55', evidence, wayOut: { kind: 'live-patch', text } },
+      { host: 'host1', state: 'live-patched', release: '6.1.0-56-amd64', evidence, wayOut: null },
+    ],
+  };
+}
 
 export function shieldEntries(): readonly ShieldEntry[] {
   return [

@@ -113,8 +113,8 @@ function Patches() {
         </span>
       ),
     },
-    { id: 'inForce', label: t('inForce'), cell: ({ inForce }) => inForce },
-    { id: 'fitting', label: t('couldBe'), cell: ({ fitting }) => fitting },
+    { id: 'inForce', label: t('inForce'), from: 'medium', cell: ({ inForce }) => inForce },
+    { id: 'fitting', label: t('couldBe'), from: 'medium', cell: ({ fitting }) => fitting },
     {
       id: 'act',
       label: '',

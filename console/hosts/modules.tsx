@@ -42,7 +42,7 @@ export function Modules({ host }: { host: string }) {
         <StateBadge tone={usedOn > 0 ? 'ok' : 'absent'}>{t(usedOn > 0 ? 'moduleInUse' : 'moduleIdle')}</StateBadge>
       ),
     },
-    { id: 'boots', label: t('moduleStarts'), cell: ({ boots }) => formats.number(boots) },
+    { id: 'boots', label: t('moduleStarts'), from: 'medium', cell: ({ boots }) => formats.number(boots) },
     { id: 'with', label: t('moduleWith'), grow: true, cell: ({ workloads }) => workloads.join(', ') || '—' },
     { id: 'since', label: t('moduleSince'), from: 'medium', cell: ({ firstAt }) => <When at={firstAt} /> },
   ];

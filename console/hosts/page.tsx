@@ -6,8 +6,10 @@ import { useText, useWords } from '../shell/language.tsx';
 import { Chip, StateBadge } from '../shell/parts/badge.tsx';
 import { State } from '../shell/parts/states.tsx';
 import { EmptyState, Facts, Loaded, PageHead, Panel, When } from '../shell/parts/surface.tsx';
+import { useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import { Bench } from './bench.tsx';
+import { Fleet, WhereIsCve } from './fleet.tsx';
 import './hosts.css';
 import { KernelTruth } from './kernel-truth.tsx';
 import { LivePatches } from './live-patches.tsx';
@@ -189,12 +191,24 @@ function HostCard({ host }: { host: Host }) {
   );
 }
 
+/** So many hosts are shown whole on one page; of more, the one that is picked. */
+const CARDS_MAX = 3;
+
+function shown(all: readonly Host[], picked: string): readonly Host[] {
+  if (all.length <= CARDS_MAX) return all;
+  const one = all.find(({ name }) => name === picked);
+  return one === undefined ? [] : [one];
+}
+
+const nameOf = ([first]: readonly Host[]): string => first?.name ?? '';
+
 export default function HostsPage() {
+  const [picked, setPicked] = useSearchParam('host');
   const t = useWords(words);
   const shell = useWords(shellWords);
   const hosts = useQuery(queries.hosts());
   return (
-    <div className="page">
+    <div className="page hosts-page">
       <PageHead title={shell('hosts')} />
       <Loaded query={hosts}>
         {(all) =>
@@ -206,7 +220,9 @@ export default function HostsPage() {
             </Panel>
           ) : (
             <>
-              {all.map((host) => (
+              <Fleet picked={all.length > CARDS_MAX ? nameOf(shown(all, picked)) : ''} onPick={setPicked} />
+              <WhereIsCve />
+              {shown(all, picked).map((host) => (
                 <HostCard key={host.name} host={host} />
               ))}
               <Restarts />

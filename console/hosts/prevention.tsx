@@ -32,7 +32,12 @@ export function Prevention({ host }: { host: string }) {
   const prevention = useQuery(queries.prevention());
   const columns: readonly Column<Row>[] = [
     { id: 'policy', label: t('policy'), cell: ({ policy }) => <span className="mono">{policy.name}</span> },
-    { id: 'mode', label: t('mode'), cell: ({ policy }) => t(policy.mode === 'enforce' ? 'enforce' : 'dryRun') },
+    {
+      id: 'mode',
+      label: t('mode'),
+      from: 'medium',
+      cell: ({ policy }) => t(policy.mode === 'enforce' ? 'enforce' : 'dryRun'),
+    },
     { id: 'part', label: t('part'), cell: ({ part }) => (part === null ? '—' : t(part.part)) },
     {
       id: 'strength',
@@ -49,7 +54,13 @@ export function Prevention({ host }: { host: string }) {
         ),
     },
     { id: 'by', label: t('by'), from: 'medium', cell: ({ part }) => part?.means ?? '—' },
-    { id: 'containers', label: t('containers'), align: 'end', cell: ({ part }) => part?.containers ?? 0 },
+    {
+      id: 'containers',
+      label: t('containers'),
+      align: 'end',
+      from: 'medium',
+      cell: ({ part }) => part?.containers ?? 0,
+    },
   ];
   return (
     <Panel title={t('title')}>
@@ -120,7 +131,7 @@ function DeniedPackages({ items }: { items: readonly PreventionPolicy[] }) {
   );
   if (rows.length === 0) return null;
   const columns: readonly Column<PackageRow>[] = [
-    { id: 'policy', label: t('policy'), cell: ({ policy }) => <span className="mono">{policy}</span> },
+    { id: 'policy', label: t('policy'), from: 'medium', cell: ({ policy }) => <span className="mono">{policy}</span> },
     {
       id: 'image',
       label: t('image'),
@@ -143,6 +154,7 @@ function DeniedPackages({ items }: { items: readonly PreventionPolicy[] }) {
     {
       id: 'denied',
       label: t('denied'),
+      from: 'medium',
       grow: true,
       cell: ({ one }) => {
         const paths = [...(one?.programs ?? []), ...(one?.libraries ?? [])];
@@ -191,7 +203,7 @@ export function Foreign({ host }: { host: string }) {
       cell: ({ id, name }) => <span className="mono">{name ?? id.slice(0, 12)}</span>,
     },
     { id: 'image', label: t('image'), grow: true, cell: ({ image, command }) => image ?? command },
-    { id: 'by', label: t('by'), cell: ({ engine }) => engine },
+    { id: 'by', label: t('by'), from: 'medium', cell: ({ engine }) => engine },
     {
       id: 'state',
       label: t('state'),

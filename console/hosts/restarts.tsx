@@ -24,7 +24,12 @@ export function Restarts() {
   const plan = useQuery(queries.rebootPlan());
   const columns: readonly Column<RebootNeed>[] = [
     { id: 'host', label: 'Host', cell: ({ host }) => <span className="mono">{host}</span> },
-    { id: 'release', label: t('restartRuns'), cell: ({ release }) => <span className="mono">{release}</span> },
+    {
+      id: 'release',
+      label: t('restartRuns'),
+      from: 'medium',
+      cell: ({ release }) => <span className="mono">{release}</span>,
+    },
     { id: 'newest', label: t('restartNewest'), cell: ({ newest }) => <span className="mono">{newest ?? '—'}</span> },
     {
       id: 'because',

@@ -138,6 +138,21 @@ describe('working in the console', { skip: missing ?? false, timeout: 240_000 },
       assert.match(page.url(), /env=prod/);
     }));
 
+  test('all hosts stand in one table with their clocks, and a CVE is asked about over all of them', () =>
+    withVisit({}, async ({ page, mock }) => {
+      await page.goto(`${mock.url}/hosts`);
+      const fleet = page.getByRole('table', { name: 'All hosts' });
+      assert.match((await fleet.getByRole('row').nth(1).textContent()) ?? '', /^vm.*67.*needed.*2 h 1 min behind/);
+      await page.getByLabel('Filter hosts').fill('fix_nft');
+      await fleet.getByRole('row', { name: /^vm/ }).waitFor({ state: 'detached' });
+      await page.getByLabel('CVE', { exact: true }).fill('cve-2024-1086');
+      await page.keyboard.press('Enter');
+      const answer = page.getByRole('table', { name: 'Where is a CVE of the kernel open?' });
+      await answer.getByText('bring the live patch fix_nft into force').waitFor();
+      await page.getByText('exposed 1').waitFor();
+      assert.deepEqual(mock.writes, []);
+    }));
+
   test('root is removed in a copy: what it needs, what the copy said, and the manifest for the source', () =>
     withVisit({}, async ({ page, mock }) => {
       await page.goto(`${mock.url}/projects/tienda/workloads/prod/web`);

@@ -1,0 +1,191 @@
+import { useQuery } from '@tanstack/react-query';
+import { type FormEvent, useState } from 'react';
+import { ApiFailure } from '../api/client.ts';
+import { queries } from '../api/queries.ts';
+import type { FleetHost, FleetHostOfCve, TruthState } from '../api/types.ts';
+import { useFormats } from '../shell/format.ts';
+import { useText, useWords } from '../shell/language.tsx';
+import { StateBadge, type Tone } from '../shell/parts/badge.tsx';
+import { Button, Field, FilterBox } from '../shell/parts/controls.tsx';
+import { EmptyState, Failure, Loaded, Panel } from '../shell/parts/surface.tsx';
+import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
+import { fleetWords } from './fleet-words.ts';
+
+/** Rows that a browser draws at once; the rest is found by the filter. */
+const ROWS_MAX = 100;
+/** As far off as certificates and windows begin to fail (the command line says it from there on, too). */
+const CLOCK_OFF_SECONDS = 300;
+
+const TONE: Readonly<Record<TruthState, Tone>> = {
+  exposed: 'bad',
+  unknown: 'warn',
+  mitigated: 'ok',
+  'live-patched': 'ok',
+  'not-reachable': 'absent',
+  'not-affected': 'ok',
+};
+const STATES = ['exposed', 'unknown', 'mitigated', 'live-patched', 'not-reachable', 'not-affected'] as const;
+
+function Clock({ seconds }: { seconds: number | null }) {
+  const t = useWords(fleetWords);
+  const formats = useFormats();
+  if (seconds === null) return '—';
+  if (Math.abs(seconds) <= CLOCK_OFF_SECONDS) return <StateBadge tone="ok">{t('clockRight')}</StateBadge>;
+  const time = formats.duration(Math.abs(seconds) * 1_000);
+  return <StateBadge tone="bad">{t(seconds > 0 ? 'clockAhead' : 'clockBehind', { time })}</StateBadge>;
+}
+
+/** All hosts in a few words each, those with the most open first; picking one shows the whole of it. */
+export function Fleet({ picked, onPick }: { picked: string; onPick: (host: string) => void }) {
+  const t = useWords(fleetWords);
+  const formats = useFormats();
+  const [filter, setFilter] = useState('');
+  const fleet = useQuery(queries.fleet());
+  const open = (one: FleetHost, state: TruthState) => (one.summary === null ? '—' : formats.number(one.summary[state]));
+  const columns: readonly Column<FleetHost>[] = [
+    { id: 'host', label: t('host'), cell: ({ host }) => <span className="mono">{host}</span> },
+    {
+      id: 'kernel',
+      label: t('kernel'),
+      from: 'medium',
+      grow: true,
+      cell: ({ release }) => <span className="mono">{release}</span>,
+    },
+    { id: 'exposed', label: t('exposed'), align: 'end', cell: (one) => open(one, 'exposed') },
+    { id: 'unknown', label: t('unknown'), align: 'end', from: 'wide', cell: (one) => open(one, 'unknown') },
+    {
+      id: 'patches',
+      label: t('livePatches'),
+      from: 'wide',
+      cell: ({ livePatches }) => livePatches.join(', ') || '—',
+    },
+    {
+      id: 'restart',
+      label: t('restart'),
+      from: 'medium',
+      cell: ({ rebootRequired }) => (
+        <StateBadge tone={rebootRequired ? 'warn' : 'ok'}>{t(rebootRequired ? 'needed' : 'notNeeded')}</StateBadge>
+      ),
+    },
+    { id: 'clock', label: t('clock'), cell: ({ clockOffSeconds }) => <Clock seconds={clockOffSeconds} /> },
+  ];
+  return (
+    <Loaded query={fleet}>
+      {(all) => {
+        const found = all
+          .filter(({ host, release, livePatches }) => matchesFilter(filter, [host, release, ...livePatches]))
+          .sort((a, b) => weightOf(b) - weightOf(a) || (a.host < b.host ? -1 : 1));
+        return (
+          <Panel
+            title={t('fleet')}
+            count={all.length}
+            flush
+            actions={<FilterBox value={filter} onChange={setFilter} label={t('filter')} />}
+          >
+            <Table
+              label={t('fleet')}
+              columns={columns}
+              rows={found.slice(0, ROWS_MAX)}
+              keyOf={({ host }) => host}
+              selected={picked}
+              onSelect={onPick}
+              empty={<EmptyState title={t('noneFound')} />}
+            />
+            {found.length > ROWS_MAX ? (
+              <p className="quiet-text runtime-note">{t('more', { count: formats.number(found.length - ROWS_MAX) })}</p>
+            ) : null}
+          </Panel>
+        );
+      }}
+    </Loaded>
+  );
+}
+
+function weightOf({ summary, rebootRequired, clockOffSeconds }: FleetHost): number {
+  const isOff = Math.abs(clockOffSeconds ?? 0) > CLOCK_OFF_SECONDS;
+  return (summary?.exposed ?? 0) + (rebootRequired ? 0.5 : 0) + (isOff ? 100_000 : 0);
+}
+
+/** Which hosts a CVE of the kernel is open on, and the cheapest safe way out for each. */
+export function WhereIsCve() {
+  const t = useWords(fleetWords);
+  const text = useText();
+  const formats = useFormats();
+  const [typed, setTyped] = useState('');
+  const [asked, setAsked] = useState('');
+  const answer = useQuery({ ...queries.fleetOfCve(asked), enabled: asked !== '' });
+  const ask = (event: FormEvent) => {
+    event.preventDefault();
+    setAsked(typed.trim().toUpperCase());
+  };
+  const columns: readonly Column<FleetHostOfCve>[] = [
+    {
+      id: 'host',
+      label: t('host'),
+      cell: ({ host, state }) => (
+        <span className="stack-tight">
+          <span className="mono">{host}</span>
+          <StateBadge tone={TONE[state]}>{t(state)}</StateBadge>
+        </span>
+      ),
+    },
+    { id: 'kernel', label: t('kernel'), from: 'wide', cell: ({ release }) => <span className="mono">{release}</span> },
+    {
+      id: 'way',
+      label: t('wayOut'),
+      grow: true,
+      cell: ({ wayOut, evidence }) => (
+        <span>
+          {wayOut === null ? '—' : text(wayOut.text)}
+          <br />
+          <span className="quiet-text">{evidence.map((one) => text(one)).join('; ')}</span>
+        </span>
+      ),
+    },
+  ];
+  const found = answer.data;
+  const isUnknown = answer.error instanceof ApiFailure && answer.error.status === 404;
+  return (
+    <Panel title={t('where')}>
+      <div className="stack">
+        <form className="fleet-question" onSubmit={ask}>
+          <Field
+            label={t('cve')}
+            required
+            pattern="[Cc][Vv][Ee]-[0-9]{4}-[0-9]{4,9}"
+            placeholder="CVE-2024-1086"
+            autoComplete="off"
+            spellCheck={false}
+            value={typed}
+            onChange={(event) => setTyped(event.target.value)}
+          />
+          <Button type="submit" busy={answer.isFetching}>
+            {t('ask')}
+          </Button>
+        </form>
+        {isUnknown ? <EmptyState title={t('noRecord', { cve: asked })} /> : null}
+        {answer.error === null || isUnknown ? null : <Failure error={answer.error} />}
+        {found === undefined ? null : (
+          <>
+            <p>
+              <span className="mono">{found.cve}</span> {found.title}
+            </p>
+            <p className="chips">
+              {STATES.filter((state) => found.summary[state] > 0).map((state) => (
+                <StateBadge key={state} tone={TONE[state]}>
+                  {t(state)} {formats.number(found.summary[state])}
+                </StateBadge>
+              ))}
+            </p>
+            <Table label={t('where')} columns={columns} rows={found.items} keyOf={({ host }) => host} />
+            {found.hosts > found.items.length ? (
+              <p className="quiet-text">
+                {t('moreHosts', { count: formats.number(found.hosts - found.items.length) })}
+              </p>
+            ) : null}
+          </>
+        )}
+      </div>
+    </Panel>
+  );
+}
