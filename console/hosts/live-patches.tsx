@@ -86,16 +86,19 @@ function Patches() {
   const patches = useQuery(queries.kernelPatches());
   const [chosen, setChosen] = useState<KernelPatch | null>(null);
   const columns: readonly Column<KernelPatch>[] = [
-    { id: 'name', label: t('patch'), cell: ({ name }) => <span className="mono">{name}</span> },
     {
-      id: 'signers',
-      label: t('signedBy'),
-      cell: ({ signers, doubt }) =>
-        doubt === null ? (
-          <StateBadge tone="ok">{signers.join(', ')}</StateBadge>
-        ) : (
-          <StateBadge tone="bad">{t('notBelieved')}</StateBadge>
-        ),
+      id: 'name',
+      label: t('patch'),
+      cell: ({ name, signers, doubt }) => (
+        <span className="stack-tight">
+          <span className="mono">{name}</span>
+          {doubt === null ? (
+            <StateBadge tone="ok">{t('signedByWhom', { names: signers.join(', ') })}</StateBadge>
+          ) : (
+            <StateBadge tone="bad">{t('notBelieved')}</StateBadge>
+          )}
+        </span>
+      ),
     },
     {
       id: 'cves',

@@ -202,7 +202,7 @@ export function Foreign({ host }: { host: string }) {
       label: t('container'),
       cell: ({ id, name }) => <span className="mono">{name ?? id.slice(0, 12)}</span>,
     },
-    { id: 'image', label: t('image'), grow: true, cell: ({ image, command }) => image ?? command },
+    { id: 'image', label: t('image'), from: 'medium', grow: true, cell: ({ image, command }) => image ?? command },
     { id: 'by', label: t('by'), from: 'medium', cell: ({ engine }) => engine },
     {
       id: 'state',
