@@ -131,7 +131,7 @@ function DeniedPackages({ items }: { items: readonly PreventionPolicy[] }) {
   );
   if (rows.length === 0) return null;
   const columns: readonly Column<PackageRow>[] = [
-    { id: 'policy', label: t('policy'), from: 'medium', cell: ({ policy }) => <span className="mono">{policy}</span> },
+    { id: 'policy', label: t('policy'), from: 'wide', cell: ({ policy }) => <span className="mono">{policy}</span> },
     {
       id: 'image',
       label: t('image'),

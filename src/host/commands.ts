@@ -110,7 +110,16 @@ export function kernelCommands(cli: CliProgram): void {
       );
       printCves(cli, { ...answer, cves }, options.all === true || ids !== undefined);
       // Nothing known must not look like nothing found.
-      if (answer.data.state === 'no-data') cli.exit(3);
+      const recorded = new Set(answer.cves.map(({ cve }) => cve));
+      const missing = (ids ?? []).filter((id) => !recorded.has(id));
+      if (answer.data.state === 'data' && missing.length > 0) {
+        const list = missing.slice(0, STRANGERS_SHOWN).join(', ');
+        cli.print.note({
+          en: `these advisories have no record of ${list}, which is not the same as nothing found`,
+          es: `estos avisos no tienen registro de ${list}, que no es lo mismo que no encontrar nada`,
+        });
+      }
+      if (answer.data.state === 'no-data' || missing.length > 0) cli.exit(3);
     });
 
   addPatchCommands(cli, kernel);

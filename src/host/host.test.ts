@@ -427,6 +427,7 @@ test('hosts of one build are judged once; a question about the fleet counts each
     kernel: () => [known],
     sources: () => [],
     statements: () => new Map(),
+    urgencyOf: () => ({ kev: false, epss: null }),
     revision: 'one',
   } as unknown as AdvisoryDatabase;
   const make = (): Machines =>
@@ -465,6 +466,10 @@ test('hosts of one build are judged once; a question about the fleet counts each
   assert.equal(again.facts('c').modules.loaded?.[0]?.references, 3);
   assert.equal((await again.views()).length, 4);
   await assert.rejects(again.where('CVE-2000-1000', 10), { code: 'host.cve-unknown' });
+  // One that only the shield knows is told as that, and never as clean.
+  const unrecorded = await again.where('CVE-2024-1086', 10);
+  assert.deepEqual([unrecorded.summary.unknown, unrecorded.hosts], [4, 4]);
+  assert.match(unrecorded.items[0]?.evidence[0]?.en ?? '', /neither the kernel’s own authority/);
   assert.throws(() => again.facts('nobody'), { code: 'host.unknown' });
   await assert.rejects(again.take('a', { kernel: {} }), { code: 'host.facts-unreadable' });
 });

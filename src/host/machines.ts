@@ -15,6 +15,7 @@ import {
   TRUTH_STATES,
   type TruthState,
   type TruthSummary,
+  withoutRecord,
 } from './truth.ts';
 import { type HeldPatch, type WayOut, wayOutOf } from './way-out.ts';
 
@@ -313,13 +314,29 @@ export class Machines {
    */
   async where(cve: string, limit: number): Promise<CveAnswer> {
     const database = await this.#database();
-    const advisory = database.kernel().find(({ id }) => id === cve);
-    if (advisory === undefined) throw hostFault('host.cve-unknown', { cve });
+    const recorded = database.kernel().find(({ id }) => id === cve);
+    const shield = this.#shield();
+    // What the shield knows, or a distribution of these hosts speaks of, is answered: as unknown, where nobody says more.
+    const isNamed =
+      recorded !== undefined ||
+      shield.some(({ cves }) => cves.includes(cve)) ||
+      [...this.#machines.values()].some(({ hash }) => this.#group(hash, database).byCve.has(cve));
+    if (!isNamed || database.kernel().length === 0) throw hostFault('host.cve-unknown', { cve });
+    const advisory = recorded ?? withoutRecord(cve, database.urgencyOf(cve));
+    const judged = new Map<Group, KernelTruth | undefined>();
+    const truthOf = (group: Group): KernelTruth | undefined => {
+      if (recorded !== undefined || group.byCve.has(cve)) return group.byCve.get(cve);
+      if (!judged.has(group)) {
+        judged.set(group, judgeMachine(group.facts, [advisory], undefined, undefined, shield)[0]);
+      }
+      return judged.get(group);
+    };
     const summary = Object.fromEntries(TRUTH_STATES.map((state) => [state, 0])) as Record<TruthState, number>;
     const found: { host: string; truth: KernelTruth; facts: MachineFacts }[] = [];
     for (const [host, { hash }] of this.#machines) {
-      const { facts, byCve } = this.#group(hash, database);
-      const truth = byCve.get(cve);
+      const group = this.#group(hash, database);
+      const { facts } = group;
+      const truth = truthOf(group);
       if (truth === undefined) continue;
       summary[truth.state]++;
       found.push({ host, truth, facts });
@@ -327,7 +344,7 @@ export class Machines {
     found.sort(
       (a, b) => TRUTH_STATES.indexOf(a.truth.state) - TRUTH_STATES.indexOf(b.truth.state) || (a.host < b.host ? -1 : 1),
     );
-    const means = { patches: await this.#patches(), shield: this.#shield() };
+    const means = { patches: await this.#patches(), shield };
     const ways = new Map<KernelTruth, WayOut | null>();
     const items = found.slice(0, limit).map(({ host, truth, facts }) => {
       // Hosts of one build share the answer.

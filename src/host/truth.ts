@@ -146,7 +146,7 @@ export function judgeMachine(
     known.has(id) || !id.startsWith('CVE-') ? [] : [{ ...NO_RECORD, id, kev, epss }],
   );
   return [
-    ...advisories.map((advisory) => judge(advisory, machine)),
+    ...advisories.map((advisory) => judge(advisory, isRecorded(advisory) ? machine : { facts, release: null })),
     ...others.map((advisory) => judge(advisory, { facts, release: null })),
   ];
 }
@@ -155,6 +155,18 @@ const NO_RECORD: Omit<KernelAdvisory, 'id' | 'kev' | 'epss'> = {
   ...{ files: [], introduced: [], mainline: false, free: [], fixes: [], stable: [] },
   ...{ title: '', severity: 'unknown', cvss: null },
 };
+
+/** A fault that the kernel's own authority has no record of: its number says nothing of any release. */
+export function withoutRecord(
+  id: string,
+  known: { readonly kev: boolean; readonly epss: number | null },
+): KernelAdvisory {
+  return { ...NO_RECORD, id, ...known };
+}
+
+function isRecorded({ mainline, stable }: KernelAdvisory): boolean {
+  return mainline || stable.length > 0;
+}
 
 interface Machine {
   readonly facts: MachineFacts;
@@ -227,6 +239,19 @@ function whereItStands(
     };
   }
   if (upstream !== null) return upstream;
+  if (!isRecorded(advisory)) {
+    return {
+      state: 'unknown',
+      reason: 'no-release',
+      evidence: [
+        {
+          en: 'neither the kernel’s own authority nor an advisory of the distribution says which kernels have it',
+          es: 'ni la autoridad propia del núcleo ni un aviso de la distribución dicen qué núcleos la tienen',
+        },
+      ],
+      fixedIn: null,
+    };
+  }
   return {
     state: 'unknown',
     reason: 'no-release',

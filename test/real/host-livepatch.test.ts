@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -372,6 +372,104 @@ test('a real kernel itself refuses modules that no list names, however root load
     `n=0; until /m/shut in try ${alg} || [ $n -gt 600 ]; do usleep 50000; n=$((n+1)); done; insmod /m/algif_skcipher.ko && rmmod algif_skcipher; code=$?; rmmod af_alg; exit $code`,
   );
   assert.equal(code, 0, output);
+});
+
+/** Node with what it leans on, libbpf, and the class that shuts things in the kernel with all that it imports. */
+function shutProgram(): Record<string, Uint8Array> | null {
+  const { status, stdout } = spawnSync('ldd', [process.execPath], { encoding: 'utf8' });
+  const bpf = ['libbpf.so.1', 'libelf.so.1', 'libz.so.1'].map((name) => `/usr/lib/x86_64-linux-gnu/${name}`);
+  if (status !== 0 || bpf.some((path) => !existsSync(path))) return null;
+  const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path = '']) => path);
+  const source = join(import.meta.dirname, '..', '..', 'src');
+  const own = [
+    ...['observe/kernel-shut.ts', 'observe/kernel-part.ts', 'observe/bpf/shut.x64.bpf.o'],
+    ...['system/native.ts', 'system/fault.ts', 'system/text.ts'],
+  ];
+  return {
+    'app/node': readFileSync(process.execPath),
+    ...Object.fromEntries([...libraries, ...bpf].map((path) => [path.slice(1), readFileSync(path)])),
+    ...Object.fromEntries(own.map((path) => [`app/${path}`, readFileSync(join(source, path))])),
+    'app/package.json': Buffer.from('{"type":"module"}'),
+    'app/act.ts': Buffer.from(
+      `import { KernelShut } from './observe/kernel-shut.ts';
+const [act = '', ...words] = process.argv.slice(2);
+const shut = new KernelShut();
+const families = words.map(Number);
+const answer =
+  act === 'containers' ? shut.keepFromContainers({ families, rings: false })
+  : act === 'rings' ? shut.keepFromContainers({ families, rings: true })
+  : act === 'modules' ? shut.keepModules({ allowed: words, memory: true })
+  : act === 'free' ? shut.keepModules(null)
+  : shut.standing();
+console.log(JSON.stringify(answer));
+`,
+    ),
+  };
+}
+
+test('what the agent has the kernel refuse outlives it, is changed without a gap, and leaves nothing when it is taken back', async (t) => {
+  if (process.env['DARSENA_SOAK'] !== '1') return t.skip('DARSENA_SOAK is not set');
+  if (skip !== false) return t.skip(skip);
+  const program = shutProgram();
+  const parts = guardFiles();
+  if (program === null || !('m/shut' in parts)) return t.skip('libbpf1 and libbpf-dev are not installed');
+  const vm = await LabMachine.boot(kernel, { files: { ...program, ...parts }, memoryMb: 1_200 });
+  t.after(() => vm.off());
+  await vm.run(
+    'chmod -R +x /m/shut /app/node /lib /lib64 /usr/lib; mkdir -p /sys/fs/bpf; mount -t bpf bpf /sys/fs/bpf; insmod /m/af_alg.ko',
+  );
+  // Each is a program of its own, as an agent that was started anew is.
+  const act = async (words: string): Promise<unknown> => {
+    const node = '/app/node --experimental-ffi --no-warnings /app/act.ts';
+    const { code, output } = await vm.run(`${node} ${words} 2>/tmp/said || { cat /tmp/said; exit 1; }`, 120_000);
+    assert.equal(code, 0, output);
+    return JSON.parse(output) as unknown;
+  };
+  const standing = async () =>
+    (await act('standing')) as { families: number[]; modules: boolean; rings: boolean; refused: object } | null;
+  const mayOpen = async (family: number): Promise<boolean> => (await vm.run(`/m/shut in try ${family}`)).code === 0;
+  const pinned = async (): Promise<string> => (await vm.run('ls /sys/fs/bpf/darsena-shut 2>/dev/null')).output.trim();
+  const [alg, unix] = [38, 1];
+
+  assert.equal(await standing(), null);
+  assert.deepEqual(await act('containers'), { why: 'nothing is shut' });
+  assert.equal(await pinned(), '', 'nothing is in the kernel while nothing is shut');
+  assert.equal(await mayOpen(alg), true);
+
+  // One that was killed while it loaded left a part of it.
+  await vm.run('mkdir -p /sys/fs/bpf/darsena-shut/$(sha256sum /app/observe/bpf/shut.x64.bpf.o | cut -c1-16)');
+  assert.equal(await standing(), null);
+  assert.deepEqual(await act(`containers ${alg}`), { means: 'bpf-lsm' });
+  assert.equal(await mayOpen(alg), false);
+  assert.equal((await vm.run(`/m/shut try ${alg}`)).code, 0, 'the host itself');
+  assert.deepEqual((await standing())?.families, [alg]);
+
+  // Another entry, and then this one alone goes.
+  await act(`containers ${alg} ${unix}`);
+  assert.deepEqual([await mayOpen(alg), await mayOpen(unix)], [false, false]);
+  await act(`containers ${unix}`);
+  assert.deepEqual([await mayOpen(alg), await mayOpen(unix)], [true, false]);
+
+  // Modules stand beside it in the same tables, and go without it.
+  assert.deepEqual(await act('modules algif_hash'), { means: 'bpf-lsm' });
+  assert.notEqual((await vm.run('insmod /m/algif_skcipher.ko')).code, 0);
+  assert.equal((await vm.run('insmod /m/algif_hash.ko && rmmod algif_hash')).code, 0);
+  const both = await standing();
+  assert.deepEqual([both?.modules, both?.families], [true, [unix]]);
+  assert.match(JSON.stringify(both?.refused), /"modules":[1-9].*"sockets":[1-9]/);
+  await act('free');
+  assert.equal((await vm.run('insmod /m/algif_skcipher.ko && rmmod algif_skcipher')).code, 0);
+  assert.equal(await mayOpen(unix), false, 'containers are kept from it all the same');
+
+  await act('containers');
+  assert.equal(await standing(), null);
+  assert.equal(await pinned(), '');
+  // The kernel lets go of the programs in its own time.
+  const freed = await vm.run(
+    `n=0; until /m/shut in try ${unix} || [ $n -gt 600 ]; do usleep 50000; n=$((n+1)); done; [ $n -le 600 ]`,
+    60_000,
+  );
+  assert.equal(freed.code, 0, freed.output);
 });
 
 test('what is for another build, no live patch, cut or not signed by the pinned key never reaches the kernel', async (t) => {
