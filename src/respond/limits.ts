@@ -65,6 +65,11 @@ export const PLAYBOOK_STEPS_MAX = 20;
 export const PLAYBOOK_RUNS_SHOWN = 100;
 /** Runs of one person that have not ended: whoever has twenty open wants an answer, not another run. */
 export const PLAYBOOK_RUNS_OPEN_MAX = 20;
+/** The same of all policies together: what nobody answers is not to grow without end. */
+export const POLICY_RUNS_OPEN_MAX = 200;
+/** Runs that have ended, kept to be looked at: so long, and no more than so many. The journal keeps what they did. */
+export const PLAYBOOK_RUNS_KEPT_DAYS = 180;
+export const PLAYBOOK_RUNS_KEPT_MAX = 5_000;
 /** Runs that are driven beside each other; the rest waits in the queue. */
 export const PLAYBOOK_RUNS_AT_ONCE = 16;
 

@@ -426,3 +426,50 @@ test('the routes keep a project from another, and acting from reading', async ()
   await app.close();
   await opened.close();
 });
+
+test('T2: whichever statement of a batch fails, none of it is stored, and the same batch is counted once afterwards', async () => {
+  for (let failing = 1; ; failing++) {
+    const { opened } = await open();
+    let statements = 0;
+    let isArmed = false;
+    const failingDb = opened.db.withPlugin({
+      transformQuery: ({ node }) => node,
+      async transformResult({ result }) {
+        if (isArmed && ++statements === failing) throw Object.assign(new Error('disk I/O error'), { code: 'EIO' });
+        return result;
+      },
+    });
+    const journal = {
+      record: async (_tx: unknown, fact: object) => ({ ...fact, id: '', at: '' }),
+      committed: () => undefined,
+    };
+    const respond = new Respond({
+      ...{ db: failingDb, clock: systemClock, log: silentLog, responder: new FakeHost() },
+      journal: { ...journal, query: async () => [] } as never,
+    });
+    const batch = [alert(), alert({ count: 40 }), alert({ rule: 'Reverse shell' })];
+    await respond.ingestAll(
+      Array.from({ length: 999 }, () => alert()),
+      'host1',
+    );
+    isArmed = true;
+    const failed = await respond.ingestAll(batch, 'host1').then(
+      () => false,
+      () => true,
+    );
+    isArmed = false;
+    const numbers = async () => {
+      const { alertCount, keptCount } = await respond.incident(1);
+      return [alertCount, keptCount];
+    };
+    assert.deepEqual(await numbers(), failed ? [999, 999] : [1_041, 1_001], `statement ${failing}`);
+    // The agent sends again what was not answered.
+    await respond.ingestAll(batch, 'host1');
+    assert.deepEqual(await numbers(), [1_041, 1_001], `statement ${failing}, again`);
+    await opened.close();
+    if (!failed) {
+      assert.ok(failing > 5, `${failing} statements`);
+      break;
+    }
+  }
+});

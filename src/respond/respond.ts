@@ -26,6 +26,7 @@ import {
   INCIDENT_WINDOW_MINUTES,
   KILL_PROCESSES_MAX,
   POLICY_INCIDENTS_AT_ONCE,
+  POLICY_RUNS_OPEN_MAX,
   REPLAY_ALERTS_MAX,
   REPLAY_SLICE,
   SLOW_ACTION_TIMEOUT_MS,
@@ -85,7 +86,10 @@ export interface RespondOptions {
   /** What is done by itself. */
   readonly policies?: Pick<ResponsePolicies, 'speakingOf' | 'list'>;
   /** Several steps in their order, begun by policies. */
-  readonly playbooks?: Pick<Playbooks, 'plan' | 'startedBy' | 'startedFor' | 'workQueued' | 'list'>;
+  readonly playbooks?: Pick<
+    Playbooks,
+    'plan' | 'startedBy' | 'startedFor' | 'workQueued' | 'list' | 'openOfPolicies' | 'incidentClosed'
+  >;
   /** Who is told of incidents. */
   readonly notices?: Pick<Notices, 'plan' | 'deliver'>;
 }
@@ -120,6 +124,8 @@ export class Respond {
   readonly #alerts: AlertStore;
   /** Ids of alerts that are only a number in their incident, the last of them. */
   readonly #counted = new Set<string>();
+  /** Playbooks that were not begun, and said so. */
+  readonly #heldBack = new Set<string>();
   /** Of incidents that are full the rules of which an alert is kept. */
   readonly #rules = new Set<string>();
   /** Set when a policy put something into the queue. */
@@ -255,7 +261,9 @@ export class Respond {
       reason,
       owner: incident.owner ?? actor,
     };
-    return this.#change(incident, change, 'incident.closed', actor, { decision, reason });
+    const closed = await this.#change(incident, change, 'incident.closed', actor, { decision, reason });
+    await this.#options.playbooks?.incidentClosed(number);
+    return closed;
   }
 
   /**
@@ -469,20 +477,38 @@ export class Respond {
     if (playbooks === undefined || policy.run.length === 0 || policy.mode === 'dry-run') return;
     const before = await playbooks.startedFor(tx, actor, incident.number);
     let begun = acted + (await playbooks.startedBy(tx, actor, since));
+    let open = await playbooks.openOfPolicies(tx);
     for (const name of policy.run) {
       const isKnown = playbooks.list().some(({ playbook }) => playbook.name === name);
       if (before.includes(name)) continue;
-      if (!isKnown || begun >= policy.limit.actions) {
-        log.warn(
-          { policy: policy.name, playbook: name, incident: incident.number, isKnown },
-          'a playbook was not begun',
-        );
+      const isOver = begun >= policy.limit.actions || open >= POLICY_RUNS_OPEN_MAX;
+      if (!isKnown || isOver) {
+        const why = !isKnown ? 'unknown' : begun >= policy.limit.actions ? 'limit' : 'too-many-open';
+        log.warn({ policy: policy.name, playbook: name, incident: incident.number, why }, 'a playbook was not begun');
+        await this.#tellHeldBack(tx, incident, { policy: policy.name, playbook: name, why });
         continue;
       }
       begun += 1;
+      open += 1;
       await playbooks.plan(tx, name, incident, actor, { asks: asksFirst(policy, incident.environment) });
       this.#toRun = true;
     }
+  }
+
+  /** In the journal once an incident: an incident has thousands of alerts. */
+  async #tellHeldBack(
+    tx: Kysely<RespondTables>,
+    incident: Incident,
+    body: { readonly policy: string; readonly playbook: string; readonly why: string },
+  ): Promise<void> {
+    const key = `${body.policy} ${body.playbook} ${incident.number}`;
+    if (this.#heldBack.has(key)) return;
+    this.#heldBack.add(key);
+    for (const oldest of this.#heldBack) {
+      if (this.#heldBack.size <= COUNTED_KNOWN_MAX) break;
+      this.#heldBack.delete(oldest);
+    }
+    await this.#record(tx, factOf('playbook.held-back', incident, `policy:${body.policy}`, body));
   }
 
   /**

@@ -22,7 +22,7 @@ import {
   respondFault,
   respondMigrations,
 } from './index.ts';
-import { PLAYBOOK_RUNS_OPEN_MAX } from './limits.ts';
+import { PLAYBOOK_RUNS_KEPT_MAX, PLAYBOOK_RUNS_OPEN_MAX, POLICY_RUNS_OPEN_MAX } from './limits.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 const hasCode = (code: string) => (error: unknown) => error instanceof Fault && error.code === code;
@@ -581,6 +581,60 @@ test('a policy begins a playbook once an incident, waits where it asks first, an
     'policy:one done',
     'policy:two awaiting',
   ]);
+  await opened.close();
+});
+
+test('runs are bounded: those that policies leave open, those that are kept, and none waits about a closed incident', async () => {
+  const { opened, journal, policies, facts } = await open();
+  const playbooks: Playbooks = new Playbooks({
+    ...{ db: opened.db, journal, clock: systemClock, log: silentLog },
+    doer: () => respond,
+  });
+  const respond = new Respond({
+    ...{ db: opened.db, journal, clock: systemClock, log: silentLog, policies, playbooks },
+    responder: { kill: async () => 'killed' },
+  });
+  await playbooks.apply('name: hold\nsteps: [{ do: isolate, approve: true }]', 'user:ana');
+  await respond.ingest(alert(), 'host1');
+  const run = await playbooks.start('hold', 1, 'user:luis');
+  await playbooks.idle();
+  assert.equal((await playbooks.run(run.id)).state, 'awaiting');
+  await respond.close(1, { decision: 'test', reason: 'over' }, 'user:luis');
+  const closed = await playbooks.run(run.id);
+  assert.deepEqual([closed.state, closed.steps[0]?.state], ['declined', 'skipped']);
+  await assert.rejects(playbooks.answer(run.id, { approve: true }, 'user:eva'), hasCode('respond.run-not-waiting'));
+  // Two hundred of policies wait already: a further one is held back, and that is said once.
+  const { endedAt: _ended, ...row } = { ...closed, source: 'name: hold\nsteps: [{ do: isolate }]', steps: '[]' };
+  const many = (count: number, change: object) =>
+    Array.from({ length: count }, () => ({
+      ...row,
+      id: newId(systemClock),
+      ended_at: null as string | null,
+      ...change,
+    }));
+  const insert = async (rows: ReturnType<typeof many>) => {
+    for (let at = 0; at < rows.length; at += 100)
+      await opened.db
+        .insertInto('respond_playbook_runs')
+        .values(rows.slice(at, at + 100))
+        .execute();
+  };
+  await insert(many(POLICY_RUNS_OPEN_MAX, { state: 'awaiting', actor: 'policy:other' }));
+  await policies.apply('name: one\nmode: enforce\nmatch: { rules: ["Terminal*"] }\nrun: [hold]', 'user:ana');
+  for (let n = 0; n < 3; n++) await respond.ingest(alert(), 'host1');
+  assert.deepEqual(await playbooks.runs(2), []);
+  assert.equal((await facts()).filter(({ kind }) => kind === 'playbook.held-back').length, 1);
+  // Of those that ended the last stay.
+  await insert(many(PLAYBOOK_RUNS_KEPT_MAX + 20, { state: 'done', ended_at: new Date().toISOString() }));
+  await playbooks.start('hold', 2, 'user:eva');
+  await playbooks.idle();
+  await respond.close(2, { decision: 'test', reason: 'over' }, 'user:eva');
+  const kept = await opened.db
+    .selectFrom('respond_playbook_runs')
+    .select('id')
+    .where('ended_at', 'is not', null)
+    .execute();
+  assert.equal(kept.length, PLAYBOOK_RUNS_KEPT_MAX);
   await opened.close();
 });
 

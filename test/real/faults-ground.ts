@@ -76,6 +76,18 @@ export class FaultGround {
     });
   }
 
+  /** Runs a command in a workload; all that follows the dashes is the command's. */
+  exec(workload: string, ...command: string[]): Promise<Outcome> {
+    return runCommand(join(ROOT, 'darsena'), ['exec', workload, '--', ...command], {
+      timeoutMs: 120_000,
+      cwd: '/',
+      env: {
+        PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
+        ...{ HOME: this.home, LANG: 'C.UTF-8', DARSENA_INSTANCE: this.name },
+      },
+    });
+  }
+
   /** Deploys the project as it stands, or with other content in it. */
   async deploy(environment = 'dev'): Promise<Outcome> {
     return this.darsena('deploy', this.project, '--env', environment);

@@ -132,6 +132,7 @@ export const factsEn = {
   'playbook.started': 'began a playbook about {subject}',
   'playbook.answered': 'answered a playbook about {subject}',
   'playbook.ended': 'ended a playbook about {subject}',
+  'playbook.held-back': 'held a playbook back about {subject}',
   'drill.planned': 'set the daily drill',
   'drill.ended': 'made a drill on {subject}',
   'activity.watched': 'looked live at {subject}',

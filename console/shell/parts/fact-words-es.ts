@@ -133,6 +133,7 @@ export const factsEs: Readonly<Record<keyof typeof factsEn, string>> = {
   'playbook.started': 'inició un playbook sobre {subject}',
   'playbook.answered': 'respondió a un playbook sobre {subject}',
   'playbook.ended': 'terminó un playbook sobre {subject}',
+  'playbook.held-back': 'retuvo un playbook sobre {subject}',
   'drill.planned': 'fijó el simulacro diario',
   'drill.ended': 'hizo un simulacro en {subject}',
   'activity.watched': 'miró en vivo {subject}',

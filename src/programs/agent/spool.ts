@@ -16,7 +16,7 @@ const GRACE_MS = 250;
 const WRITES_AT_ONCE = 8;
 const RESEND_MS = 5_000;
 /** What control has not answered for so long is said once more on the same connection. */
-const UNANSWERED_MS = 30_000;
+const UNANSWERED_MS = 4_000;
 /** Sums leave this often; a host has some hundred pairs of rule and container that speak at once. */
 const SUM_EVERY_MS = 1_000;
 const SUMS_MAX = 4_096;

@@ -19,6 +19,19 @@ export const evidenceFault = defineFaults({
       why: 'sus alertas no nombran ninguno',
     },
   },
+  'evidence.disk-full': {
+    kind: 'exhausted',
+    en: {
+      what: 'the evidence was not kept',
+      why: 'the disk of the platform is full; what was kept before is whole',
+      remedy: 'make room below {folder} and take it again',
+    },
+    es: {
+      what: 'la evidencia no se guardó',
+      why: 'el disco de la plataforma está lleno; lo guardado antes está entero',
+      remedy: 'hacer sitio bajo {folder} y tomarla de nuevo',
+    },
+  },
   'evidence.store-full': {
     kind: 'exhausted',
     en: {

@@ -216,3 +216,53 @@ test('what is deleted is gone, and what it was, who deleted it and why stays', a
   await assert.rejects(store.find('%'), hasCode('evidence.unknown'));
   await opened.close();
 });
+
+test('T2: whichever statement fails, or the stream breaks, no evidence is half there, and the next one is whole', async () => {
+  for (let failing = 1; ; failing++) {
+    const { opened, folder, options } = await open();
+    let statements = 0;
+    let isArmed = true;
+    const db = opened.db.withPlugin({
+      transformQuery: ({ node }) => node,
+      async transformResult({ result }) {
+        if (isArmed && ++statements === failing) throw Object.assign(new Error('no room'), { code: 'ENOSPC' });
+        return result;
+      },
+    });
+    const store = new EvidenceStore({ ...options, db });
+    const failed = await store.take(TARGET, HOW, {}).then(
+      () => null,
+      (error: unknown) => error,
+    );
+    isArmed = false;
+    const kept = await readdir(join(folder, 'kept'));
+    assert.equal(kept.length, failed === null ? 1 : 0, `statement ${failing}: ${kept}`);
+    if (failed === null) {
+      await opened.close();
+      break;
+    }
+    // What came before it wrote anything is told as it is; the rest with the way out.
+    if (failing > 1) assert.ok(hasCode('evidence.disk-full')(failed), `statement ${failing}: ${failed}`);
+    const next = await store.take(TARGET, HOW, {});
+    assert.deepEqual(await readdir(join(folder, 'kept')), [`${next.id}.tar.gz`]);
+    await opened.close();
+  }
+  const { opened, host, folder, store } = await open();
+  const take = host.take.bind(host);
+  host.take = (name, order, receive) =>
+    take(name, order, async () => {
+      await receive(
+        Readable.from(
+          (async function* () {
+            yield Buffer.from('half');
+            throw new Error('the host is gone');
+          })(),
+        ),
+      );
+    });
+  await assert.rejects(store.take(TARGET, HOW, {}), /gone/);
+  assert.deepEqual(await readdir(join(folder, 'kept')), []);
+  host.take = take;
+  await store.take(TARGET, HOW, {});
+  await opened.close();
+});

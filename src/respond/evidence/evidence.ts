@@ -177,6 +177,7 @@ export class EvidenceStore {
       return toEvidence(row);
     } catch (error) {
       await Promise.all([rm(`${path}.part`, { force: true }), rm(path, { force: true })]);
+      if (isFull(error)) throw evidenceFault('evidence.disk-full', { folder }, { cause: error });
       throw error;
     } finally {
       this.#reserved -= EVIDENCE_ARCHIVE_BYTES_MAX;
@@ -407,4 +408,13 @@ function toEvidence(row: Selectable<RespondTables['respond_evidence']>): Evidenc
     ...{ takenBy: row.taken_by, reason: row.reason, at: row.at, bytes: row.bytes, deletedAt: row.deleted_at },
     manifest: JSON.parse(Buffer.from(payload, 'base64').toString('utf8')) as EvidenceManifest,
   };
+}
+
+/** No room for a file, or for the database (SQLITE_FULL), at whatever depth it was said. */
+function isFull(error: unknown): boolean {
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    if ('code' in at && (at.code === 'ENOSPC' || at.code === 'EDQUOT')) return true;
+    if ('errcode' in at && at.errcode === 13) return true;
+  }
+  return false;
 }

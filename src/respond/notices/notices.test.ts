@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import { createServer } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import { createVault } from '../../access/index.ts';
@@ -16,6 +17,8 @@ import { bodyOf, type Notice, sentenceOf, signatureOf, syslogMessage } from './m
 import { type NewChannel, Notices } from './notices.ts';
 import { sendNotice } from './send.ts';
 
+/** For what only waits. */
+const WAIT_MS = 60_000;
 const hasCode = (code: string) => (error: unknown) => error instanceof Fault && error.code === code;
 const NOTICE: Notice = {
   ...{ event: 'incident.opened', at: '2026-11-22T10:00:00.000Z', instance: 'darsena' },
@@ -33,6 +36,16 @@ const CHANNEL: NewChannel = {
   ...{ name: 'ops', kind: 'webhook', url: 'https://hooks.example.com/T0/secret-path', secret: 's'.repeat(20) },
   ...{ priority: 'warning', projects: null, networks: [], mail: null },
 };
+
+/** Also when an assertion fails: a server that listens, or a connection that stands, keeps the whole run from ending. */
+function closing(t: TestContext, server: Server): void {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => sockets.add(socket));
+  t.after(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+}
 
 async function open(send: typeof sendNotice | undefined = undefined) {
   const opened = await openDatabase<RespondTables>('sqlite::memory:', [...journalMigrations, ...respondMigrations]);
@@ -103,7 +116,12 @@ test('a receiver that answers late holds up no other channel, and no later notic
     if (to.url.includes('slow')) await late.promise;
     sent.push(to.url);
   });
-  t.after(() => opened.close());
+  t.after(async () => {
+    // Who waits for the late one goes on, and is done before the database is.
+    late.resolve();
+    await notices.deliver();
+    await opened.close();
+  });
   const notices = await make();
   await notices.add(CHANNEL, 'user:ana');
   await notices.add({ ...CHANNEL, name: 'slow', url: 'https://slow.example.com/' }, 'user:ana');
@@ -113,7 +131,9 @@ test('a receiver that answers late holds up no other channel, and no later notic
   for (const wanted of [1, 2]) {
     await plan();
     const over = notices.deliver();
-    while ((await quick()) < wanted) await systemClock.sleep(5);
+    // Bounded: what does not come is a failure and not a test that never ends.
+    for (const end = performance.now() + WAIT_MS; (await quick()) < wanted; await systemClock.sleep(5))
+      assert.ok(performance.now() < end, JSON.stringify(await notices.deliveries(10)));
     if (wanted === 2) {
       late.resolve();
       await over;
@@ -171,7 +191,7 @@ test('addresses that leak, or lead inside, are refused when they are set up or w
   await opened.close();
 });
 
-test('a webhook is signed over its time and bytes, follows no redirect; syslog over TCP counts its octets', async () => {
+test('a webhook is signed over its time and bytes, follows no redirect; syslog over TCP counts its octets', async (t) => {
   const heard: { headers: NodeJS.Dict<string | string[]>; body: string }[] = [];
   let status = 204;
   const server = createServer((request, response) => {
@@ -186,35 +206,81 @@ test('a webhook is signed over its time and bytes, follows no redirect; syslog o
   });
   const lines: string[] = [];
   const log = createTcpServer((socket) => socket.on('data', (piece) => lines.push(piece.toString())));
+  closing(t, server);
+  closing(t, log);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   await new Promise<void>((resolve) => log.listen(0, '127.0.0.1', resolve));
-  try {
-    const port = (server.address() as AddressInfo).port;
-    const to = {
-      kind: 'webhook',
-      url: `http://127.0.0.1:${port}/x`,
-      secret: 'k'.repeat(20),
-      networks: ['127.0.0.0/8'],
-    } as const;
-    await sendNotice(to, NOTICE, new Date(1_000_000));
-    const [first] = heard;
-    assert.equal(first?.headers['darsena-timestamp'], '1000');
-    assert.equal(first?.headers['darsena-signature'], signatureOf('k'.repeat(20), '1000', first?.body ?? ''));
-    assert.equal(JSON.parse(first?.body ?? '').incident.number, 7);
-    status = 302;
-    await assert.rejects(sendNotice(to, NOTICE, new Date()), /302/);
-    await assert.rejects(sendNotice({ ...to, networks: [] }, NOTICE, new Date()), hasCode('respond.channel-address'));
-    const elsewhere = { ...to, url: 'http://93.184.216.34/' };
-    await assert.rejects(sendNotice(elsewhere, NOTICE, new Date()), hasCode('respond.channel-address'));
-    const url = `tcp://127.0.0.1:${(log.address() as AddressInfo).port}`;
-    await sendNotice({ kind: 'syslog', url, secret: null, networks: ['127.0.0.0/8'] }, NOTICE, new Date());
-    const [, count, message = ''] = /^(\d+) (.*)$/s.exec(lines.join('')) ?? [];
-    assert.equal(Number(count), Buffer.byteLength(message));
-  } finally {
-    server.close();
-    server.closeAllConnections();
-    log.close();
-  }
+  const port = (server.address() as AddressInfo).port;
+  const to = {
+    kind: 'webhook',
+    url: `http://127.0.0.1:${port}/x`,
+    secret: 'k'.repeat(20),
+    networks: ['127.0.0.0/8'],
+  } as const;
+  await sendNotice(to, NOTICE, new Date(1_000_000));
+  const [first] = heard;
+  assert.equal(first?.headers['darsena-timestamp'], '1000');
+  assert.equal(first?.headers['darsena-signature'], signatureOf('k'.repeat(20), '1000', first?.body ?? ''));
+  assert.equal(JSON.parse(first?.body ?? '').incident.number, 7);
+  status = 302;
+  await assert.rejects(sendNotice(to, NOTICE, new Date()), /302/);
+  await assert.rejects(sendNotice({ ...to, networks: [] }, NOTICE, new Date()), hasCode('respond.channel-address'));
+  const elsewhere = { ...to, url: 'http://93.184.216.34/' };
+  await assert.rejects(sendNotice(elsewhere, NOTICE, new Date()), hasCode('respond.channel-address'));
+  const url = `tcp://127.0.0.1:${(log.address() as AddressInfo).port}`;
+  await sendNotice({ kind: 'syslog', url, secret: null, networks: ['127.0.0.0/8'] }, NOTICE, new Date());
+  const [, count, message = ''] = /^(\d+) (.*)$/s.exec(lines.join('')) ?? [];
+  assert.equal(Number(count), Buffer.byteLength(message));
+});
+
+test('Slack, Teams, Falcosidekick and syslog over UDP: each receiver is sent what it reads, signed where it is asked', async (t) => {
+  const heard: { path: string; type: string; signature: string; body: string }[] = [];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (piece) => {
+      body += piece;
+    });
+    request.on('end', () => {
+      const { 'content-type': type = '', 'darsena-signature': signature = '' } = request.headers;
+      heard.push({ path: request.url ?? '', type, signature: String(signature), body });
+      response.writeHead(200).end('ok');
+    });
+  });
+  closing(t, server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const networks = ['127.0.0.0/8'];
+  for (const kind of ['slack', 'teams', 'falcosidekick'] as const)
+    await sendNotice({ kind, url: `${url}/${kind}`, secret: 'k'.repeat(20), networks }, NOTICE, new Date());
+  assert.deepEqual(
+    heard.map(({ path, type }) => [path, type.split(';')[0]]),
+    ['slack', 'teams', 'falcosidekick'].map((kind) => [`/${kind}`, 'application/json']),
+  );
+  for (const { signature } of heard) assert.match(signature, /^v1=[0-9a-f]{64}$/);
+  const [slack, teams, falco] = heard.map(({ body }) => JSON.parse(body));
+  assert.equal(typeof slack.text, 'string');
+  assert.equal(teams.attachments[0].contentType, 'application/vnd.microsoft.card.adaptive');
+  assert.equal(teams.attachments[0].content.type, 'AdaptiveCard');
+  assert.deepEqual([falco.rule, falco.priority, typeof falco.output_fields], ['Terminal shell', 'Warning', 'object']);
+  const lines: string[] = [];
+  const udp = createSocket('udp4', (message) => lines.push(message.toString('utf8')));
+  t.after(() => udp.close());
+  await new Promise<void>((resolve) => udp.bind(0, '127.0.0.1', resolve));
+  await sendNotice(
+    { kind: 'syslog', url: `udp://127.0.0.1:${udp.address().port}`, secret: null, networks },
+    NOTICE,
+    new Date(),
+  );
+  for (const end = performance.now() + WAIT_MS; lines.length === 0; await systemClock.sleep(5))
+    assert.ok(performance.now() < end, 'no datagram came');
+  assert.match(lines[0] ?? '', /^<84>1 /);
+  // Into a network that nobody allowed none of them goes.
+  for (const kind of ['slack', 'teams', 'falcosidekick'] as const)
+    await assert.rejects(
+      sendNotice({ kind, url: `${url}/${kind}`, secret: null, networks: [] }, NOTICE, new Date()),
+      hasCode('respond.channel-address'),
+    );
+  assert.equal(heard.length, 3);
 });
 
 const AUTHORITY = createAuthority({ name: 'Test', clock: systemClock });
@@ -277,13 +343,7 @@ async function mailServer(
     options.tls === 'at-once'
       ? createTlsServer({ key, cert }, (socket) => serve(socket, true))
       : createTcpServer((socket) => serve(socket, false));
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket) => sockets.add(socket));
-  // Also when an assertion fails: a server that listens keeps the whole run from ending.
-  t.after(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
+  closing(t, server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return { said, port };

@@ -4,7 +4,14 @@ import { type Clock, Fault, type Log, newId, type Text } from '../../system/inde
 import { describeAction, whyNot } from '../actions.ts';
 import { respondFault } from '../errors.ts';
 import type { Action, ActionKind, Incident } from '../incident.ts';
-import { PLAYBOOK_RUNS_AT_ONCE, PLAYBOOK_RUNS_OPEN_MAX, PLAYBOOK_RUNS_SHOWN, PLAYBOOKS_MAX } from '../limits.ts';
+import {
+  PLAYBOOK_RUNS_AT_ONCE,
+  PLAYBOOK_RUNS_KEPT_DAYS,
+  PLAYBOOK_RUNS_KEPT_MAX,
+  PLAYBOOK_RUNS_OPEN_MAX,
+  PLAYBOOK_RUNS_SHOWN,
+  PLAYBOOKS_MAX,
+} from '../limits.ts';
 import { POLICY_GONE } from '../policy/policy.ts';
 import { type RespondTables, readActions } from '../store.ts';
 import { type Playbook, type PlaybookStep, readPlaybook, whyNotNow } from './playbook.ts';
@@ -60,6 +67,8 @@ export interface PlaybookDoer {
   authorOf(actor: string): string | null;
 }
 
+const OPEN: readonly PlaybookRun['state'][] = ['queued', 'running', 'awaiting'];
+const CLOSED: Text = { en: 'the incident was closed', es: 'el incidente se cerró' };
 const BUSY_WAIT_MS = 500;
 /** An action of somebody else on the same incident ends within its own time; this is longer than any. */
 const BUSY_TRIES_MAX = 400;
@@ -171,7 +180,7 @@ export class Playbooks {
         .selectFrom('respond_playbook_runs')
         .select('id')
         .where('actor', '=', actor)
-        .where('state', 'in', ['queued', 'running', 'awaiting'])
+        .where('state', 'in', OPEN)
         .execute();
       if (open.length >= PLAYBOOK_RUNS_OPEN_MAX)
         throw respondFault('respond.too-many-runs', { actor, most: PLAYBOOK_RUNS_OPEN_MAX });
@@ -220,6 +229,34 @@ export class Playbooks {
       .execute();
     await this.#record(tx, 'playbook.started', `incident ${number}`, actor, { run: run.id, playbook: name }, incident);
     return run;
+  }
+
+  /** How many runs that policies began have not ended. */
+  async openOfPolicies(tx: Kysely<RespondTables>): Promise<number> {
+    const rows = await tx
+      .selectFrom('respond_playbook_runs')
+      .select('id')
+      .where('state', 'in', OPEN)
+      .where('actor', 'like', 'policy:%')
+      .execute();
+    return rows.length;
+  }
+
+  /** What waits for an answer about an incident that is closed waits no more. */
+  async incidentClosed(number: number): Promise<void> {
+    for (const state of ['awaiting', 'queued'] as const) {
+      for (const run of await this.#read(state)) {
+        if (run.incident !== number) continue;
+        const steps = run.steps.map((step) =>
+          step.state === 'awaiting' || step.state === 'pending'
+            ? ({ ...step, state: 'skipped', detail: CLOSED } as RunStep)
+            : step,
+        );
+        const ended: PlaybookRun = { ...run, state: 'declined', steps };
+        // Somebody who answers at this moment goes first.
+        if (await this.#keep(this.#db, ended, state)) await this.#end(ended);
+      }
+    }
   }
 
   /** How many runs this actor started since. */
@@ -421,7 +458,25 @@ export class Playbooks {
       await this.#record(tx, 'playbook.ended', `incident ${run.incident}`, run.actor, body, incident);
     });
     this.#journal.committed();
+    await this.#forget();
     return ended;
+  }
+
+  /** Old runs make room: of those that have ended the last ones are kept. */
+  async #forget(): Promise<void> {
+    const db = this.#db;
+    const before = new Date(this.#clock.now().getTime() - PLAYBOOK_RUNS_KEPT_DAYS * 86_400_000).toISOString();
+    await db.deleteFrom('respond_playbook_runs').where('ended_at', '<', before).execute();
+    const last = await db
+      .selectFrom('respond_playbook_runs')
+      .select('id')
+      .where('ended_at', 'is not', null)
+      .orderBy('id', 'desc')
+      .limit(1)
+      .offset(PLAYBOOK_RUNS_KEPT_MAX)
+      .executeTakeFirst();
+    if (last === undefined) return;
+    await db.deleteFrom('respond_playbook_runs').where('ended_at', 'is not', null).where('id', '<=', last.id).execute();
   }
 
   async #read(state: PlaybookRun['state']): Promise<PlaybookRun[]> {
