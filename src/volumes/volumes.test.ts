@@ -1074,7 +1074,7 @@ test('a container that has a part of a volume alone counts as one that has it', 
   const podman = async (args: readonly string[]) => {
     const rows = [
       ...(args.includes('volume=v') ? [{ Id: whole, State: 'running' }] : []),
-      ...(args.includes('label=darsena.part.v') ? [whole, part].map((Id) => ({ Id, State: 'running' })) : []),
+      ...(args.includes('label=darsena.part.v=1') ? [whole, part].map((Id) => ({ Id, State: 'running' })) : []),
     ];
     return { code: 0, stdout: JSON.stringify(rows), stderr: '' };
   };

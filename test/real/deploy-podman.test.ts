@@ -18,7 +18,8 @@ import {
 import { checkConformance } from '../../src/deploy/engines/local/test-conformance.ts';
 import { type ContainerSpec, hashPodSpec, type WantedService, type WantedWorkload } from '../../src/deploy/model.ts';
 import { newId, runCommand, silentLog, systemClock } from '../../src/system/index.ts';
-import { createTools, HostVolumes } from '../../src/volumes/index.ts';
+import { containersOf } from '../../src/volumes/host/freeze.ts';
+import { createTools, HostVolumes, partLabel } from '../../src/volumes/index.ts';
 import { container, type Ground, missingParts, openGround, wanted, workload } from './deploy-ground.ts';
 
 const skip = missingParts() ?? false;
@@ -547,6 +548,45 @@ test('deploy: a start the gate refuses does not happen, and says every reason', 
   allow = true;
   session.reconciler.recheck();
   await session.until('available', () => session.status.get('client')?.phase === 'available');
+  session.reconciler.setWanted(wanted({ revision: 2 }));
+  await session.until('gone', async () => (await ground.engine.list()).length === 0);
+});
+
+test('deploy: what an image says in labels of the platform is nobody’s word (D4)', {
+  skip,
+  timeout: 120_000,
+}, async (t) => {
+  const claims = {
+    [LABEL.preStop]: JSON.stringify({ kind: 'exec', command: ['touch', '/tmp/by-label'] }),
+    [LABEL.run]: '7',
+    [LABEL.index]: '3',
+    [LABEL.ordered]: 'true',
+    [LABEL.instance]: 'other',
+    [partLabel('other-volume')]: '1',
+    'darsena.anything': 'x',
+  };
+  await ground.podman('create', '--name', 'labelled', ground.image, 'sh');
+  const changes = Object.entries(claims).flatMap(([name, value]) => ['--change', `LABEL ${name}='${value}'`]);
+  await ground.podman('commit', '--quiet', ...changes, 'labelled', 'localhost/labelled:test');
+  await ground.podman('rm', 'labelled');
+  const digest = await ground.podman('image', 'inspect', '--format', '{{.Digest}}', 'localhost/labelled:test');
+  const session = open();
+  t.after(() => session.reconciler.stop());
+  const one = container(`localhost/labelled@${digest}`, ['sleep', '3600']);
+  const all = workload({ project: 'p', environment: 'dev', name: 'labelled' }, [one], {
+    podMore: { terminationGraceSeconds: 1 },
+  });
+  session.reconciler.setWanted(wanted({ workloads: [all] }));
+  await session.until('available', () => session.status.get('labelled')?.phase === 'available');
+  const [pod] = await ground.engine.list();
+  const labels = pod?.containers.find(({ name }) => name.endsWith('-main-0'))?.labels ?? {};
+  for (const name of Object.keys(claims))
+    assert.equal(labels[name], name === LABEL.instance ? ground.instance : '', `${name} of the container`);
+  const holding = await containersOf(
+    async (args) => ({ code: 0, stdout: await ground.podman(...args), stderr: '' }),
+    'other-volume',
+  );
+  assert.deepEqual(holding, [], 'it uses no volume of somebody else');
   session.reconciler.setWanted(wanted({ revision: 2 }));
   await session.until('gone', async () => (await ground.engine.list()).length === 0);
 });

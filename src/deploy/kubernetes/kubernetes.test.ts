@@ -274,6 +274,153 @@ test('what would open the host, or would be dropped in silence, is refused', () 
   }
 });
 
+test('no other spelling, unknown field or annotation opens the host: refused, or without any effect on what is started (D4)', () => {
+  const pod = (metadata: string, spec: string, inner: string): string =>
+    `apiVersion: v1\nkind: Pod\nmetadata: { name: p${metadata} }\nspec: { ${spec}containers: [{ name: c, image: "i@sha256:${'a'.repeat(64)}"${inner} }] }\n`;
+  const inSpec = [
+    ...['HostNetwork: true', 'hostnetwork: true', 'host_network: true', 'network_mode: host', 'hostNetwork: "true"'],
+    ...[
+      'hostNetwork: yes',
+      'hostPID: 1',
+      'hostpid: true',
+      'pid: host',
+      'ipc: host',
+      'hostIPC: on',
+      'hostUsers: "true"',
+    ],
+    ...['userns: host', 'userns_mode: host', 'privileged: true', 'securityContext: { privileged: true }'],
+    ...[
+      'security_context: { privileged: true }',
+      'SecurityContext: {}',
+      'volumes: [{ name: v, hostpath: { path: / } }]',
+    ],
+    ...[
+      'volumes: [{ name: v, HostPath: { path: / } }]',
+      'volumes: [{ name: v, bind: { source: / } }]',
+      'devices: [/dev/kmsg]',
+    ],
+    ...['volumes: [{ name: v, hostPath: { path: /, type: "" }, emptyDir: {} }]', 'containers: [], containers: []'],
+    ...[
+      'ephemeralcontainers: []',
+      'runtimeClass: runc-root',
+      'securityContext: { sysctls: [{ name: kernel.core_pattern, value: x }] }',
+    ],
+  ];
+  const inContainer = [
+    ...[
+      'privileged: true',
+      'Privileged: true',
+      'securitycontext: { privileged: true }',
+      'securityContext: { Privileged: true }',
+    ],
+    ...[
+      'securityContext: { privileged: "true" }',
+      'securityContext: { privileged: yes }',
+      'securityContext: { privileged: 1 }',
+    ],
+    ...[
+      'capAdd: [SYS_ADMIN]',
+      'cap_add: [ALL]',
+      'capabilities: { add: [ALL] }',
+      'securityContext: { capabilities: { Add: [ALL] } }',
+    ],
+    ...[
+      'securityContext: { capabilities: { add: ALL } }',
+      'devices: ["/dev/mem"]',
+      'volumeDevices: [{ name: d, devicePath: /dev/sda }]',
+    ],
+    ...[
+      'binds: ["/:/host"]',
+      'volumes: ["/:/host"]',
+      'volumeMounts: [{ name: v, mountPath: /h, hostPath: / }]',
+      'pid: host',
+    ],
+    ...[
+      'securityContext: { seccompProfile: { Type: Unconfined } }',
+      'security_opt: ["seccomp=unconfined"]',
+      'userns_mode: host',
+    ],
+    ...[
+      'securityContext: { procMount: unmasked }',
+      'securityContext: { appArmorProfile: { type: unconfined } }',
+      'ulimits: []',
+    ],
+    ...[
+      'securityContext: { seccompProfile: { type: unconfined } }',
+      'extra_hosts: [a]',
+      'cgroup_parent: /',
+      'oci_runtime: /bin/sh',
+    ],
+    ...[
+      'securityContext: { windowsOptions: { hostProcess: true } }',
+      'image: j, image: k',
+      'workingDir: /proc/self/fd/7',
+    ],
+  ];
+  const annotations = [
+    ...[
+      'io.podman.annotations.privileged: "TRUE"',
+      'io.podman.annotations.userns: host',
+      'io.podman.annotations.pids-limit: "-1"',
+    ],
+    ...[
+      'run.oci.keep_original_groups: "1"',
+      'run.oci.handler: krun',
+      'run.oci.hooks.stdout: /x',
+      'run.oci.seccomp_fail_unknown_syscall: "0"',
+    ],
+    ...[
+      'org.systemd.property.ExecStartPost: "\'x\'"',
+      'io.kubernetes.cri-o.Devices: /dev/sda',
+      'io.kubernetes.cri-o.userns-mode: host',
+    ],
+    ...[
+      'seccomp.security.alpha.kubernetes.io/pod: unconfined',
+      'container.seccomp.security.alpha.kubernetes.io/c: unconfined',
+    ],
+    ...[
+      'io.podman.annotations.seccomp: unconfined',
+      'io.podman.annotations.label: "disable"',
+      'bind-mount-options: /:z',
+    ],
+    ...[
+      'io.podman.annotations.cpuset/c: "0"',
+      'io.podman.annotations.volumes-from/c: other',
+      'darsena.pre-stop: "{}"',
+      'darsena.instance: x',
+    ],
+  ];
+  const cases: readonly (readonly [metadata: string, spec: string, inner: string])[] = [
+    ...inSpec.map((one) => ['', `${one}, `, ''] as const),
+    ...inContainer.map((one) => ['', '', `, ${one}`] as const),
+    ...annotations.map((one) => [`, annotations: { ${one} }`, '', ''] as const),
+  ];
+  assert.ok(cases.length >= 60, `${cases.length} cases`);
+  const started = (text: string): unknown => {
+    const read = readManifests([{ path: 'p.yaml', text }]);
+    if (read.problems.length > 0) return 'refused';
+    const { translation } = translateManifests(read.documents, OPTIONS);
+    const [made] = translation?.workloads ?? [];
+    const [container] = made?.pod.containers ?? [];
+    if (made === undefined || container === undefined) return 'refused';
+    const identity = { key: made.key, specHash: 'sha256:x', slot: 0 };
+    const attempt = { attempt: 0, role: 'main', failures: 0 } as const;
+    // Of the pod itself the engine is told nothing by its annotations: they are what a container may read of itself.
+    return [
+      { ...made.pod, annotations: {} },
+      containerOrder('i', identity, made.pod, container, attempt, {}, () => ''),
+    ];
+  };
+  const plain = started(pod('', '', ''));
+  assert.notEqual(plain, 'refused');
+  for (const one of cases) {
+    const [metadata, spec, inner] = one;
+    const said = started(pod(metadata, spec, inner));
+    if (metadata === '') assert.equal(said, 'refused', one.join(''));
+    else if (said !== 'refused') assert.deepEqual(said, plain, one.join(''));
+  }
+});
+
 test('a Secret with a wrong value is refused without showing it', () => {
   const { problems } = translate(
     'apiVersion: v1\nkind: Secret\nmetadata: { name: s }\nstringData: { pin: 987654 }\ndata: { a: "hunter2!" }\n',

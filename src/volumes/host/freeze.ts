@@ -28,7 +28,7 @@ export async function containersOf(
 ): Promise<{ readonly id: string; readonly running: boolean }[]> {
   const found = new Map<string, { readonly id: string; readonly running: boolean }>();
   // Those that have a part of it alone do not count for the engine: they say so themselves.
-  for (const filter of [`volume=${volume}`, `label=${partLabel(volume)}`]) {
+  for (const filter of [`volume=${volume}`, `label=${partLabel(volume)}=1`]) {
     const { code, stdout, stderr } = await podman(['ps', '--all', '--filter', filter, '--format', 'json']);
     if (code !== 0) {
       const why = stderr.trim().slice(0, TOOL_WORDS_MAX);

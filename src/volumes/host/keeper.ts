@@ -415,13 +415,17 @@ export class HostVolumes {
     const ids = stdout.split('\n').filter((id) => /^[0-9a-f]{64}$/.test(id));
     const times = new Map<string, number>();
     if (ids.length === 0) return times;
-    const parts = '{{range $name, $value := .Config.Labels}}{{$name}} {{end}}';
-    const format = `{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}${parts}`;
+    // Marked, so that no label counts that is only called like a volume; its value is the platform's, an image's is emptied.
+    const parts = '{{range $name, $value := .Config.Labels}}{{if eq $value "1"}}label:{{$name}} {{end}}{{end}}';
+    const format = `{{range .Mounts}}{{if eq .Type "volume"}}volume:{{.Name}} {{end}}{{end}}${parts}`;
     const inspected = await this.#options.podman(['inspect', '--type', 'container', '--format', format, ...ids]);
     // One that ended since it was listed makes the command fail; the others are told all the same.
     for (const line of inspected.stdout.split('\n')) {
-      const words = line.split(' ').filter(Boolean);
-      const names = words.map((word) => (word.startsWith(PART_PREFIX) ? word.slice(PART_PREFIX.length) : word));
+      const marks = ['volume:', `label:${PART_PREFIX}`];
+      const names = line.split(' ').flatMap((word) => {
+        const mark = marks.find((one) => word.startsWith(one));
+        return mark === undefined ? [] : [word.slice(mark.length)];
+      });
       for (const name of new Set(names)) times.set(name, (times.get(name) ?? 0) + 1);
     }
     return times;

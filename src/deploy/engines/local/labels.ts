@@ -28,6 +28,9 @@ export const LABEL = {
   preStop: 'darsena.pre-stop',
 } as const;
 
+/** Only the platform says what begins so. */
+export const LABEL_PREFIX = 'darsena.';
+
 export interface PodIdentity {
   readonly key: WorkloadKey;
   readonly specHash: string;
@@ -87,14 +90,15 @@ export function readPodIdentity(labels: Readonly<Record<string, string>>): PodId
   const specHash = labels[LABEL.specHash];
   const replica = labels[LABEL.replica];
   if (!project || !environment || !name || !specHash || !replica || !/^\d{1,6}$/.test(replica)) return null;
-  const run = labels[LABEL.run];
+  // Empty: an image said it, and the engine emptied it.
+  const run = labels[LABEL.run] || undefined;
   return {
     key: { project, environment, name },
     specHash,
     slot: Number(replica),
     ...(labels[LABEL.ordered] === 'true' ? { ordered: true as const } : {}),
     ...(run === undefined ? {} : { run }),
-    ...(LABEL.index in labels ? { index: readCount(labels, LABEL.index) } : {}),
+    ...(labels[LABEL.index] ? { index: readCount(labels, LABEL.index) } : {}),
   };
 }
 

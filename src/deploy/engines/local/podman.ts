@@ -40,7 +40,7 @@ import { demultiplex } from './frames.ts';
 import { podsGetIpv6 } from './host-ipv6.ts';
 import { formatHosts } from './hosts.ts';
 import { attachTo, fillArchive, openArchive, outputOf, readChanges, readProcesses, readStats } from './inside.ts';
-import { LABEL } from './labels.ts';
+import { LABEL, LABEL_PREFIX } from './labels.ts';
 import { LibpodClient } from './libpod.ts';
 import {
   ACTION_TIMEOUT_MS,
@@ -134,7 +134,7 @@ export class PodmanEngine implements ContainerEngine {
   readonly #seccompFolder: string;
   readonly #tightenSeccomp: TightenSeccomp;
   readonly #inspected = new Map<string, InfraFacts>();
-  readonly #images = new Map<string, LocalImage>();
+  readonly #images = new Map<string, FoundImage>();
   readonly #serviceOf: PodmanOptions['serviceOf'];
   /** By run-time: where its containers are made. */
   readonly #makers = new Map<string, LibpodClient>();
@@ -249,6 +249,7 @@ export class PodmanEngine implements ContainerEngine {
     if (pulled === null) {
       throw engineFault('engine.not-found', { operation: `pull ${reference}`, why: 'Podman pulled nothing' });
     }
+    this.#images.set(reference, pulled);
     return pulled;
   }
 
@@ -307,7 +308,7 @@ export class PodmanEngine implements ContainerEngine {
         name: order.name,
         pod: order.pod,
         image: order.image,
-        labels: order.labels,
+        labels: { ...(await this.#emptiedLabels(order.image)), ...order.labels },
         ...(order.command === null ? {} : { entrypoint: order.command }),
         ...(order.args === null ? {} : { command: order.args }),
         ...(order.workingDir === null ? {} : { work_dir: order.workingDir }),
@@ -829,14 +830,24 @@ export class PodmanEngine implements ContainerEngine {
     return encodeURIComponent(JSON.stringify({ label: [`${LABEL.instance}=${this.#instance}`] }));
   }
 
-  async #findImage(reference: string): Promise<LocalImage | null> {
+  async #findImage(reference: string): Promise<FoundImage | null> {
     const { status, json } = await this.#client.ask('GET', `/images/${reference}/json`, {
       operation: `image ${reference}`,
       timeoutMs: LIST_TIMEOUT_MS,
       accept: [404],
     });
     if (status === 404) return null;
-    return { id: textAt(json, 'Id') ?? '', user: textAt(json, 'User') ?? '' };
+    const claimed = Object.keys(objectAt(json, 'Labels') ?? {}).filter((name) => name.startsWith(LABEL_PREFIX));
+    return { id: textAt(json, 'Id') ?? '', user: textAt(json, 'User') ?? '', claimed };
+  }
+
+  /**
+   * Podman gives a container the labels of its image too: those in the words of the platform, with nothing in them. An image
+   * must not say what only the platform says, such as what is done before a container ends, or whose volume it has.
+   */
+  async #emptiedLabels(image: string): Promise<Record<string, string>> {
+    const found = this.#images.get(image) ?? (await this.#findImage(image));
+    return Object.fromEntries((found?.claimed ?? []).map((name) => [name, '']));
   }
 
   /** One inspect in the life of a pod's network; kept while the same infra process runs. */
@@ -856,6 +867,11 @@ export class PodmanEngine implements ContainerEngine {
     this.#inspected.set(pod.name, facts);
     return facts;
   }
+}
+
+interface FoundImage extends LocalImage {
+  /** Names of the platform's own labels that the image has. */
+  readonly claimed: readonly string[];
 }
 
 interface InfraFacts {
