@@ -216,18 +216,14 @@ export class KernelPart {
   /** Names that somebody removed: the kernel lets go of what they held. Nothing can be missing where nothing has a name. */
   missingNames(): string[] {
     if (this.#folder === null) return [];
-    let there: ReadonlySet<string>;
-    try {
-      there = new Set(readdirSync(this.#folder));
-    } catch {
-      there = new Set(); // the folder itself is gone
-    }
-    return [...this.#names].filter((name) => !there.has(name));
+    const folder = this.#folder;
+    // By their names: reading the folder would take a descriptor, and whoever limits those would seem to have removed everything.
+    return [...this.#names].filter((name) => !existsSync(join(folder, name)));
   }
 
   /** Ends this process's share. What has a name goes on recording. */
   close(): void {
-    if (this.#folder !== null) rmSync(join(this.#folder, RUNNING), { recursive: true, force: true });
+    if (this.#folder !== null && existsSync(join(this.#folder, RUNNING))) rmdirSync(join(this.#folder, RUNNING));
     for (const fd of this.#held.splice(0)) closeDescriptor(fd);
     for (const fd of this.#links.values()) closeDescriptor(fd);
     this.#object?.close();

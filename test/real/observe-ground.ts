@@ -1,5 +1,5 @@
 /** What the sensor's real tests and its benchmark stand on: a store and an image of their own, a sensor, an agent's socket. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -295,6 +295,9 @@ export class Ground {
     this.agent.close();
     for (const id of this.#containers.splice(0)) this.podman('rm', '-f', '-t', '0', id);
     this.podman('rmi', '-f', ...this.#images, IMAGE);
+    // An engine under load may leave mounts of its own store behind, one over the other.
+    const store = join(this.folder, 'store', 'overlay');
+    for (let n = 0; n < 8; n++) if (spawnSync('umount', ['--lazy', store], { stdio: 'ignore' }).status !== 0) break;
     // What Podman starts at a container's end holds the store for a moment longer.
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }

@@ -1,6 +1,7 @@
 /** The whole sensor on the real kernel with real containers: acts in, alerts out. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { escapeControls } from '../../src/detect/index.ts';
@@ -365,5 +366,44 @@ describe('a sensor that somebody meddles with', { skip }, () => {
       5_000,
       'its return',
     );
+  });
+
+  test('E10: without a ring or under limits of its user it goes on or says so; files that were changed under it are told', async () => {
+    if (ground === null) return;
+    const { agent } = ground;
+    const acts = async (word: string): Promise<void> => {
+      const container = ground.startContainer();
+      agent.send({ type: 'containers', containers: [ground.describe(container)] });
+      ground.podman('exec', container, 'sh', '-c', `cp /bin/busybox ${MARK}; ${MARK} true ${word}; true`);
+      await agent.waitFor(
+        () => agent.alerts.find(({ output }) => output === `true ${word}`),
+        60_000,
+        `"${word}"; ${ground.sensorErrors}; ${agent.alerts.map(({ output }) => output).join('; ')}`,
+      );
+    };
+    const detached = () => agent.alerts.filter(({ rule }) => rule === 'Sensor detached').length;
+    // Whatever its user may open or begin from now on, it has what it needs.
+    execFileSync('prlimit', ['--pid', String(ground.sensorPid), '--nofile=4:4', '--nproc=1:1', '--fsize=0:0']);
+    await acts('limited');
+    await ground.stopSensor();
+    for (const name of ['map-process_ring', 'map-open_ring']) {
+      await ground.startAgain();
+      const [before, folder] = [detached(), join(ground.pins, readdirSync(ground.pins)[0] ?? '')];
+      rmSync(join(folder, name));
+      await agent.waitFor(() => (detached() > before ? true : undefined), 60_000, `the word that ${name} is gone`);
+      await ground.stopSensor();
+    }
+    await ground.startAgain();
+    await acts('with-rings');
+    const file = join(import.meta.dirname, '..', '..', 'src', 'programs', 'sensor', 'worker.ts');
+    const { atime, mtime } = statSync(file);
+    utimesSync(file, atime, mtime); // what is written anew has another time of change, whatever it pretends
+    const alert = await agent.waitFor(
+      () => agent.alerts.find(({ rule }) => rule === 'Sensor replaced'),
+      60_000,
+      `the word of the changed file; ${ground.sensorErrors}`,
+    );
+    assert.match(alert.output, /worker\.ts/);
+    await acts('replaced');
   });
 });
