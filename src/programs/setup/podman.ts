@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rm, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { runscWrapper } from '../../deploy/engines/local/index.ts';
 import { REGISTRY_NAME } from '../../oci/index.ts';
 import { writeFileAtomic } from '../../system/index.ts';
@@ -12,6 +12,8 @@ export interface PodmanPlan {
   readonly contents: ReadonlyMap<string, string>;
   /** The program that starts gVisor for Podman: where, and its text. */
   readonly runsc: { readonly path: string; readonly text: string };
+  /** Where a link to the bus of the account's systemd is to be, and the bus; null: no systemd is asked. */
+  readonly bus: { readonly path: string; readonly target: string } | null;
 }
 
 /**
@@ -110,13 +112,14 @@ export function planPodman(
         CONTAINERS_REGISTRIES_CONF: registriesConf,
         ...(storageConf === null ? {} : { CONTAINERS_STORAGE_CONF: storageConf }),
         ...(rootless ? { XDG_RUNTIME_DIR: folders.run, XDG_CONFIG_HOME: join(home, '.config') } : {}),
-        // Podman and crun look for it in the folder above, which is not the session's.
-        ...(plan.cgroupManager === 'systemd' && plan.sessionBus !== null
-          ? { DBUS_SESSION_BUS_ADDRESS: `unix:path=${plan.sessionBus}` }
-          : {}),
       },
     },
     contents,
+    // In the folder that they are told is the account's: Podman hands its run-time no other word of it when limits change.
+    bus:
+      rootless && plan.cgroupManager === 'systemd' && plan.sessionBus !== null
+        ? { path: join(folders.run, 'bus'), target: plan.sessionBus }
+        : null,
     runsc: { path: runsc, text: runscWrapper({ rootless }) },
   };
 }
@@ -131,6 +134,11 @@ export async function writePodmanFiles(
     await writeFileAtomic(path, content, { mode: 0o644 });
   }
   await writeFileAtomic(plan.runsc.path, plan.runsc.text, { mode: 0o755 });
+  if (plan.bus !== null) {
+    await mkdir(dirname(plan.bus.path), { recursive: true, mode: 0o700 });
+    await rm(plan.bus.path, { force: true });
+    await symlink(plan.bus.target, plan.bus.path);
+  }
   // containers-certs.d(5): the folder is named after the address that is dialled
   const folder = join(plan.files.home, '.config', 'containers', 'certs.d', options.registryAddress);
   await mkdir(folder, { recursive: true });
