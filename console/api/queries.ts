@@ -14,8 +14,6 @@ import type {
   Exception,
   Fact,
   FleetAnswer,
-  FleetHost,
-  FleetOfCve,
   ForeignContainer,
   Host,
   HostBench,
@@ -407,12 +405,6 @@ export const queries = {
     queryOptions({
       queryKey: ['hosts', name, 'kernel'],
       queryFn: () => maybe<HostKernel>(apiPath(['hosts', name, 'kernel'])),
-    }),
-  fleet: () => queryOptions({ queryKey: ['kernel', 'hosts'], queryFn: () => listOf<FleetHost>('/kernel/hosts') }),
-  fleetOfCve: (cve: string) =>
-    queryOptions({
-      queryKey: ['kernel', 'cves', cve],
-      queryFn: () => api.get<FleetOfCve>(apiPath(['kernel', 'cves', cve], { limit: 100 })),
     }),
   hostKernelCves: (name: string, state: TruthState) =>
     queryOptions({

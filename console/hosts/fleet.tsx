@@ -1,8 +1,7 @@
-import { useQuery } from '@tanstack/react-query';
+import { queryOptions, useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
-import { ApiFailure } from '../api/client.ts';
-import { queries } from '../api/queries.ts';
-import type { FleetHost, FleetHostOfCve, TruthState } from '../api/types.ts';
+import { ApiFailure, api, apiPath } from '../api/client.ts';
+import type { FleetHost, FleetHostOfCve, FleetOfCve, TruthState } from '../api/types.ts';
 import { useFormats } from '../shell/format.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { StateBadge, type Tone } from '../shell/parts/badge.tsx';
@@ -15,6 +14,16 @@ import { fleetWords } from './fleet-words.ts';
 const ROWS_MAX = 100;
 /** As far off as certificates and windows begin to fail (the command line says it from there on, too). */
 const CLOCK_OFF_SECONDS = 300;
+
+const fleetQuery = queryOptions({
+  queryKey: ['kernel', 'hosts'],
+  queryFn: async () => (await api.get<{ readonly items: readonly FleetHost[] }>('/kernel/hosts')).items,
+});
+const cveQuery = (cve: string) =>
+  queryOptions({
+    queryKey: ['kernel', 'cves', cve],
+    queryFn: () => api.get<FleetOfCve>(apiPath(['kernel', 'cves', cve], { limit: 100 })),
+  });
 
 const TONE: Readonly<Record<TruthState, Tone>> = {
   exposed: 'bad',
@@ -40,7 +49,7 @@ export function Fleet({ picked, onPick }: { picked: string; onPick: (host: strin
   const t = useWords(fleetWords);
   const formats = useFormats();
   const [filter, setFilter] = useState('');
-  const fleet = useQuery(queries.fleet());
+  const fleet = useQuery(fleetQuery);
   const open = (one: FleetHost, state: TruthState) => (one.summary === null ? '—' : formats.number(one.summary[state]));
   const columns: readonly Column<FleetHost>[] = [
     { id: 'host', label: t('host'), cell: ({ host }) => <span className="mono">{host}</span> },
@@ -113,7 +122,7 @@ export function WhereIsCve() {
   const formats = useFormats();
   const [typed, setTyped] = useState('');
   const [asked, setAsked] = useState('');
-  const answer = useQuery({ ...queries.fleetOfCve(asked), enabled: asked !== '' });
+  const answer = useQuery({ ...cveQuery(asked), enabled: asked !== '' });
   const ask = (event: FormEvent) => {
     event.preventDefault();
     setAsked(typed.trim().toUpperCase());
