@@ -439,6 +439,16 @@ test('maintenance is part of what hosts are sent, refuses new work, and is a fac
   const facts = await journal.query({ projects: '*', limit: 50 });
   const kinds = facts.map(({ kind }) => kind).filter((kind) => kind.startsWith('host.'));
   assert.deepEqual(kinds.sort(), ['host.cordoned', 'host.drained', 'host.uncordoned']);
+  // Closed without words, emptied for a restart, and closed as it was: the words of the restart do not stay.
+  for (const [draining, said, kept] of [
+    [false, '', ''],
+    [true, 'restart r: ', 'restart r: '],
+    [true, '', 'restart r: '],
+    [false, '', ''],
+  ] as const) {
+    await deployments.setMaintenance({ draining, disregardBudgets: false, reason: said }, 'platform');
+    assert.equal((await deployments.maintenance())?.reason, kept);
+  }
 });
 
 test('limits count the most that may be asked for, say used, asked and allowed, and fill what a container leaves out', async (t) => {
