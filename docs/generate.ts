@@ -42,7 +42,7 @@ export async function generateParts(language: Language): Promise<Part[]> {
   ];
 }
 
-/** As test/real/deploy-engines.test.ts records it. */
+/** As the tests of engines in test/real record it. */
 interface RecordedEngine {
   readonly ground: string;
   readonly engine: string;

@@ -24,6 +24,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const SOURCES = resolve(import.meta.dirname, 'modules');
 const INIT = resolve(import.meta.dirname, 'init.sh');
+const LISTEN = resolve(import.meta.dirname, 'listen.sh');
 /** Programs that the laboratory needs, and the packages that bring them. */
 const NEEDED: readonly (readonly [program: string, debian: string])[] = [
   ['qemu-system-x86_64', 'qemu-system-x86'],
@@ -36,6 +37,8 @@ const NEEDED: readonly (readonly [program: string, debian: string])[] = [
   ['dpkg', 'dpkg'],
 ];
 const BOOT_MS = 60_000;
+/** With systemd and an account's session: ten seconds, on a machine that has nothing else to do. */
+const BOOT_DISK_MS = 300_000;
 const COMMAND_MS = 30_000;
 /** A command goes over as one line of a terminal, in base64: 4,096 bytes. */
 const LINE_MAX = 2_400;
@@ -273,12 +276,56 @@ export class LabMachine {
       mkdirSync(join(root, name), { recursive: true });
     copyFileSync('/bin/busybox', join(root, 'bin', 'busybox'));
     copyFileSync(INIT, join(root, 'init'));
+    copyFileSync(LISTEN, join(root, 'listen.sh'));
     for (const [path, bytes] of Object.entries(options.files ?? {})) {
       mkdirSync(join(root, path, '..'), { recursive: true });
       writeFileSync(join(root, path), bytes);
     }
     const image = join(folder, 'root.gz');
     run('sh', ['-c', `chmod +x init && find . | cpio --quiet -o -H newc | gzip -1 > "${image}"`], root);
+    return await LabMachine.#start(kernel, folder, {
+      memoryMb: options.memoryMb ?? 320,
+      network: options.network === true,
+      devices: ['-initrd', image],
+      append: options.append ?? '',
+      bootMs: BOOT_MS,
+    });
+  }
+
+  /**
+   * Boots a kernel from a disk of prepareDebian, with one beside it for what a test brings. What is written to them is gone
+   * with the machine.
+   */
+  static async bootDisk(
+    kernel: Pick<LabKernel, 'image'>,
+    options: { readonly root: string; readonly files: string; readonly memoryMb: number },
+  ): Promise<LabMachine> {
+    const folder = mkdtempSync(join(tmpdir(), 'darsena-lab-'));
+    const disks = [options.root, options.files].flatMap((file, index) => [
+      ...['-drive', `file=${file},format=raw,if=none,id=d${index},snapshot=on,cache=unsafe`],
+      ...['-device', `nvme,drive=d${index},serial=lab${index}`],
+    ]);
+    return await LabMachine.#start(kernel, folder, {
+      memoryMb: options.memoryMb,
+      network: true,
+      // Its clock goes by what it has done: a busy machine makes it slower, and nothing in it comes too late for that.
+      devices: ['-icount', 'shift=1,sleep=on', '-device', 'virtio-rng-pci', ...disks],
+      append: 'root=/dev/nvme0n1 rw net.ifnames=0',
+      bootMs: BOOT_DISK_MS,
+    });
+  }
+
+  static async #start(
+    kernel: Pick<LabKernel, 'image'>,
+    folder: string,
+    options: {
+      readonly memoryMb: number;
+      readonly network: boolean;
+      readonly devices: readonly string[];
+      readonly append: string;
+      readonly bootMs: number;
+    },
+  ): Promise<LabMachine> {
     const socket = join(folder, 'serial.sock');
     const child = spawn(
       'qemu-system-x86_64',
@@ -289,17 +336,17 @@ export class LabMachine {
           '-cpu',
           'max',
           '-m',
-          String(options.memoryMb ?? 320),
+          String(options.memoryMb),
           '-nodefaults',
           '-display',
           'none',
           '-no-reboot',
         ],
         ...['-serial', 'stdio', '-chardev', `socket,id=s1,path=${socket},server=on,wait=off`, '-serial', 'chardev:s1'],
-        ...(options.network === true ? ['-netdev', 'user,id=n0', '-device', 'virtio-net-pci,netdev=n0,romfile='] : []),
-        ...['-kernel', kernel.image, '-initrd', image],
+        ...(options.network ? ['-netdev', 'user,id=n0', '-device', 'virtio-net-pci,netdev=n0,romfile='] : []),
+        ...['-kernel', kernel.image, ...options.devices],
         // A busy machine emulates the timer so slowly that the kernel's look at it fails.
-        ...['-append', `console=ttyS0 quiet panic=-1 no_timer_check ${options.append ?? ''}`.trim()],
+        ...['-append', `console=ttyS0 quiet panic=-1 no_timer_check ${options.append}`.trim()],
       ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
@@ -308,7 +355,7 @@ export class LabMachine {
     child.stderr?.on('data', (chunk: Buffer) => log.push(chunk));
     const machine = new LabMachine(child, folder, log);
     try {
-      await machine.#open(socket);
+      await machine.#open(socket, options.bootMs);
     } catch (error) {
       await machine.off();
       throw error;
@@ -359,8 +406,8 @@ export class LabMachine {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async #open(path: string): Promise<void> {
-    const end = Date.now() + BOOT_MS;
+  async #open(path: string, bootMs: number): Promise<void> {
+    const end = Date.now() + bootMs;
     const ready = Promise.withResolvers<void>();
     while (this.#socket === null) {
       if (Date.now() > end || this.#child.exitCode !== null)
@@ -375,7 +422,7 @@ export class LabMachine {
     }
     this.#socket.on('error', () => ready.reject(new Error('the serial line broke')));
     this.#socket.on('data', (chunk: Buffer) => this.#take(chunk.toString('latin1'), ready.resolve));
-    const late = sleep(BOOT_MS, 'late', { ref: false });
+    const late = sleep(bootMs, 'late', { ref: false });
     if ((await Promise.race([ready.promise, late])) === 'late')
       throw new Error(`the virtual machine did not boot\n${this.console.slice(-2_000)}`);
   }
@@ -394,7 +441,8 @@ export class LabMachine {
   }
 }
 
-function run(file: string, args: readonly string[], cwd?: string): string {
+/** @throws Error with what it said */
+export function run(file: string, args: readonly string[], cwd?: string): string {
   const { status, stdout, stderr, error } = spawnSync(file, args, {
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ContainerOrder, PodOrder } from '../../src/deploy/engines/local/engine.ts';
@@ -14,6 +13,7 @@ import type { RuntimeClass } from '../../src/deploy/model.ts';
 import { Fault, type Text } from '../../src/system/index.ts';
 import { missingCriParts, openCriGround } from './cri-ground.ts';
 import { missingParts, openGround } from './deploy-ground.ts';
+import { compareEngine } from './engine-record.ts';
 import { missingRootlessParts, openRootlessGround } from './rootless-ground.ts';
 
 // The one suite for every engine: whole, and compared with what is recorded, when there is time for it; otherwise
@@ -21,34 +21,8 @@ import { missingRootlessParts, openRootlessGround } from './rootless-ground.ts';
 const WHOLE = process.env['DARSENA_SOAK'] === '1';
 const HEART = ['names', 'adoption', 'process', 'exec', 'confinement', 'limits'];
 
-const RECORD = join(import.meta.dirname, '..', '..', 'docs', 'engines.json');
-
-interface Recorded {
-  readonly ground: string;
-  readonly engine: string;
-  readonly version: string;
-  readonly cgroup: number;
-  readonly results: ConformanceResults;
-}
-
-/** A record of this very engine on such a host must say the same; DARSENA_RECORD=1 writes it anew. */
 async function compare(ground: string, engine: ContainerEngine, results: ConformanceResults): Promise<void> {
-  const facts = await engine.facts();
-  const found: Recorded = {
-    ...{ ground, engine: facts.name, version: facts.version, cgroup: facts.cgroupVersion },
-    results,
-  };
-  const all = JSON.parse(await readFile(RECORD, 'utf8')) as Recorded[];
-  if (process.env['DARSENA_RECORD'] === '1') {
-    const rest = all.filter((one) => one.ground !== ground);
-    const sorted = [...rest, found].sort((a, b) => (a.ground < b.ground ? -1 : 1));
-    await writeFile(RECORD, `${JSON.stringify(sorted, null, 2)}\n`);
-    return;
-  }
-  const known = all.find(
-    (one) => one.ground === ground && one.version === found.version && one.cgroup === found.cgroup,
-  );
-  if (known !== undefined) assert.deepEqual(results, known.results, 'DARSENA_RECORD=1 records what is so by now');
+  await compareEngine(ground, await engine.facts(), results);
 }
 
 test('a CRI server keeps what engines promise', { skip: missingCriParts() ?? false, timeout: 300_000 }, async (t) => {

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { rolldown } from 'rolldown';
+import type { ConformanceResults } from '../../src/deploy/engines/local/test-conformance.ts';
+import { debianMissing, LAB_ACCOUNT, makeDisk, prepareDebian } from '../lab/debian.ts';
+import { type LabKernel, LabMachine, labMissing, prepareKernel, run } from '../lab/lab.ts';
+import { compareEngine } from './engine-record.ts';
+
+/**
+ * The one suite of engines against Podman 5 as Debian 13 has it: cgroup v2 under systemd, crun, netavark with nftables, pasta. It
+ * runs inside a virtual machine, as root and as an ordinary account in a session of its own. A slice of it, or with
+ * DARSENA_SOAK=1 the whole, compared with what is recorded; then also with the newest Podman of Debian's unstable.
+ */
+
+const WHOLE = process.env['DARSENA_SOAK'] === '1';
+const SUITES = WHOLE ? ['trixie', 'sid'] : ['trixie'];
+/** What differs most from Podman 4 on cgroup v1: how it says what went wrong, groups and networks. */
+const HEART = { root: ['names'], rootless: ['limits', 'reach'] };
+const PACKAGES = [
+  ...['podman', 'crun', 'conmon', 'netavark', 'aardvark-dns', 'passt', 'catatonit', 'nftables', 'iptables', 'apparmor'],
+];
+/** Emulated by a machine that has other work as well. */
+const WHOLE_MS = 1_800_000;
+const HEART_MS = 400_000;
+const ASK_MS = 120_000;
+
+const skip: string | false = labMissing() ?? debianMissing() ?? false;
+let folder = '';
+
+before(async () => {
+  if (skip !== false) return;
+  folder = mkdtempSync(join(tmpdir(), 'darsena-podman5-'));
+  await makeFiles();
+});
+after(() => {
+  if (folder !== '') rmSync(folder, { recursive: true, force: true });
+});
+
+/** The suite in one file, this very Node, and an image: what the machine is brought. */
+async function makeFiles(): Promise<void> {
+  const files = join(folder, 'files');
+  const bundle = await rolldown({
+    input: { guest: join(import.meta.dirname, 'podman-guest.ts') },
+    ...{ platform: 'node', external: ['pg', 'pg-native'], logLevel: 'silent' },
+  });
+  await bundle.write({ dir: join(files, 'suite'), format: 'esm', entryFileNames: '[name].mjs' });
+  await bundle.close();
+  copyFileSync(process.execPath, join(files, 'node'));
+  chmodSync(join(files, 'node'), 0o755);
+  const image = join(folder, 'image');
+  for (const name of ['bin', 'tmp']) mkdirSync(join(image, name), { recursive: true });
+  chmodSync(join(image, 'tmp'), 0o1777);
+  copyFileSync('/bin/busybox', join(image, 'bin', 'busybox'));
+  for (const applet of run('/bin/busybox', ['--list']).trim().split('\n'))
+    if (applet !== 'busybox') symlinkSync('busybox', join(image, 'bin', applet));
+  run('tar', ['-C', image, '-cf', join(files, 'image.tar'), '.']);
+  chmodSync(files, 0o755);
+  makeDisk(files, join(folder, 'files.img'), 320);
+}
+
+async function boot(suite: string, t: TestContext): Promise<LabMachine | null> {
+  const began = performance.now();
+  let kernel: LabKernel;
+  let disk: string;
+  try {
+    kernel = prepareKernel();
+    disk = prepareDebian(kernel, suite, PACKAGES);
+  } catch (error) {
+    t.skip(`the kernel or packages of Debian's ${suite} cannot be fetched: ${(error as Error).message.slice(0, 300)}`);
+    return null;
+  }
+  const fetched = performance.now();
+  const machine = await LabMachine.bootDisk(kernel, { root: disk, files: join(folder, 'files.img'), memoryMb: 1280 });
+  t.after(() => machine.off());
+  t.diagnostic(`disk ${Math.round(fetched - began)} ms, start ${Math.round(performance.now() - fetched)} ms`);
+  return machine;
+}
+
+interface Outcome {
+  readonly machine: { readonly adaptations: readonly string[]; readonly cgroup: string };
+  readonly facts: { readonly name: string; readonly version: string; readonly cgroupVersion: 1 | 2 };
+  readonly results: ConformanceResults;
+}
+
+/** Runs the suite in the machine with these words before it. */
+async function conform(
+  machine: LabMachine,
+  { words, keys, t }: { readonly words: string; readonly keys: readonly string[]; readonly t: TestContext },
+): Promise<Outcome> {
+  const suite = `${words} /lab/node /lab/suite/guest.mjs /lab/image.tar ${keys.join(' ')}`;
+  // Beside the line to the machine, which so can tell how far it has come.
+  const begun = await machine.run(
+    `rm -f /run/code; { (${suite}\n) >/run/said 2>&1 </dev/null; echo $? >/run/code; } >/dev/null 2>&1 &`,
+    ASK_MS,
+  );
+  assert.equal(begun.code, 0, begun.output);
+  const end = performance.now() + (WHOLE ? WHOLE_MS : HEART_MS);
+  let code = '';
+  while (code === '' && performance.now() < end) {
+    await sleep(3_000);
+    code = (await machine.run('cat /run/code 2>/dev/null', ASK_MS)).output.trim();
+  }
+  const { output } = await machine.run('cat /run/said', ASK_MS);
+  for (const [, key = '', ms = ''] of output.matchAll(/^\{"key":"([^"]+)","ms":(\d+)\}$/gm))
+    t.diagnostic(`${key} ${ms} ms`);
+  assert.equal(code, '0', `${code || 'not ended in time'}\n${output.slice(-4_000)}\n${machine.console.slice(-1_000)}`);
+  const lines = output.split('\n').filter((line) => line.startsWith('{'));
+  const said: unknown = Object.assign({}, ...lines.map((line): unknown => JSON.parse(line)));
+  assert.ok(typeof said === 'object' && said !== null && 'results' in said, output.slice(-2_000));
+  return said as Outcome;
+}
+
+/** A group as pam_systemd(8) makes one for who signs in: root's, beside that of the account's own systemd. */
+const SIGN_IN = `
+  group=/sys/fs/cgroup/user.slice/user-${LAB_ACCOUNT.id}.slice
+  echo '+memory +cpu +pids' > $group/cgroup.subtree_control && mkdir $group/session-1.scope || exit 1
+  echo 0 > $group/session-1.scope/cgroup.procs || exit 1
+  exec setpriv --reuid ${LAB_ACCOUNT.id} --regid ${LAB_ACCOUNT.id} --init-groups \\
+    env --chdir ${LAB_ACCOUNT.home} HOME=${LAB_ACCOUNT.home} XDG_RUNTIME_DIR=${LAB_ACCOUNT.run}`;
+
+for (const suite of SUITES) {
+  test(`Podman of Debian's ${suite} keeps what engines promise, as root and without`, {
+    skip,
+    timeout: 3 * WHOLE_MS,
+  }, async (t) => {
+    const machine = await boot(suite, t);
+    if (machine === null) return;
+    for (const mode of ['root', 'rootless'] as const) {
+      const keys = WHOLE ? [] : HEART[mode];
+      const outcome = await conform(machine, { words: mode === 'root' ? '' : SIGN_IN, keys, t });
+      assert.match(outcome.facts.version, suite === 'trixie' ? /^5\./ : /^[5-9]\./);
+      assert.equal(outcome.facts.cgroupVersion, 2);
+      // Set up by what `up` finds there, an account has limits as root has.
+      assert.ok(!outcome.machine.adaptations.includes('rootless-limits'));
+      const place = `${suite === 'trixie' ? 'podman5' : 'podman-newest'}-${mode === 'root' ? 'rootful' : 'rootless'}`;
+      if (WHOLE) await compareEngine(place, outcome.facts, outcome.results);
+      else assert.deepEqual(outcome.results, Object.fromEntries(keys.map((key) => [key, null])));
+    }
+  });
+}
