@@ -307,8 +307,9 @@ export class SecretScanner {
           take(Buffer.from(letters.decode(chunk, { stream: true })), false);
           return true;
         }
-        if (seen === 0 && chunk.subarray(0, BINARY_PROBE_BYTES).includes(0)) {
+        if (seen < BINARY_PROBE_BYTES && hasNul(chunk, BINARY_PROBE_BYTES - seen)) {
           isOpen = false;
+          decoded = null;
           return found.length > 0;
         }
         const isLast = sizeBytes !== null && seen + chunk.length >= sizeBytes;
@@ -592,6 +593,11 @@ function numberLines(bytes: Buffer, base: number, linesBefore: number, found: re
     at = one.offset - base;
     one.line = line;
   }
+}
+
+/** A Buffer looks for a byte by vectors, an array of bytes does not. */
+function hasNul(chunk: Uint8Array, most: number): boolean {
+  return Buffer.from(chunk.buffer, chunk.byteOffset, Math.min(chunk.length, most)).includes(0);
 }
 
 function newlinesIn(bytes: Buffer, start: number, end: number): number {

@@ -95,6 +95,10 @@ test('a credential is found wherever the borders of chunks fall, with its line a
 test('binary files are left after their first bytes; key stores are known by their name', () => {
   const reader = scanner.open('usr/bin/tool', 100);
   assert.equal(reader.write(Buffer.from(`\x7fELF\0\0${TOKEN}`)), false);
+  // Also when the border of a piece falls before what tells it.
+  const cut = scanner.open('usr/bin/tool', 5000);
+  assert.equal(cut.write(Buffer.from(`x ${TOKEN} ${Buffer.from(`k: ${TOKEN}`).toString('base64')} `)), true);
+  assert.equal(cut.write(Buffer.from('\0')), false);
   const store = scanner.open('etc/ssl/server.p12', 100);
   assert.equal(store.write(Buffer.from([0x30, 0, 0, 1])), true);
   assert.deepEqual(
