@@ -110,8 +110,10 @@ function run(): void {
     const now = Date.now();
     for (const index of held) {
       if (!engine.fires(event, index)) continue;
-      if (!throttle.admits(engine.ruleName(event.type, index), event.container?.id ?? '', now)) continue;
-      raise(engine.makeAlert(event, index), matchedNs);
+      const rule = engine.ruleName(event.type, index);
+      const container = event.container?.id ?? '';
+      const stands = throttle.admits(rule, container, now);
+      if (stands > 0) raise(throttle.told(rule, container, engine.makeAlert(event, index), stands), matchedNs);
     }
   };
   const watcher = new Watcher(probe, judge, { onlyTold: start.scope === 'instance' });
@@ -178,9 +180,12 @@ function run(): void {
       const rule = known.get(met.containerId)?.rules[met.rule];
       if (rule === undefined) return;
       const { policy, part } = rule;
-      if (!throttle.admits(`prevention ${policy} ${part}`, met.containerId, Date.now())) return;
+      const key = `prevention ${policy} ${part}`;
+      const stands = throttle.admits(key, met.containerId, Date.now());
+      if (stands === 0) return;
       const container = named.get(met.containerId) ?? null;
-      raise(alertOfMet(met, rule, container, watcher.lineage(met.pid, ANCESTORS_MAX)), monotonicNs());
+      const alert = alertOfMet(met, rule, container, watcher.lineage(met.pid, ANCESTORS_MAX));
+      raise(throttle.told(key, met.containerId, alert, stands), monotonicNs());
     });
   };
   let running = true;
@@ -229,6 +234,7 @@ function run(): void {
     const { handled, hurried, processCount } = watcher;
     const lagMs = handled === handledBefore ? 0 : lastLagMs;
     handledBefore = handled;
+    for (const alert of throttle.leftovers(Date.now())) raise(alert, monotonicNs());
     say({
       type: 'stats',
       events: handled,
