@@ -171,8 +171,10 @@ function rightsOf(instance: Instance, name: NodeProgramName): string[] {
     case 'control':
       return asUser(instance, 'control', []);
     case 'sensor':
-      // Loading and reading BPF programs, and /proc of other users' processes; nothing that changes the machine.
+      // Loading and reading BPF programs, and /proc of other users' processes; nothing that changes the machine. It goes before others
+      // when all want the processors, which it could not take for itself: a container that takes them all would make it lose events.
       return [
+        ...['nice', '-n', '-14'],
         'setpriv',
         // Without them fanotify and audit, which ask for more.
         isWeak(instance)

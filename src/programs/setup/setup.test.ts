@@ -246,7 +246,10 @@ test('control has no rights, the edge one, the sensor four; none can gain more',
     /^setpriv --reuid=901 --regid=901 --clear-groups --bounding-set=-all --inh-caps=-all --no-new-privs -- \/opt/,
   );
   assert.match(argv('edge'), /--reuid=903 .*--bounding-set=-all,\+net_bind_service .*--no-new-privs -- haproxy -W/);
-  assert.match(argv('sensor'), /--bounding-set=-all,\+bpf,\+perfmon,\+sys_ptrace,\+dac_read_search .*--no-new-privs/);
+  assert.match(
+    argv('sensor'),
+    /^nice -n -14 setpriv --bounding-set=-all,\+bpf,\+perfmon,\+sys_ptrace,\+dac_read_search .*--no-new-privs/,
+  );
   assert.deepEqual(programsOf(instance), ['control', 'agent', 'sensor', 'edge']);
   // Where there are no BPF programs it has other rights, and no more of them than fanotify and audit need.
   const weak = { ...instance, adaptations: [{ code: 'weak-sensor', text: { en: '', es: '' } }] };
