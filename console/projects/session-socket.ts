@@ -22,6 +22,9 @@ export type SessionEnd =
   /** The connection went without a word. */
   | { readonly kind: 'cut' };
 
+/** What is typed before the session stands is sent then: a container on a busy host takes its time. */
+const EARLY_FRAMES_MAX = 256;
+
 export interface SessionSocket {
   type(text: string): void;
   resize(columns: number, rows: number): void;
@@ -47,6 +50,7 @@ export function openSessionSocket(
   const encoder = new TextEncoder();
   let rest = new Uint8Array();
   let end: SessionEnd = { kind: 'cut' };
+  const early: Uint8Array<ArrayBuffer>[] = [];
   let isClosed = false;
   let shown = 0;
   let told = 0;
@@ -68,15 +72,19 @@ export function openSessionSocket(
     else if (kind === FRAME.fault) end = { kind: 'fault', problem: problemOf(readJson(payload) as SessionFault) };
   };
   const send = (kind: number, payload: Uint8Array): void => {
-    if (socket.readyState !== WebSocket.OPEN) return;
+    if (socket.readyState > WebSocket.OPEN) return;
     const frame = new Uint8Array(HEAD_BYTES + payload.length);
     frame[0] = kind;
     new DataView(frame.buffer).setUint32(1, payload.length);
     frame.set(payload, HEAD_BYTES);
-    socket.send(frame);
+    if (socket.readyState === WebSocket.OPEN) socket.send(frame);
+    else if (early.length < EARLY_FRAMES_MAX) early.push(frame);
   };
 
-  socket.onopen = on.opened;
+  socket.onopen = () => {
+    for (const frame of early.splice(0)) socket.send(frame);
+    on.opened();
+  };
   socket.onmessage = ({ data }) => {
     const chunk = new Uint8Array(data as ArrayBuffer);
     const bytes = new Uint8Array(rest.length + chunk.length);

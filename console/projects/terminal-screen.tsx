@@ -47,6 +47,8 @@ export default function TerminalScreen({
     openWithSheets(() => terminal.open(element));
     terminal.textarea?.setAttribute('aria-label', label);
     fit(terminal, element);
+    // What is typed from here on is the shell's, and no shortcut of the page.
+    terminal.focus();
     // Tab and the rest belong to the shell; these lead out of it.
     terminal.attachCustomKeyEventHandler((event) => {
       const leaves = event.ctrlKey && event.shiftKey && event.key === 'ArrowUp';

@@ -8,6 +8,7 @@ import { ConfirmDialog } from '../shell/parts/confirm.tsx';
 import { Button, Field, Select, TextArea } from '../shell/parts/controls.tsx';
 import { Failure, Loaded, PageHead, Panel } from '../shell/parts/surface.tsx';
 import { useNavigate, useSearchParam } from '../shell/router.tsx';
+import { EXAMPLE_RULE } from './example.ts';
 import { ruleQueries } from './queries.ts';
 import './rules.css';
 import { Findings, Tried } from './tried.tsx';
@@ -21,12 +22,6 @@ interface Draft {
   readonly environment: string | null;
 }
 
-const EXAMPLE = `- rule: Shell in a container
-  desc: Somebody opened a shell where none is needed
-  condition: evt.type = execve and proc.name in (sh, bash) and container
-  output: "%proc.name started by %proc.pname: %proc.cmdline"
-  priority: NOTICE
-`;
 /** After the last letter; checking takes control some tens of milliseconds. */
 const CHECK_AFTER_MS = 350;
 const SPANS = [
@@ -215,7 +210,11 @@ function Editor({ given, isKnown }: { given: Draft; isKnown: boolean }) {
             await api.delete(apiPath(['rules', 'files', draft.name]));
             unfinished.delete(key);
             navigate(addresses.rules());
-            await client.invalidateQueries({ queryKey: ['rules'] });
+            // The page that is left must not ask for what is gone.
+            await client.invalidateQueries({
+              queryKey: ['rules'],
+              predicate: ({ queryKey }) => queryKey[1] !== 'files' || queryKey[2] !== draft.name,
+            });
           }}
           onClose={() => setRemoving(false)}
         />
@@ -241,7 +240,7 @@ export default function RuleEditorPage() {
     <div className="page">
       <PageHead title={name === '' ? t('newRule') : name} path={[[t('title'), addresses.rules()]]} />
       {name === '' ? (
-        <Editor given={{ name: 'rules.yaml', text: EXAMPLE, project: null, environment: null }} isKnown={false} />
+        <Editor given={{ name: 'rules.yaml', text: EXAMPLE_RULE, project: null, environment: null }} isKnown={false} />
       ) : (
         <KnownFile key={name} name={name} />
       )}

@@ -269,15 +269,56 @@ function Checked({ check, isStale }: { check: UseQueryResult<Policy>; isStale: b
   );
 }
 
+/** Reasons that a cell shows; the others are one press away. */
+const REASONS_SHOWN = 2;
+
+function Reasons({ reasons }: { reasons: readonly string[] }) {
+  const t = useWords(policyWords);
+  const all = [...new Set(reasons)];
+  const rest = all.slice(REASONS_SHOWN);
+  return (
+    <>
+      {all.slice(0, REASONS_SHOWN).join('; ')}
+      {rest.length === 0 ? null : (
+        <details>
+          <summary>{t('moreReasons', { count: rest.length })}</summary>
+          {rest.join('; ')}
+        </details>
+      )}
+    </>
+  );
+}
+
 function Hit({ replay }: { replay: PolicyReplay }) {
   const t = useWords(policyWords);
   const text = useText();
-  const rows = [...replay.newlyRefused, ...replay.newlyAllowed, ...replay.otherwise];
-  const columns: readonly Column<PolicyReplay['newlyRefused'][number]>[] = [
-    { id: 'workload', label: t('workload'), cell: (row) => <strong>{row.subject}</strong> },
+  // What is deployed again and again gets the same answer each time: it is told once, as of the last time.
+  const places = Map.groupBy(
+    [...replay.newlyRefused, ...replay.newlyAllowed, ...replay.otherwise],
+    ({ subject, before, after }) => `${subject} ${before} ${after}`,
+  );
+  const rows = [...places].flatMap(([key, all]) => {
+    const [last] = all.toSorted((a, b) => b.at.localeCompare(a.at));
+    return last === undefined ? [] : [{ ...last, key, times: all.length }];
+  });
+  const columns: readonly Column<(typeof rows)[number]>[] = [
+    {
+      id: 'workload',
+      label: t('workload'),
+      cell: (row) => (
+        <>
+          <strong>{row.subject}</strong>
+          {row.times === 1 ? null : <span className="count"> ×{row.times}</span>}
+        </>
+      ),
+    },
     { id: 'before', label: t('before'), cell: (row) => <State state={row.before} /> },
     { id: 'after', label: t('after'), cell: (row) => <State state={row.after} /> },
-    { id: 'why', label: t('why'), cell: (row) => row.reasons.map((reason) => text(reason.message)).join('; ') },
+    {
+      id: 'why',
+      label: t('why'),
+      cell: (row) => <Reasons reasons={row.reasons.map((reason) => text(reason.message))} />,
+    },
   ];
   const count = t('judged', {
     replayed: String(replay.replayed),
@@ -290,12 +331,7 @@ function Hit({ replay }: { replay: PolicyReplay }) {
       {rows.length === 0 ? (
         <EmptyState title={t('nobody')}>{t('nobodyText')}</EmptyState>
       ) : (
-        <Table
-          label={t('hit')}
-          columns={columns}
-          rows={rows}
-          keyOf={(row) => `${row.at} ${row.subject} ${row.digest}`}
-        />
+        <Table label={t('hit')} columns={columns} rows={rows} keyOf={({ key }) => key} />
       )}
     </Panel>
   );

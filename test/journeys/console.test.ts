@@ -17,7 +17,7 @@ function missingBrowser(): string | false {
 }
 const skip = (await missingPart(['script', 'busybox', 'buildah'])) || missingBrowser();
 
-suite('the console of a real instance', { skip, timeout: 300_000 }, () => {
+suite('the console of a real instance', { skip, timeout: 420_000 }, () => {
   let ground: Ground;
   let browser: Browser;
   let context: BrowserContext;
@@ -196,6 +196,60 @@ suite('the console of a real instance', { skip, timeout: 300_000 }, () => {
     assert.deepEqual(troubles, []);
   });
 
+  test('the page of a workload opens a terminal in it, measures it, and scales it as a release', async () => {
+    await page.goto(`${base}/projects/bote/workloads/dev/web`);
+    await page.getByRole('heading', { name: 'Use', exact: true }).waitFor();
+    await page.locator('.use-lines').waitFor();
+    await page.getByRole('button', { name: 'Open', exact: true }).click();
+    // What is typed at once is not lost: it waits for the session.
+    await page.locator('.xterm-helper-textarea:focus').waitFor();
+    await page.keyboard.type('id\n');
+    await page.locator('.xterm').getByText('uid=10001').first().waitFor({ timeout: 60_000 });
+    await page.keyboard.type('exit\n');
+    await page.getByText('The command ended with code').waitFor({ timeout: 60_000 });
+    await page.getByRole('button', { name: 'Scale' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('spinbutton', { name: 'Replicas' }).fill('2');
+    await dialog.getByRole('button', { name: 'Scale' }).click();
+    await page.locator('.page-title').getByText('done').waitFor({ timeout: 60_000 });
+    await page.goto(`${base}/projects/bote/workloads/dev/web`);
+    await page.getByRole('heading', { name: /Replicas\s*2\/2/ }).waitFor({ timeout: 60_000 });
+    // Both releases are in the history, with a way to see what is different.
+    await page.getByRole('link', { name: 'compare' }).first().click();
+    await page.getByText('replicas: 2').first().waitFor();
+    assert.deepEqual(troubles.splice(0), []);
+  });
+
+  test('a rule of one’s own is sound as it is offered, put in force, and taken out again', async () => {
+    await page.goto(`${base}/rules/try`);
+    await page.getByText('One rule, and nothing is wrong.').waitFor();
+    await page.getByLabel('File').fill('walk.yaml');
+    await page.getByRole('button', { name: 'Put in force' }).click();
+    await page.getByRole('heading', { name: 'walk.yaml' }).waitFor();
+    await page.getByText('In force; hosts have been told.').waitFor();
+    await page.goto(`${base}/rules`);
+    await page.getByRole('link', { name: 'Shell in a container' }).waitFor();
+    await page.goto(`${base}/rules/try?file=walk.yaml`);
+    await page.getByRole('button', { name: 'Take out of force' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Take out of force' }).click();
+    await page.getByText('Only the rules of the platform are in force').waitFor();
+    assert.deepEqual(troubles.splice(0), []);
+  });
+
+  test('what happens in a container is seen live', async (t) => {
+    if (!(await ground.instance()).sensor) {
+      t.skip('this kernel, or our rights on it, do not let the sensor load');
+      return;
+    }
+    await page.goto(`${base}/live?project=bote&q=${encodeURIComponent('evt.type=execve and proc.name=id')}`);
+    await page.getByRole('button', { name: 'Hold still' }).waitFor();
+    await eventually('the act is seen', async () => {
+      assert.equal((await ground.darsena('exec', 'bote/web', '--', 'id')).code, 0);
+      return (await page.getByRole('log').getByRole('link', { name: 'bote/web' }).count()) > 0;
+    });
+    assert.deepEqual(troubles.splice(0), []);
+  });
+
   for (const [language, theme] of [
     ['en', 'light'],
     ['es', 'dark'],
@@ -209,8 +263,22 @@ suite('the console of a real instance', { skip, timeout: 300_000 }, () => {
         '/projects',
         '/projects/bote',
         '/projects/bote/workloads/dev/web',
+        '/projects/bote/workloads',
         '/projects/bote/releases',
         '/projects/bote/promotions',
+        '/projects/bote/compare',
+        '/projects/bote/volumes',
+        '/projects/bote/network',
+        '/promotions',
+        '/findings',
+        '/decisions',
+        '/live',
+        '/rules',
+        '/rules/by-name/Terminal%20opened%20in%20a%20container',
+        '/drills',
+        '/settings/certificates',
+        '/settings/sites',
+        '/settings/issuers',
         '/projects/bote/access',
         '/images',
         image,
