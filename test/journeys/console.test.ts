@@ -207,16 +207,16 @@ suite('the console of a real instance', { skip, timeout: 420_000 }, () => {
     await page.locator('.xterm').getByText('uid=10001').first().waitFor({ timeout: 60_000 });
     await page.keyboard.type('exit\n');
     await page.getByText('The command ended with code').waitFor({ timeout: 60_000 });
-    await page.getByRole('button', { name: 'Scale' }).click();
+    await page.getByRole('button', { name: 'Scale', exact: true }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByRole('spinbutton', { name: 'Replicas' }).fill('2');
-    await dialog.getByRole('button', { name: 'Scale' }).click();
+    await dialog.getByRole('button', { name: 'Scale', exact: true }).click();
     await page.locator('.page-title').getByText('done').waitFor({ timeout: 60_000 });
     await page.goto(`${base}/projects/bote/workloads/dev/web`);
     await page.getByRole('heading', { name: /Replicas\s*2\/2/ }).waitFor({ timeout: 60_000 });
     // Both releases are in the history, with a way to see what is different.
     await page.getByRole('link', { name: 'compare' }).first().click();
-    await page.getByText('replicas: 2').first().waitFor();
+    await page.getByText('1 → 2').first().waitFor();
     assert.deepEqual(troubles.splice(0), []);
   });
 
