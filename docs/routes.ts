@@ -431,16 +431,16 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     es: 'lo avisado, en espera o fallido, lo más reciente primero',
   },
   'GET /api/v1/prevention/policies': {
-    en: 'prevention policies, how strongly each host follows them, and what their packages are in each image (`packages`)',
-    es: 'políticas de prevención, con qué fuerza las sigue cada host y qué son sus paquetes en cada imagen (`packages`)',
+    en: 'prevention policies, how strongly each host follows them, and what their packages are in each image that one may read (`packages`)',
+    es: 'políticas de prevención, con qué fuerza las sigue cada host y qué son sus paquetes en cada imagen que se puede leer (`packages`)',
   },
   'PUT /api/v1/prevention/policies': {
     en: 'put a prevention policy in force (`source`, YAML)',
     es: 'poner en vigor una política de prevención (`source`, YAML)',
   },
   'GET /api/v1/prevention/policies/:name': {
-    en: 'a prevention policy as its author wrote it, and what its packages are in each image',
-    es: 'una política de prevención como la escribió su autor y qué son sus paquetes en cada imagen',
+    en: 'a prevention policy as its author wrote it, and what its packages are in each image that one may read',
+    es: 'una política de prevención como la escribió su autor y qué son sus paquetes en cada imagen que se puede leer',
   },
   'DELETE /api/v1/prevention/policies/:name': {
     en: 'take a prevention policy out of force',

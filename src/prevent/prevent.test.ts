@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
+import { createApi, type Principal } from '../access/index.ts';
 import type { Alert } from '../detect/index.ts';
 import { Journal, journalMigrations } from '../journal/index.ts';
 import { Fault, openDatabase, silentLog, systemClock } from '../system/index.ts';
@@ -16,6 +17,7 @@ import {
   type PreventTables,
   preventMigrations,
   readPreventPolicy,
+  registerPreventionRoutes,
   type Stranger,
   Strangers,
 } from './index.ts';
@@ -219,6 +221,41 @@ test('a denied package is its programs and libraries in this very image, and wha
   assert.equal(again.inImages.current().length, 1);
   await again.inImages.look([], running);
   assert.deepEqual((await make()).inImages.current(), []);
+  await opened.close();
+});
+
+test('who reads policies sees what is denied in the images of their own projects, and of no others', async () => {
+  const { opened, journal, db } = await ground();
+  const policies = new PreventPolicies({ db, journal, clock: systemClock, changed: () => undefined });
+  await policies.apply('name: p\nmatch: { projects: [tienda, otra] }\npackages: [nc]', 'user:root');
+  const of = (image: string) => ({ policy: 'p', digest: CONTAINER.digest, image, unknown: null, found: [] });
+  let principal: Principal = {
+    ...{ id: 'u', actor: 'user:ana', kind: 'user', name: 'ana', tokenId: null },
+    grants: [{ role: 'developer', project: 'tienda' }],
+  };
+  const app = createApi({ instance: 'test', log: silentLog, authenticate: async () => principal });
+  registerPreventionRoutes(app, {
+    policies,
+    strangers: {} as Strangers,
+    hosts: { states: () => [] } as never,
+    images: { current: () => [of('otra/api'), of('tienda/web')] },
+  });
+  const seen = async () => {
+    const headers = { authorization: 'Bearer x' };
+    const [all, one] = await Promise.all(
+      ['', '/p'].map((path) => app.inject({ url: `/api/v1/prevention/policies${path}`, headers })),
+    );
+    return [all?.json().items[0].packages, one?.json().packages].map((list) =>
+      list.map(({ image }: { image: string }) => image),
+    );
+  };
+  assert.deepEqual(await seen(), [['tienda/web'], ['tienda/web']]);
+  principal = { ...principal, grants: [{ role: 'auditor', project: '*' }] };
+  assert.deepEqual(await seen(), [
+    ['otra/api', 'tienda/web'],
+    ['otra/api', 'tienda/web'],
+  ]);
+  await app.close();
   await opened.close();
 });
 

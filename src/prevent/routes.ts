@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { ApiApp } from '../access/index.ts';
+import { type ApiApp, may, type Principal } from '../access/index.ts';
+import { projectOf } from '../oci/index.ts';
 import type { PreventPolicies } from './book.ts';
 import type { HostPrevention } from './host-state.ts';
 import { PATTERN_LENGTH_MAX, POLICY_BYTES_MAX } from './limits.ts';
@@ -27,10 +28,11 @@ export function registerPreventionRoutes(
   },
 ): void {
   const { policies, strangers, hosts, images } = parts;
-  const packagesOf = (name: string) =>
+  // Policies are read by everybody; what is in an image only by who may read that image.
+  const packagesOf = (name: string, principal: Principal) =>
     images
       .current()
-      .filter(({ policy }) => policy === name)
+      .filter(({ policy, image }) => policy === name && may(principal, 'image.read', projectOf(image), image))
       .map(({ digest, image, unknown, found }) => ({
         ...{ digest, image, unknown: unknown === null ? null : gapWords(unknown) },
         found: found.map((one) => ({
@@ -43,13 +45,13 @@ export function registerPreventionRoutes(
     url: '/api/v1/prevention/policies',
     config: { action: 'policy.read' },
     schema: { tags: ['prevention'], summary: 'Prevention policies, and how strongly each host follows them' },
-    handler: async () => {
+    handler: async ({ principal }) => {
       const { revision } = policies.order();
       const states = hosts.states();
       return {
         items: policies.list().map((stored) => ({
           ...stored,
-          packages: packagesOf(stored.policy.name),
+          packages: packagesOf(stored.policy.name, principal),
           hosts: states.map(({ host, prevention }) => ({
             host,
             state: prevention === null ? 'unable' : prevention.revision === revision ? 'in-force' : 'behind',
@@ -77,7 +79,7 @@ export function registerPreventionRoutes(
     },
     handler: async (request) => {
       const stored = policies.named(request.params.name);
-      return { ...stored, packages: packagesOf(stored.policy.name) };
+      return { ...stored, packages: packagesOf(stored.policy.name, request.principal) };
     },
   });
   app.route({
