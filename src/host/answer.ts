@@ -1,4 +1,4 @@
-import type { AdvisoryDatabase } from '../advisories/index.ts';
+import type { AdvisoryDatabase, PackageStatement } from '../advisories/index.ts';
 import type { Clock } from '../system/index.ts';
 import type { MachineFacts } from './facts.ts';
 import { CLOCK_DAY_MS } from './limits.ts';
@@ -62,5 +62,33 @@ export function kernelStatements({ kernel, distribution }: MachineFacts, databas
     source: { name: own.source, version: own.version },
     distribution,
   });
-  return new Map([...said].map(([cve, statement]) => [cve, { ...statement, ...database.urgencyOf(cve) }]));
+  // That an own, older kernel has a fix since some version says nothing of one that only counts higher.
+  const isOther = isOfAnotherLine({ kernel, distribution }, said);
+  const heard = isOther ? [...said].filter(([, { affected }]) => affected) : [...said];
+  return new Map(heard.map(([cve, statement]) => [cve, { ...statement, ...database.urgencyOf(cve) }]));
+}
+
+/**
+ * Whether a kernel is not of the line that its distribution speaks of: one from backports or of another release, or of a
+ * series (6.12) beyond all in which the distribution ever mended anything, as kernels of third parties are.
+ */
+function isOfAnotherLine(
+  { kernel, distribution }: Pick<MachineFacts, 'kernel' | 'distribution'>,
+  said: ReadonlyMap<string, PackageStatement>,
+): boolean {
+  const version = kernel.package?.version ?? '';
+  if (/~bpo\d/.test(version)) return true;
+  const built = /\+deb(\d+)/.exec(kernel.release)?.[1];
+  const runs = distribution?.id === 'debian' ? distribution.version.split('.')[0] : '';
+  if (built !== undefined && runs !== '' && built !== runs) return true;
+  const own = seriesOf(version);
+  let newest = 0;
+  for (const { fixedVersion } of said.values()) newest = Math.max(newest, seriesOf(fixedVersion ?? ''));
+  return newest > 0 && own > newest;
+}
+
+/** 6.12 as a number that compares; 0: none is named. */
+function seriesOf(version: string): number {
+  const [, major, minor] = /^(?:\d+:)?(\d+)\.(\d+)/.exec(version) ?? [];
+  return major === undefined ? 0 : Number(major) * 1_000 + Number(minor);
 }

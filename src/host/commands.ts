@@ -5,7 +5,7 @@ import { type CliProgram, systemClock, type Text } from '../system/index.ts';
 import { answerKernel, type KernelAnswer } from './answer.ts';
 import { hostFault } from './errors.ts';
 import { type MachineFacts, machineFacts, readMachineFacts } from './facts.ts';
-import { gatherFacts, moduleNames, parseLoadedModules } from './gather.ts';
+import { flavourOf, gatherFacts, moduleNames, parseLoadedModules, sourceOfUbuntu, upstreamOfDebian } from './gather.ts';
 import { parseKernelConfig } from './kernel-config.ts';
 import { CLOCK_OFF_SECONDS, CONFIG_MAX_BYTES, FACTS_MAX_BYTES } from './limits.ts';
 import { addPatchCommands } from './livepatch/commands.ts';
@@ -324,8 +324,15 @@ async function changeFacts(facts: MachineFacts, options: FactOptions): Promise<M
       ...(own === undefined
         ? {}
         : {
-            package: { source: /\.(?:el|fc|amzn)\d/.test(own) ? 'kernel' : 'linux', version: own },
-            ...(id === 'debian' ? { upstream: /^(?:\d+:)?(\d+(?:\.\d+)+)/.exec(own)?.[1] ?? null } : {}),
+            package: {
+              source: /\.(?:el|fc|amzn)\d/.test(own)
+                ? 'kernel'
+                : id === 'ubuntu'
+                  ? sourceOfUbuntu(own, flavourOf(facts.kernel.release) ?? '')
+                  : 'linux',
+              version: own,
+            },
+            ...(id === 'debian' ? { upstream: upstreamOfDebian(own) } : {}),
           }),
     },
     ...(id === undefined ? {} : { distribution: { id, version: versions.join(':'), idLike: [] } }),

@@ -140,27 +140,54 @@ function readDistribution(root: Root): { id: string; version: string; idLike: st
 
 /**
  * The release of kernel.org inside. Debian writes its package's version into `uname -v` and Ubuntu the release itself
- * into /proc/version_signature; the number in `uname -r` of both is only that of their interface.
+ * into /proc/version_signature; the number in `uname -r` of both is only that of their interface. Debian's 6.18~rc4 and
+ * Ubuntu's 6.17.0-rc3 are candidates: what was mended after them is not in them.
  */
 function upstreamOf(release: string, version: string, root: Root): string | null {
-  const debian = /\bDebian (\d+(?:\.\d+)+)/.exec(version)?.[1];
-  if (debian !== undefined) return debian;
-  const ubuntu = /^Ubuntu \S+ (\d+(?:\.\d+)+)/.exec(root.line('proc/version_signature') ?? '')?.[1];
+  const debian = upstreamOfDebian(versionOfDebian(version) ?? '');
+  if (debian !== null) return debian;
+  const ubuntu = /^Ubuntu \S+ (\d+(?:\.\d+)+(?:-rc\d+)?)/.exec(root.line('proc/version_signature') ?? '')?.[1];
   if (ubuntu !== undefined) return ubuntu;
   if (/-Ubuntu\b/.test(version) || isForeignRelease(release)) return null;
   return parseKernelRelease(release)?.text ?? null;
 }
 
+/**
+ * Debian's package in `uname -v`. Raspberry Pi OS writes its own there, with an epoch (1:6.6.31-1+rpt1), which is newer than
+ * every fix of Debian's and says nothing of them.
+ */
+function versionOfDebian(version: string): string | null {
+  const found = /\bDebian (\d[^\s:]*)(?:\s|$)/.exec(version)?.[1];
+  return found === undefined || found.includes('+rpt') ? null : found;
+}
+
+/** The release of kernel.org in the version of Debian's package. */
+export function upstreamOfDebian(version: string): string | null {
+  const [, release, candidate] = /^(?:\d+:)?(\d+(?:\.\d+)+)(?:~(rc\d+))?/.exec(version) ?? [];
+  if (release === undefined) return null;
+  return candidate === undefined ? release : `${release}-${candidate}`;
+}
+
+/**
+ * The source package of a kernel of Ubuntu. Each counts its own versions: linux-aws 6.8.0-1012 is not beyond linux 6.8.0-45,
+ * nor is 6.8.0-45.45~22.04.1, which is linux-hwe-6.8, beyond linux 5.15.0-122 of the same release.
+ */
+export function sourceOfUbuntu(version: string, flavour: string): string {
+  const own = flavour === '' || flavour.startsWith('generic') ? '' : `-${flavour}`;
+  const series = version.includes('~') ? `-${/^\d+\.\d+/.exec(version)?.[0]}` : '';
+  return `linux${own === '' && series !== '' ? '-hwe' : own}${series}`;
+}
+
 function packageOf(release: string, version: string, root: Root): { source: string; version: string } | null {
-  const debian = /\bDebian (\S+)/.exec(version)?.[1];
-  if (debian !== undefined) return { source: 'linux', version: debian };
-  const ubuntu = /^Ubuntu (\S+?)-[a-z]\S* /.exec(root.line('proc/version_signature') ?? '')?.[1];
-  if (ubuntu !== undefined) return { source: 'linux', version: ubuntu };
+  const debian = versionOfDebian(version);
+  if (debian !== null) return { source: 'linux', version: debian };
+  const [, ubuntu, flavour = ''] = /^Ubuntu (\S+?)-([a-z]\S*) /.exec(root.line('proc/version_signature') ?? '') ?? [];
+  if (ubuntu !== undefined) return { source: sourceOfUbuntu(ubuntu, flavour), version: ubuntu };
   const rpm = /^(\d+\.\d+\.\d+-\S+?\.(?:el|fc|amzn)\d\S*?)\.(?:x86_64|aarch64)$/.exec(release)?.[1];
   return rpm === undefined ? null : { source: 'kernel', version: rpm };
 }
 
-function flavourOf(release: string): string | null {
+export function flavourOf(release: string): string | null {
   return /-\d+-([a-z][a-z0-9-]*)$/.exec(release)?.[1] ?? /-([a-z][a-z0-9]*)$/.exec(release)?.[1] ?? null;
 }
 

@@ -12,10 +12,10 @@ import {
   parseKernelRelease,
 } from '../advisories/index.ts';
 import { openDatabase, systemClock } from '../system/index.ts';
-import { answerKernel } from './answer.ts';
+import { answerKernel, kernelStatements } from './answer.ts';
 import { checkKernelConfig } from './bench/kernel-hardening.ts';
 import { type MachineFacts, machineFacts, readMachineFacts } from './facts.ts';
-import { gatherFacts } from './gather.ts';
+import { gatherFacts, sourceOfUbuntu } from './gather.ts';
 import { parseKernelConfig } from './kernel-config.ts';
 import { type HostTables, Machines } from './machines.ts';
 import { hostMigrations } from './migrations.ts';
@@ -375,6 +375,67 @@ test('facts are gathered from the files of a machine', (t) => {
   assert.equal(states['CVE-2019-5736'], 'not-affected');
   assert.equal(states['CVE-2024-21626'], 'not-affected');
   assert.equal(states['CVE-2025-31133'], 'exposed');
+});
+
+test('a candidate that Debian or Ubuntu built is judged as one, and not as the release that it is named after', (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'darsena-candidate-'));
+  t.after(() => rmSync(root, { recursive: true }));
+  const put = (path: string, content: string): void => {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), content);
+  };
+  const fixed = advisory({ fixes: [{ branch: null, release: '6.18', commit: null }] });
+  const look = () => {
+    const identity = { release: '', version: '', machine: 'x86_64', host: 'h' };
+    const found = gatherFacts(root, identity, '2026-11-22T00:00:00.000Z');
+    return [found.kernel.upstream, judgeOne(fixed, found).reason];
+  };
+  put('proc/sys/kernel/osrelease', '6.18-rc4-amd64\n');
+  put('proc/sys/kernel/version', '#1 SMP PREEMPT_DYNAMIC Debian 6.18~rc4-1~exp1 (2025-11-03)\n');
+  assert.deepEqual(look(), ['6.18-rc4', 'release-candidate']);
+  put('proc/sys/kernel/version', '#1 SMP PREEMPT_DYNAMIC Debian 6.18.1-1 (2025-12-09)\n');
+  assert.deepEqual(look(), ['6.18.1', 'fixed-upstream']);
+  put('proc/sys/kernel/osrelease', '6.18.0-3-generic\n');
+  put('proc/sys/kernel/version', '#3-Ubuntu SMP PREEMPT_DYNAMIC\n');
+  put('proc/version_signature', 'Ubuntu 6.18.0-3.3-generic 6.18.0-rc3\n');
+  assert.deepEqual(look(), ['6.18.0-rc3', 'release-candidate']);
+});
+
+test('what a distribution says of its own kernels says nothing of one from backports or of another line', () => {
+  const saying = (fixedVersion: string) =>
+    ({
+      statements: () => new Map([['CVE-2024-1', { affected: false, fixedVersion }]]),
+      urgencyOf: () => ({ kev: false, epss: null }),
+    }) as unknown as AdvisoryDatabase;
+  const count = (release: string, version: string, fixed: string, id = 'debian', of = '12') =>
+    kernelStatements(
+      facts(release, {
+        kernel: { release, package: { source: 'linux', version } },
+        distribution: { id, version: of, idLike: [] },
+      }),
+      saying(fixed),
+    ).size;
+  assert.equal(count('6.1.0-40-amd64', '6.1.153-1', '6.1.140-1'), 1);
+  assert.equal(count('6.1.0-40-amd64', '6.1.153-1', '2.6.32-1'), 0, 'nothing was ever mended in 6.1');
+  assert.equal(count('6.12.32+bpo-amd64', '6.12.32-1~bpo12+1', '6.12.9-1'), 0);
+  assert.equal(count('6.12.48+deb13-amd64', '6.12.48-1', '6.12.9-1'), 0);
+  assert.equal(count('6.12.48+deb13-amd64', '6.12.48-1', '6.12.9-1', 'debian', '13'), 1);
+  assert.equal(count('6.11.5-1.el9.elrepo.x86_64', '6.11.5-1.el9.elrepo', '5.14.0-427.el9', 'rhel', '9'), 0);
+  assert.equal(sourceOfUbuntu('6.8.0-45.45', 'generic'), 'linux');
+  assert.equal(sourceOfUbuntu('6.8.0-45.45~22.04.1', 'generic'), 'linux-hwe-6.8');
+  assert.equal(sourceOfUbuntu('6.8.0-1012.13', 'aws'), 'linux-aws');
+  assert.equal(sourceOfUbuntu('6.8.0-1012.13~22.04.1', 'azure'), 'linux-azure-6.8');
+});
+
+test('a kernel of Raspberry Pi OS is not one of Debian’s, which its version would be newer than', (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'darsena-pi-'));
+  t.after(() => rmSync(root, { recursive: true }));
+  mkdirSync(join(root, 'proc/sys/kernel'), { recursive: true });
+  writeFileSync(join(root, 'proc/sys/kernel/osrelease'), '6.6.31+rpt-rpi-v8\n');
+  writeFileSync(join(root, 'proc/sys/kernel/version'), '#1 SMP PREEMPT Debian 1:6.6.31-1+rpt1 (2024-05-29)\n');
+  const identity = { release: '', version: '', machine: 'aarch64', host: 'h' };
+  const { kernel } = gatherFacts(root, identity, '2026-11-22T00:00:00.000Z');
+  assert.deepEqual([kernel.package, kernel.upstream], [null, '6.6.31']);
 });
 
 test('hardening options are judged as the data of ten kernels judges them', (t) => {
