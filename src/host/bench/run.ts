@@ -119,7 +119,7 @@ function checkTls({ id, key, ask, mode, title }: TlsRule, root: Root, { kind, se
   );
   if (kind === 'docker' && typeof path === 'string' && path.startsWith('/'))
     return { ...checkFiles({ id, ask, ...(mode === undefined ? {} : { mode }), paths: [path.slice(1)] }, root), title };
-  const isSpoken = kind === 'docker' && settings?.['tlsverify'] === true;
+  const isSpoken = kind === 'docker' && (settings?.['tlsverify'] === true || settings?.['tls'] === true);
   const why = isSpoken
     ? text(`it speaks TLS, and no ${key} is named`, `habla TLS y no se nombra ningún ${key}`)
     : text('the engine does not listen with TLS', 'el motor no escucha con TLS');

@@ -80,10 +80,17 @@ export class KernelDriver implements LivePatchDriver {
   async #apply(order: PatchOrder, module: Uint8Array): Promise<void> {
     const { name } = order;
     const standing = await this.#refuseWhileOther(name);
-    if (standing === undefined && (await this.#flag(name, 'enabled')) === '1') {
-      const known = (await this.#record(name))?.digest ?? null;
-      if (known === null || order.digest === null || known === order.digest) return;
-      throw hostFault('host.patch-refused', { name, why: 'another one of this name is in force: take it out first' });
+    const isOn = (await this.#flag(name, 'enabled')) === '1';
+    if (standing !== undefined || isOn) {
+      const kept = await this.#record(name);
+      const known = kept?.digest ?? null;
+      if (known !== null && order.digest !== null && known !== order.digest)
+        throw hostFault('host.patch-refused', { name, why: 'another one of this name is in force: take it out first' });
+      if (standing === undefined) {
+        // Who began to take it out did not get there: the next start would.
+        if (kept?.state === 'leaving') await this.#keep({ ...kept, state: 'on' });
+        return;
+      }
     }
     const before = await this.#host.list(SYS);
     const { buildIds, cves, digest } = order;

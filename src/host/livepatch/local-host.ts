@@ -59,9 +59,9 @@ export async function withLock<T>(path: string, work: () => Promise<T>, seconds 
   );
   // EPIPE: it has ended, and its code says why.
   holder.stdin.on('error', () => undefined);
-  const ended = new Promise<number | null>((resolve, reject) => {
+  const ended = new Promise<number | string>((resolve, reject) => {
     holder.once('error', reject);
-    holder.once('close', resolve);
+    holder.once('close', (code, signal) => resolve(code ?? signal ?? 'gone'));
   });
   ended.catch(() => undefined);
   try {

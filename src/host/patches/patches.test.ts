@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -212,6 +212,15 @@ test('the same patch told by two programs at the same moment goes in once, and w
   for (const path of [`${sys}/fix_a/enabled`, `${sys}/fix_a/transition`]) files.delete(path);
   await driver().apply(order('sha256:1'));
   await assert.rejects(driver().apply(order('sha256:2')), { code: 'host.patch-refused', message: /take it out first/ });
+  // Not while it is on its way in either: its record would tell of a module that the kernel does not have.
+  files.set(`${sys}/fix_a/transition`, '1');
+  await assert.rejects(driver().apply(order('sha256:2')), { code: 'host.patch-refused', message: /take it out first/ });
+  files.set(`${sys}/fix_a/transition`, '0');
+  // Who was to take it out ended before it did: told to be there, it stays there over a restart.
+  const kept = files.get('/var/lib/darsena-patches/fix_a.json') ?? '';
+  files.set('/var/lib/darsena-patches/fix_a.json', kept.replace('"on"', '"leaving"'));
+  await driver().apply(order('sha256:1'));
+  assert.equal(files.get('/var/lib/darsena-patches/fix_a.json'), kept);
   assert.match(files.get('/var/lib/darsena-patches/fix_a.json') ?? '', /sha256:1/);
 });
 
@@ -238,6 +247,49 @@ test('who waits for the lock in vain is told, and it is free when its holder fai
   );
   assert.equal(await withLock(path, async () => 'third', 0), 'third');
 });
+
+test('who could not get the lock does not do the work, whatever its holder died of', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'darsena-lock-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'lock');
+  const held = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  const first = withLock(path, async () => {
+    held.resolve();
+    await release.promise;
+  });
+  await held.promise;
+  const [holder] = flocksOn(path);
+  let worked = false;
+  const second = withLock(path, async () => {
+    worked = true;
+  });
+  second.catch(() => undefined);
+  let waiting: number | undefined;
+  for (const until = performance.now() + 60_000; waiting === undefined && performance.now() < until; await sleep(20))
+    waiting = flocksOn(path).find((pid) => pid !== holder);
+  assert.ok(waiting !== undefined, `flock: ${flocksOn(path)}`);
+  process.kill(waiting, 'SIGKILL');
+  await assert.rejects(second, /SIGKILL/);
+  assert.equal(worked, false);
+  release.resolve();
+  await first;
+});
+
+/** The flock(1) that this process began for a file. */
+function flocksOn(path: string): number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    try {
+      if (!/^\d+$/.test(name)) return [];
+      const words = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
+      const parent = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${name}/status`, 'utf8'))?.[1];
+      return words[0] === 'flock' && words.includes(path) && Number(parent) === process.pid ? [Number(name)] : [];
+    } catch {
+      // It ended meanwhile.
+      return [];
+    }
+  });
+}
 
 test('two patches at once: the second waits for nobody, says which one is on its way, and leaves nothing; later it goes in', async () => {
   const files = new Map<string, string>();
