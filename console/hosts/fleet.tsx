@@ -1,7 +1,7 @@
 import { queryOptions, useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { ApiFailure, api, apiPath } from '../api/client.ts';
-import type { FleetHost, FleetHostOfCve, FleetOfCve, TruthState } from '../api/types.ts';
+import type { FleetHost, FleetHostOfCve, FleetOfCve, Host, TruthState } from '../api/types.ts';
 import { useFormats } from '../shell/format.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { StateBadge, type Tone } from '../shell/parts/badge.tsx';
@@ -44,21 +44,55 @@ function Clock({ seconds }: { seconds: number | null }) {
   return <StateBadge tone="bad">{t(seconds > 0 ? 'clockAhead' : 'clockBehind', { time })}</StateBadge>;
 }
 
+/** A host that is here or was heard of; one of which no facts came is told as that. */
+interface FleetRow {
+  readonly host: string;
+  readonly isAway: boolean;
+  readonly facts: FleetHost | null;
+}
+
+function rowsOf(hosts: readonly Host[], fleet: readonly FleetHost[]): readonly FleetRow[] {
+  const facts = new Map(fleet.map((one) => [one.host, one]));
+  const states = new Map(hosts.map(({ name, state }) => [name, state]));
+  return [...new Set([...states.keys(), ...facts.keys()])].map((host) => ({
+    ...{ host, isAway: states.get(host) === 'away', facts: facts.get(host) ?? null },
+  }));
+}
+
 /** All hosts in a few words each, those with the most open first; picking one shows the whole of it. */
-export function Fleet({ picked, onPick }: { picked: string; onPick: (host: string) => void }) {
+export function Fleet({
+  hosts,
+  picked,
+  onPick,
+}: {
+  hosts: readonly Host[];
+  picked: string;
+  onPick: (host: string) => void;
+}) {
   const t = useWords(fleetWords);
   const formats = useFormats();
   const [filter, setFilter] = useState('');
   const fleet = useQuery(fleetQuery);
-  const open = (one: FleetHost, state: TruthState) => (one.summary === null ? '—' : formats.number(one.summary[state]));
-  const columns: readonly Column<FleetHost>[] = [
-    { id: 'host', label: t('host'), cell: ({ host }) => <span className="mono">{host}</span> },
+  const open = ({ facts }: FleetRow, state: TruthState) =>
+    facts?.summary == null ? '—' : formats.number(facts.summary[state]);
+  const columns: readonly Column<FleetRow>[] = [
+    {
+      id: 'host',
+      label: t('host'),
+      cell: ({ host, isAway, facts }) => (
+        <span className="stack-tight">
+          <span className="mono">{host}</span>
+          {isAway ? <StateBadge tone="bad">{t('away')}</StateBadge> : null}
+          {facts === null ? <StateBadge tone="warn">{t('notTold')}</StateBadge> : null}
+        </span>
+      ),
+    },
     {
       id: 'kernel',
       label: t('kernel'),
       from: 'medium',
       grow: true,
-      cell: ({ release }) => <span className="mono">{release}</span>,
+      cell: ({ facts }) => <span className="mono">{facts?.release ?? '—'}</span>,
     },
     { id: 'exposed', label: t('exposed'), align: 'end', cell: (one) => open(one, 'exposed') },
     { id: 'unknown', label: t('unknown'), align: 'end', from: 'wide', cell: (one) => open(one, 'unknown') },
@@ -66,23 +100,31 @@ export function Fleet({ picked, onPick }: { picked: string; onPick: (host: strin
       id: 'patches',
       label: t('livePatches'),
       from: 'wide',
-      cell: ({ livePatches }) => livePatches.join(', ') || '—',
+      cell: ({ facts }) => facts?.livePatches.join(', ') || '—',
     },
     {
       id: 'restart',
       label: t('restart'),
       from: 'medium',
-      cell: ({ rebootRequired }) => (
-        <StateBadge tone={rebootRequired ? 'warn' : 'ok'}>{t(rebootRequired ? 'needed' : 'notNeeded')}</StateBadge>
-      ),
+      cell: ({ facts }) =>
+        facts === null ? (
+          '—'
+        ) : (
+          <StateBadge tone={facts.rebootRequired ? 'warn' : 'ok'}>
+            {t(facts.rebootRequired ? 'needed' : 'notNeeded')}
+          </StateBadge>
+        ),
     },
-    { id: 'clock', label: t('clock'), cell: ({ clockOffSeconds }) => <Clock seconds={clockOffSeconds} /> },
+    { id: 'clock', label: t('clock'), cell: ({ facts }) => <Clock seconds={facts?.clockOffSeconds ?? null} /> },
   ];
   return (
     <Loaded query={fleet}>
-      {(all) => {
+      {(told) => {
+        const all = rowsOf(hosts, told);
         const found = all
-          .filter(({ host, release, livePatches }) => matchesFilter(filter, [host, release, ...livePatches]))
+          .filter(({ host, facts }) =>
+            matchesFilter(filter, [host, facts?.release ?? null, ...(facts?.livePatches ?? [])]),
+          )
           .sort((a, b) => weightOf(b) - weightOf(a) || (a.host < b.host ? -1 : 1));
         return (
           <Panel
@@ -110,9 +152,11 @@ export function Fleet({ picked, onPick }: { picked: string; onPick: (host: strin
   );
 }
 
-function weightOf({ summary, rebootRequired, clockOffSeconds }: FleetHost): number {
-  const isOff = Math.abs(clockOffSeconds ?? 0) > CLOCK_OFF_SECONDS;
-  return (summary?.exposed ?? 0) + (rebootRequired ? 0.5 : 0) + (isOff ? 100_000 : 0);
+/** What nobody can tell of a host, and a clock that is off, come before any number of issues. */
+function weightOf({ isAway, facts }: FleetRow): number {
+  if (facts === null || isAway) return 200_000;
+  const isOff = Math.abs(facts.clockOffSeconds ?? 0) > CLOCK_OFF_SECONDS;
+  return (facts.summary?.exposed ?? 0) + (facts.rebootRequired ? 0.5 : 0) + (isOff ? 100_000 : 0);
 }
 
 /** Which hosts a CVE of the kernel is open on, and the cheapest safe way out for each. */
@@ -125,7 +169,10 @@ export function WhereIsCve() {
   const answer = useQuery({ ...cveQuery(asked), enabled: asked !== '' });
   const ask = (event: FormEvent) => {
     event.preventDefault();
-    setAsked(typed.trim().toUpperCase());
+    const wanted = typed.trim().toUpperCase();
+    setAsked(wanted);
+    // Who asks once more wants to know how it stands by now.
+    if (wanted === asked) void answer.refetch();
   };
   const columns: readonly Column<FleetHostOfCve>[] = [
     {

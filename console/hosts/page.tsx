@@ -220,7 +220,7 @@ export default function HostsPage() {
             </Panel>
           ) : (
             <>
-              <Fleet picked={all.length > CARDS_MAX ? nameOf(shown(all, picked)) : ''} onPick={setPicked} />
+              <Fleet hosts={all} picked={all.length > CARDS_MAX ? nameOf(shown(all, picked)) : ''} onPick={setPicked} />
               <WhereIsCve />
               {shown(all, picked).map((host) => (
                 <HostCard key={host.name} host={host} />

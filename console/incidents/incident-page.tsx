@@ -179,7 +179,7 @@ export default function IncidentPage() {
             </>
           )
         }
-        actions={data === undefined ? undefined : <Respond incident={data} />}
+        actions={data === undefined ? undefined : <Respond key={data.number} incident={data} />}
       >
         {data === undefined ? null : (
           <p className="page-sub">
@@ -206,7 +206,8 @@ export default function IncidentPage() {
           </p>
         )}
       </PageHead>
-      <Loaded query={incident}>{(loaded) => <IncidentBody incident={loaded} />}</Loaded>
+      {/* What is half written about one incident is not sent about the next. */}
+      <Loaded query={incident}>{(loaded) => <IncidentBody key={loaded.number} incident={loaded} />}</Loaded>
     </div>
   );
 }

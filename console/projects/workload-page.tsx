@@ -79,6 +79,7 @@ export default function WorkloadPage() {
                     <WorkloadLive key={`${environment}/${name}`} workload={found} />
                   </Suspense>
                   <ProfilePanel
+                    key={`${project}/${environment}/${name}/profile`}
                     {...{ project, environment, workload: name }}
                     digests={found.image.map(({ digest }) => digest)}
                   />
