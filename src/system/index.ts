@@ -40,5 +40,6 @@ export { newId } from './id.ts';
 export { describeIssue, describeIssues, expected } from './issue-words.ts';
 export { keptBundle } from './kept-bundle.ts';
 export { createLog, type Log, silentLog } from './log.ts';
+export { PATCH_LOCK } from './patch-lock.ts';
 export { renderTemplate, templateFault } from './template.ts';
 export { fillTemplate, type Json, type Language, languageOf, type Text } from './text.ts';

@@ -4,7 +4,9 @@
  *
  * Pointers are bigints. Memory of the kernel is wrapped without copying; the wrapper lives as long as the process.
  */
+
 import { DynamicLibrary, dlopen, getInt32, toString as textAt, toArrayBuffer } from 'node:ffi';
+import { closeSync, openSync } from 'node:fs';
 import { defineFaults } from './fault.ts';
 
 export const nativeFault = defineFaults({
@@ -45,6 +47,8 @@ const LOG_LINES_KEPT = 200;
 const AF_UNIX = 1;
 const SOCK_STREAM_CLOEXEC_NONBLOCK = 0o2004001;
 const SOCKET_PATH_BYTES_MAX = 107;
+// flock(2)
+const LOCK_SH_NB = 1 | 4;
 const CLOCK_BOOTTIME = 7;
 const CLOCK_MONOTONIC = 1;
 // perf_event_open(2) and include/uapi/linux/bpf.h
@@ -73,6 +77,7 @@ function bind() {
     fanotify_init: { arguments: ['u32', 'u32'], return: 'i32' },
     fanotify_mark: { arguments: ['i32', 'u32', 'u64', 'i32', 'string'], return: 'i32' },
     ioctl: { arguments: ['i32', 'u64', 'u64'], return: 'i32' },
+    flock: { arguments: ['i32', 'i32'], return: 'i32' },
     syscall: { arguments: ['i64', 'buffer', 'i64', 'i64', 'i64', 'i64'], return: 'i64' },
     strerror: { arguments: ['i32'], return: 'pointer' },
     __errno_location: { arguments: [], return: 'pointer' },
@@ -143,6 +148,23 @@ export function errnoText(errno: number): string {
 function checked(call: string, result: number): number {
   if (result < 0) throw nativeFault('native.call-failed', { call, reason: errnoText(lastErrno()) });
   return result;
+}
+
+/** Whether a process holds the file's lock for itself (flock(2)). A file that is not there, or not for us, nobody holds. */
+export function isLocked(path: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    throw error;
+  }
+  try {
+    return native().libc.flock(fd, LOCK_SH_NB) !== 0;
+  } finally {
+    // The lock goes with the descriptor.
+    closeSync(fd);
+  }
 }
 
 export interface BpfFailure {

@@ -5,6 +5,8 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } f
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { escapeControls } from '../../src/detect/index.ts';
+import { withLock } from '../../src/host/livepatch/local-host.ts';
+import { PATCH_LOCK } from '../../src/system/patch-lock.ts';
 import { Ground, missingParts, SHIPPED_RULES, writeRules } from './observe-ground.ts';
 
 const skip = missingParts();
@@ -153,6 +155,34 @@ describe('a watched container', { skip }, () => {
     await told('activity', 'last');
     assert.equal(agent.messages.filter(({ type, watch }) => type === 'activity' && watch !== 'last').length, before);
     agent.send({ type: 'unwatch', id: 'last' });
+  });
+
+  test('nothing new is attached while a live patch goes in, and it is watched as soon as that is over', async () => {
+    const { agent } = ground;
+    const filter = 'evt.type = mkdir and fs.path.name startswith /tmp/patched';
+    const watch = { id: 'held', projects: ['tienda'], environment: null, workload: 'web', filter, arguments: true };
+    const seen = (): string[] =>
+      agent.messages
+        .filter((one) => one.type === 'activity' && one['watch'] === 'held')
+        .flatMap((one) => (one['body'] as { about: string }[]).map(({ about }) => about));
+    const make = (name: string): string =>
+      ground.podman('exec', container, '/bin/busybox', 'mkdir', `/tmp/patched-${name}`);
+    await withLock(PATCH_LOCK, async () => {
+      agent.send({ type: 'watch', watch: { ...watch, form: 'lines' } });
+      const { missing } = await agent.waitFor(
+        () => agent.messages.findLast((one) => one.type === 'watching' && one['watch'] === 'held'),
+        10_000,
+        'the answer',
+      );
+      assert.match((missing as { why: { en: string } }[])[0]?.why.en ?? '', /live patch of the kernel/);
+      make('meanwhile');
+    });
+    for (let tries = 0; seen().length === 0 && tries < 60; tries++) {
+      make(`after-${tries}`);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    assert.match(seen()[0] ?? 'nothing', /^\/tmp\/patched-after-/);
+    agent.send({ type: 'unwatch', id: 'held' });
   });
 
   test('new rules work at once, wrong ones leave the old at work', async () => {

@@ -2,14 +2,12 @@ import { spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runCommand, writeFileAtomic } from '../../system/index.ts';
+import { PATCH_LOCK, runCommand, writeFileAtomic } from '../../system/index.ts';
 import { readBuildId } from '../gather.ts';
 import { TRANSITION_MAX_MS } from '../limits.ts';
-import { PATCH_RECORDS } from '../live-patches.ts';
 import type { PatchHost } from './driver.ts';
 
 const RUN_MS = 120_000;
-const LOCK = `/${PATCH_RECORDS}/.lock`;
 /** A patch goes in or is turned round within twice the time of a transition. */
 const LOCK_SECONDS = Math.ceil((2 * TRANSITION_MAX_MS + 30_000) / 1_000);
 const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
@@ -39,7 +37,7 @@ export const localPatchHost: PatchHost = {
   async sleep(ms) {
     await sleep(ms);
   },
-  alone: (work) => withLock(LOCK, work),
+  alone: (work) => withLock(PATCH_LOCK, work),
   nowMs: () => performance.now(),
   async buildId() {
     return readBuildId(await orNull(readFile('/sys/kernel/notes')));

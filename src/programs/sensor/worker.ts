@@ -6,7 +6,8 @@ import type { ContainerFacts, KernelEvent } from '../../events/index.ts';
 import { FallbackProbe, observeFault, Probe, Watcher } from '../../observe/index.ts';
 import type { ContainerGuard } from '../../prevent/guard.ts';
 import { Fault } from '../../system/fault.ts';
-import { Doorbell, trimMemory } from '../../system/native.ts';
+import { Doorbell, isLocked, trimMemory } from '../../system/native.ts';
+import { PATCH_LOCK } from '../../system/patch-lock.ts';
 import { monotonicNs } from '../link/stations.ts';
 import { ActivityWatches, FLUSH_MS } from './activity.ts';
 import { AlertLane } from './alert-lane.ts';
@@ -24,6 +25,15 @@ const STATS_MS = 5_000;
 const TICK_MS = 500;
 /** Processes above the one that a guard met. */
 const ANCESTORS_MAX = 16;
+const PATCH_WAIT_MS = 10_000;
+const PATCH_LOOK_MS = 50;
+const PATCH_GOES_IN = {
+  what: 'calls that nothing watched until now',
+  why: {
+    en: 'a live patch of the kernel goes in or out; they are watched as soon as that is over',
+    es: 'se está poniendo o quitando un parche en vivo del núcleo; se observarán en cuanto termine',
+  },
+} as const;
 const CONTAINER_ID = /^[0-9a-f]{64}$/;
 
 const { port, start } = workerData as { port: MessagePort; start: WorkerStart };
@@ -81,10 +91,18 @@ function openSource(): Probe | FallbackProbe {
   throw observeFault('observe.no-fallback', { reason: fallback });
 }
 
+/** Programs are not attached while a live patch goes in or out, unless that takes so long that nobody would be watching. */
+function awaitPatch(): void {
+  const nap = new Int32Array(new SharedArrayBuffer(4));
+  const end = performance.now() + PATCH_WAIT_MS;
+  while (isLocked(PATCH_LOCK) && performance.now() < end) Atomics.wait(nap, 0, 0, PATCH_LOOK_MS);
+}
+
 function run(): void {
   takePrecedence();
   const doorbell = new Doorbell(start.doorbell);
   let engine = RuleEngine.load(start.rules);
+  awaitPatch();
   const probe = openSource();
   const unseen = probe.watchCalls(engine.watchedEvents);
   const throttle = new Throttle();
@@ -101,6 +119,12 @@ function run(): void {
   const keeper = new EventKeeper(say, start.onTheWay);
   /** Calls that rules or people ask for. */
   const wantedEvents = (): ReadonlySet<string> => new Set([...engine.watchedEvents, ...watches.events]);
+  let isHeld = false;
+  /** Attaches to what is asked for; while a live patch goes in or out, as soon as that is over. */
+  const watchCalls = (): Probe['coverage']['missing'] => {
+    isHeld = isLocked(PATCH_LOCK);
+    return isHeld ? [PATCH_GOES_IN] : probe.watchCalls(wantedEvents());
+  };
   const judge = (event: KernelEvent): void => {
     if (!watches.isEmpty) watches.take(event);
     if (keeper.isOn) keeper.take(event);
@@ -150,19 +174,19 @@ function run(): void {
     const next = RuleEngine.load(files, tunings);
     if (!next.hasErrors) {
       engine = next;
-      probe.watchCalls(wantedEvents());
+      watchCalls();
     }
     collectGarbage();
     say(summarize(next, !next.hasErrors, revision)); // what was wrong leaves the old rules at work
   };
   const watch = (order: Extract<ToWorker, { type: 'watch' }>['watch']): void => {
     const why = watches.start(order);
-    const missing = why === null ? probe.watchCalls(wantedEvents()) : [];
+    const missing = why === null ? watchCalls() : [];
     say({ type: 'watching', watch: order.id, why, missing });
   };
   const unwatch = (id: string | null): void => {
     watches.stop(id);
-    probe.watchCalls(wantedEvents());
+    watchCalls();
   };
   const recordings = new CallRecordings(say);
   /** What is forbidden in which container; null until the agent said so. */
@@ -272,6 +296,7 @@ function run(): void {
       tickedMs = now;
       keeper.flush(now);
       watcher.tick();
+      if (isHeld) watchCalls();
       const ids = watcher.strangers().filter((id) => CONTAINER_ID.test(id));
       if (ids.length > 0) say({ type: 'strangers', ids });
       lane.connect();
