@@ -4,8 +4,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, suite, test } from 'node:test';
-import { instanceFiles, instanceFolders, readInstance } from '../../src/programs/setup/instance.ts';
-import { PORT_RANGES } from '../../src/programs/setup/ports.ts';
+import { instanceFiles, instanceFolders, instancesOfRoot, readInstance } from '../../src/programs/setup/instance.ts';
+import { choosePorts, PORT_RANGES } from '../../src/programs/setup/ports.ts';
 import { runCommand } from '../../src/system/index.ts';
 import { FaultGround, missingPart } from './faults-ground.ts';
 
@@ -223,12 +223,19 @@ suite('bad input', { skip, timeout: 300_000 }, () => {
   test('taken ports are given to nobody twice: another instance takes the next and says so', async () => {
     const second = new FaultGround();
     const folders = instanceFolders(second.name, 'root');
-    const [usual, first] = PORT_RANGES.root.edgeHttp;
+    const others = (await instancesOfRoot()).flatMap(({ name, ports }) =>
+      Object.values(ports).map((port) => [port, name] as const),
+    );
+    // One that no instance of a test beside this one has chosen and not opened yet.
+    const free = await choosePorts('root', '127.0.0.1', new Map(others));
+    await free.abandon();
+    const taken = free.ports.edgeHttp;
+    const [usual] = PORT_RANGES.root.edgeHttp;
     const server = createServer();
     // Whoever listens already serves the purpose as well.
     await new Promise<void>((resolve) => {
       server.once('error', () => resolve());
-      server.listen(first, '127.0.0.1', resolve);
+      server.listen(taken, '127.0.0.1', resolve);
     });
     try {
       const { code, stdout, stderr } = await runCommand(
@@ -237,11 +244,11 @@ suite('bad input', { skip, timeout: 300_000 }, () => {
         { timeoutMs: 120_000, env: { PATH: process.env['PATH'] ?? '', HOME: ground.home, LANG: 'C.UTF-8' } },
       );
       assert.equal(code, 0, stderr);
-      assert.match(stdout, new RegExp(`port ${usual} is taken|port ${first} is taken|on port \\d+`));
+      assert.match(stdout, new RegExp(`port ${usual} is taken|port ${taken} is taken|on port \\d+`));
       const found = await readInstance(instanceFiles(folders).description);
       assert.ok(found !== null);
       const ours = new Set(Object.values(ground.instance.ports));
-      for (const port of Object.values(found.ports)) assert.ok(!ours.has(port) && port !== first, String(port));
+      for (const port of Object.values(found.ports)) assert.ok(!ours.has(port) && port !== taken, String(port));
     } finally {
       await new Promise((resolve) => server.close(resolve));
       const { code } = await runCommand(

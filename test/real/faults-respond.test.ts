@@ -120,11 +120,15 @@ suite('every action of response', { skip, timeout: 900_000 }, () => {
     );
 
   async function stands(pods: number): Promise<void> {
-    await eventually(
-      () => ground.pods(),
-      (names) => names.length === pods,
-      WAIT_MS * 2,
-    );
+    try {
+      await eventually(
+        () => ground.pods(),
+        (names) => names.length === pods,
+        WAIT_MS * 2,
+      );
+    } catch (error) {
+      assert.fail(`${String(error)}\n${await darsena('ps', 'mini', '--json')}`);
+    }
   }
 
   before(async () => {
