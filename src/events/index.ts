@@ -13,6 +13,7 @@ export {
 } from './field-types.ts';
 export { ancestorsOf, type FieldReader, type FieldValue, fieldReader, isManyValued, observedEvents } from './fields.ts';
 export {
+  CALL,
   COMM_BYTES,
   CONNECT,
   EVENT_NAMES,
