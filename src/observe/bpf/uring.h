@@ -416,7 +416,8 @@ int on_uring_taken(__u64 *ctx) {
  * Before 6.11 the third argument is that number, which no program can make look like the kernel's own memory to any use: what
  * would be read there is a key that nobody waits under. */
 static __noinline int answered_again(__u64 ring, __u64 where) {
-  if (where >> 47 != 0x1ffff) return 0;
+  /* The kernel's own addresses begin so with four and with five levels of tables, and on ARM. */
+  if (where >> 56 != 0xff) return 0;
   struct io_uring_cqe *answer = (struct io_uring_cqe *)where;
   struct uring_key key = { .ring = ring, .user_data = BPF_CORE_READ(answer, user_data) };
   struct uring_act *act = bpf_map_lookup_elem(&uring_waiting, &key);
