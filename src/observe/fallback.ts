@@ -26,6 +26,8 @@ const OWNER_LOOKS_MAX = 30;
 /** A process is given this long to become the program that it starts; one of a script becomes its interpreter. */
 const BECOMING_LOOKS = 4;
 const BECOMING_MS = 0.5;
+/** Of one turn, for all programs together: what can be started and never becomes the program must not hold up all else. */
+const BECOMING_TURN_LOOKS_MAX = 40;
 const O_WRONLY = 1;
 /** On these there are no files of programs or people. */
 const UNSEEN: ReadonlySet<string> = new Set(
@@ -121,6 +123,7 @@ export class FallbackProbe {
   readonly #seen = { execve: 0, openat: 0 };
   readonly #lost = { execve: 0, openat: 0 };
   readonly #nap = new Int32Array(new SharedArrayBuffer(4));
+  #looksLeft = BECOMING_TURN_LOOKS_MAX;
   #lookedMs = 0;
   #auditFd = -1;
 
@@ -146,6 +149,7 @@ export class FallbackProbe {
 
   /** Takes in what the kernel has told since the last time. */
   fill(): void {
+    this.#looksLeft = BECOMING_TURN_LOOKS_MAX;
     if (Date.now() - this.#lookedMs > MOUNTS_MS) {
       this.#lookForMounts();
       this.#audit?.askLost();
@@ -294,6 +298,7 @@ export class FallbackProbe {
     const { container, header } = this.#processOf(pid, device, true);
     let facts = readProcess(pid);
     for (let looks = 0; looks < BECOMING_LOOKS && facts !== null && facts.exePath !== path; looks++) {
+      if (this.#looksLeft-- <= 0) break;
       Atomics.wait(this.#nap, 0, 0, BECOMING_MS);
       facts = readProcess(pid);
     }

@@ -127,12 +127,7 @@ export type FromWorker =
   /** Containers that nobody named to the sensor. */
   | { readonly type: 'strangers'; readonly ids: readonly string[] }
   /** Between these times (RFC 3339) events were lost. */
-  | {
-      readonly type: 'gap';
-      readonly from: string;
-      readonly to: string;
-      readonly lost: Readonly<Record<string, number>>;
-    }
+  | { readonly type: 'gap'; readonly from: string; readonly to: string }
   /** Whether somebody's look began; `why` when it did not. */
   | {
       readonly type: 'watching';

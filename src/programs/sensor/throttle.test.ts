@@ -22,6 +22,14 @@ test('held back is not for ever', () => {
   assert.equal(passed, PER_SECOND);
 });
 
+test('a clock that is set back holds no alert back', () => {
+  const throttle = new Throttle();
+  assert.equal(throttle.admits('A', 'one', 3_600_000), 1);
+  assert.equal(throttle.admits('A', 'one', 0), 1);
+  for (let i = 2; i < BURST; i++) assert.equal(throttle.admits('A', 'one', 0), 1);
+  assert.equal(throttle.admits('A', 'one', 0), 0, 'and makes no room either');
+});
+
 test('what was held back is told: by the next alert that goes, or by the last one once more', () => {
   const throttle = new Throttle();
   const made = (n: number) => ({ id: `id-${n}`, at: '', output: `n ${n}` }) as Alert;

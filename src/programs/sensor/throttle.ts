@@ -32,7 +32,8 @@ export class Throttle {
   admits(rule: string, container: string, nowMs: number): number {
     const key = JSON.stringify([rule, container]);
     const bucket = this.#buckets.get(key) ?? { tokens: BURST, filledMs: nowMs, held: 0, last: null };
-    bucket.tokens = Math.min(BURST, bucket.tokens + ((nowMs - bucket.filledMs) * PER_SECOND) / 1_000);
+    // The clock may be set back, which takes no room away: the next alert would be held back without a flood.
+    bucket.tokens = Math.min(BURST, bucket.tokens + (Math.max(0, nowMs - bucket.filledMs) * PER_SECOND) / 1_000);
     bucket.filledMs = nowMs;
     this.#buckets.delete(key);
     this.#buckets.set(key, bucket);
@@ -62,7 +63,7 @@ export class Throttle {
   /** What was held back and nothing followed: the last alert of each once more, for those after it. */
   *leftovers(nowMs: number): Generator<Alert> {
     for (const bucket of this.#buckets.values()) {
-      if (bucket.held === 0 || bucket.last === null || nowMs - bucket.filledMs < QUIET_MS) continue;
+      if (bucket.held === 0 || bucket.last === null || Math.abs(nowMs - bucket.filledMs) < QUIET_MS) continue;
       const { last, held } = bucket;
       bucket.held = 0;
       yield standingFor({ ...last, id: newId(), at: new Date(bucket.filledMs).toISOString() }, held);

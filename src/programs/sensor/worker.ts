@@ -233,32 +233,39 @@ function run(): void {
   let handledBefore = 0;
   let lastLagMs = 0;
   const losses = new LossWord();
+  /** Between these something was lost that is not told yet. */
+  let blind: { readonly fromMs: number; readonly toMs: number } | null = null;
   /** Whether anything was lost must be known within a second; all else of the counters has more time. */
-  const tellLosses = (now: number): ReturnType<typeof probe.counts> => {
+  const tellLosses = (now: number, until = now): ReturnType<typeof probe.counts> => {
     const counts = probe.counts();
     const { lost } = counts;
     const newly = Object.entries(lost)
       .map(([type, n]) => [type, n - (lostBefore[type] ?? 0)] as const)
       .filter(([, n]) => n > 0);
-    if (newly.length > 0) {
-      const span = { from: new Date(lookedMs).toISOString(), to: new Date(now).toISOString() };
-      say({ type: 'gap', ...span, lost: Object.fromEntries(newly) });
+    if (newly.length > 0) blind = { fromMs: blind?.fromMs ?? lookedMs, toMs: now };
+    const sentence = losses.say(newly, until);
+    if (sentence !== null) {
+      const { fromMs, toMs } = blind ?? { fromMs: lookedMs, toMs: now };
+      // Of a flood that goes on one word a minute: each becomes a fact of the journal, which is kept.
+      say({ type: 'gap', from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString() });
+      complain('Sensor lost events', 'warning', sentence);
+      // What is not told yet is told by the next sensor, if this one is killed.
       probe.rememberTold(lost);
+      blind = null;
     }
-    const sentence = losses.say(newly, now);
-    if (sentence !== null) complain('Sensor lost events', 'warning', sentence);
     lostBefore = lost;
     lookedMs = now;
     return counts;
   };
-  const tellStats = (): void => {
+  /** @param until what waits to be told together waits no longer than until then */
+  const tellStats = (until = Date.now()): void => {
     const now = Date.now();
-    const { seen, lost } = tellLosses(now);
+    const { seen, lost } = tellLosses(now, until);
     checkedMs = now;
     const { handled, hurried, processCount } = watcher;
     const lagMs = handled === handledBefore ? 0 : lastLagMs;
     handledBefore = handled;
-    for (const alert of throttle.leftovers(Date.now())) raise(alert, monotonicNs());
+    for (const alert of throttle.leftovers(until)) raise(alert, monotonicNs());
     say({
       type: 'stats',
       events: handled,
@@ -307,7 +314,7 @@ function run(): void {
     }
     if (!more) pace.rest(watcher.handled - before, performance.now());
   }
-  tellStats();
+  tellStats(Number.POSITIVE_INFINITY);
   keeper.end();
   lane.close();
   recordings.close();
