@@ -26,6 +26,14 @@ export interface FileNode {
   readonly target: string | null;
 }
 
+/** A link, where it lies without other links before it, and what it says. */
+export interface LinkOnTheWay {
+  readonly path: string;
+  readonly target: string;
+  /** The layer that made it. */
+  readonly layer: number;
+}
+
 interface Node extends FileNode {
   layer: number;
   readonly children: Map<string, Node> | null;
@@ -97,6 +105,44 @@ export class FileTree {
   realPath(path: string): string | null {
     const trail: string[] = [];
     return this.#walk(path, null, trail) ? trail.join('/') : null;
+  }
+
+  /** The link that lies in the root under a name; null when something else does, or nothing. */
+  rootLink(name: string): LinkOnTheWay | null {
+    const node = this.#root.children?.get(name);
+    if (node === undefined || node.target === null) return null;
+    return { path: name, target: node.target, layer: node.layer };
+  }
+
+  /**
+   * The last link by which the way to a path, as the kernel goes it, comes into one of these folders of the root. Null: it comes
+   * into none, or by names alone. What is not there counts as a folder: it may be made before the way is gone.
+   */
+  linkInto(path: string, folders: ReadonlySet<string>): LinkOnTheWay | null {
+    const trail: { readonly name: string; readonly node: Node | null }[] = [];
+    const rest = path.split('/').reverse();
+    let last: LinkOnTheWay | null = null;
+    let links = 0;
+    for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
+      if (name === '' || name === '.') continue;
+      if (name === '..') {
+        trail.pop();
+        continue;
+      }
+      const above = trail.at(-1);
+      if (above === undefined && folders.has(name)) return last;
+      const node = (above === undefined ? this.#root : above.node)?.children?.get(name) ?? null;
+      if (node === null || node.target === null) {
+        trail.push({ name, node });
+        continue;
+      }
+      if (++links > LINKS_MAX) return null;
+      const { target, layer } = node;
+      last = { path: [...trail, { name }].map((one) => one.name).join('/'), target, layer };
+      if (target.startsWith('/')) trail.length = 0;
+      rest.push(...target.split('/').reverse());
+    }
+    return null;
   }
 
   /** Names in the folder at a path; empty when it is no folder. */

@@ -18,7 +18,6 @@ import {
   podOf,
 } from './checks/index.ts';
 import { members } from './checks/values.ts';
-import { KernelLinks } from './kernel-links.ts';
 import type { ExposedFile } from './package.ts';
 import { mergeHere, packLayer, wrapLayer } from './test-image.ts';
 
@@ -272,20 +271,23 @@ test('checks: capabilities of files are read out of pax records, and told by the
 
 test('checks: an image that leads its run-time into the folders of the kernel is named, by however many links (D3)', async () => {
   const link = (path: string, linkTarget: string) => ({ kind: 'symlink' as const, path, linkTarget });
-  const found = async (folder: string, ...links: readonly (readonly ReturnType<typeof link>[])[]) => {
+  const hard = (path: string, linkTarget: string) => ({ kind: 'hardlink' as const, path, linkTarget });
+  type Link = ReturnType<typeof link> | ReturnType<typeof hard>;
+  const found = async (folder: string, ...links: readonly (readonly Link[])[]) => {
     const layers = await Promise.all(links.map((some) => packLayer([...some])));
-    const { kernelLinks = null } = await mergeHere([
-      ...layers,
-      await packLayer([{ path: 'x', content: Buffer.alloc(0) }]),
-    ]);
-    return checkImage({ config: { config: { WorkingDir: folder } }, files: [], links: kernelLinks })
+    const { kernelLinks = null, workingDirLink = null } = await mergeHere(
+      [...layers, await packLayer([{ path: 'x', content: Buffer.alloc(0) }])],
+      folder,
+    );
+    const facts = { config: { config: { WorkingDir: folder } }, files: [], links: kernelLinks, workingDirLink };
+    return checkImage(facts)
       .filter(({ id }) => /^image-(?:workdir-kernel|kernel-link)$/.test(id))
       .map(({ id }) => id);
   };
   const usual = [link('etc/mtab', '/proc/mounts'), link('var/run', '/run'), link('bin', 'usr/bin'), link('a', 'a')];
   for (const folder of ['', '/', '/srv/app', 'srv', '/process', '/devices/x', '/srv/proc/self', '/bin', '/a/b'])
     assert.deepEqual(await found(folder, usual), [], folder);
-  const escapes: readonly (readonly [string, readonly ReturnType<typeof link>[]])[] = [
+  const escapes: readonly (readonly [string, readonly Link[]])[] = [
     ['/proc/self/fd/7', []],
     ['/proc/self/fd/8/', []],
     ['//proc/self/fd/9', []],
@@ -308,15 +310,26 @@ test('checks: an image that leads its run-time into the folders of the kernel is
     ['/usr/here', [link('usr/here', 'there'), link('usr/there', '/dev/fd/9')]],
     ['/etc/mtab', usual],
     ['/a/b', [link('a', 'c'), link('c/b', '/proc/self/fd/7')]],
+    // What stands above a folder is where the link led, and not what its name says.
+    ['/work', [link('work', 'd/../self/fd/7'), link('d', '/proc/sys')]],
+    ['/d/../self/fd/7', [link('d', '/proc/sys')]],
+    ['/e/../x', [link('e', '/usr/lib'), link('usr/lib/y', 'y'), link('usr/x', '/proc/self/fd/7')]],
+    ['/work', [link('s', '/proc/self/fd/7'), hard('work', 's')]],
+    ['/d/work', [link('d', '/srv'), link('d/work', '/proc/self/fd/7')]],
+    ['/srv/work', [link('d', '/srv'), link('d/work', '/proc/self/fd/7')]],
+    ['/none/../work', [link('work', '/proc/self/fd/7')]],
+    ['/r/r/r/work', [link('r', '/'), link('work', '/proc/self/fd/7')]],
   ];
   for (const [folder, links] of escapes)
     assert.deepEqual(await found(folder, links), ['image-workdir-kernel'], `${folder} ${JSON.stringify(links)}`);
-  // Links upon links are followed to an end, or nothing is said of the image.
-  const links = new KernelLinks();
-  const chain = Array.from({ length: 30_000 }, (_, index) => link(`l${index}`, `${'l/'.repeat(400)}l${index + 1}`));
-  const listed = chain.map((one, ordinal) => ({ ...one, ordinal, sizeBytes: 0, mode: 0o777, capabilities: 0 }));
-  assert.equal([...links.watch(0, listed)].length, 30_000);
-  assert.equal(links.found([{ digest: 'one' }]), null);
+  // Links upon links are followed as far as the kernel goes, and those that lead back hold nothing up.
+  const chain = Array.from({ length: 300 }, (_, index) => link(`l${index}`, `${'./'.repeat(400)}l${index + 1}`));
+  assert.deepEqual(await found('/l0', chain), []);
+  assert.deepEqual(await found('/l0', chain.slice(0, 39), [link('l39', '/proc')]), ['image-workdir-kernel']);
+  const back = [link('app/self', '..'), link('app/here', '.'), link('app/log', '/dev/stdout'), link('root', '/')];
+  assert.deepEqual(await found('/app', [...usual, ...back]), []);
+  assert.deepEqual(await found('/app/self/app/here', [...usual, ...back]), []);
+  assert.deepEqual(await found('/work', [link('work', '/proc/self')], [link('.wh.work', 'x')]), []);
   // What a later layer puts in the place of a link is no link; what it makes a link is one.
   assert.deepEqual(await found('/work', [link('work', '/srv')], [link('work', '/proc/self/fd/7')]), [
     'image-workdir-kernel',

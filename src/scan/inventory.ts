@@ -1,13 +1,12 @@
 import { FormatError } from '../formats/index.ts';
-import { FileTree } from '../oci/layers.ts';
+import { FileTree, type LinkOnTheWay } from '../oci/layers.ts';
 import type { Analyser, LiveEvidence } from './analyser.ts';
 import { ExposedFiles } from './exposed.ts';
-import { KernelLinks } from './kernel-links.ts';
 import type { FileEvidence, LayerResult } from './layer.ts';
 import { JAVA_UNNAMED_MAX, NOTICES_MAX, PACKAGES_MAX } from './limits.ts';
 import { readListing } from './listing.ts';
 import { visitOwned } from './owned-files.ts';
-import type { Distribution, Inventory, InventoryPackage, UnnamedArchive } from './package.ts';
+import type { Distribution, Inventory, InventoryPackage, KernelLink, UnnamedArchive } from './package.ts';
 import { purlOf } from './purl.ts';
 import type { ImageSecret } from './secrets/secret.ts';
 
@@ -20,17 +19,14 @@ export class IncompleteInventory extends Error {
 export interface MergedNames {
   readonly tree: FileTree;
   readonly exposed: ExposedFiles;
-  readonly links: KernelLinks;
 }
 
 /** @throws FormatError when the layers do not fit together */
 export function mergeNames(layers: readonly LayerResult[]): MergedNames {
   const tree = new FileTree();
   const exposed = new ExposedFiles();
-  const links = new KernelLinks();
-  for (const [index, layer] of layers.entries())
-    tree.apply(index, links.watch(index, exposed.watch(index, readListing(layer.listing))));
-  return { tree, exposed, links };
+  for (const [index, layer] of layers.entries()) tree.apply(index, exposed.watch(index, readListing(layer.listing)));
+  return { tree, exposed };
 }
 
 /**
@@ -41,7 +37,8 @@ export function mergeNames(layers: readonly LayerResult[]): MergedNames {
 export function inventoryOf(
   layers: readonly LayerResult[],
   analysers: readonly Analyser[],
-  { tree, exposed, links }: MergedNames,
+  { tree, exposed }: MergedNames,
+  workingDir = '',
 ): Inventory {
   const byName = new Map(analysers.map((analyser) => [analyser.name, analyser]));
   const counting = findLive(layers, tree).filter((found) => byName.get(found.analyser)?.counts?.(found, tree) ?? true);
@@ -86,9 +83,6 @@ export function inventoryOf(
     }
   }
   addLicences(packages, live, tree);
-  const kernelLinks = links.found(layers);
-  if (kernelLinks === null)
-    throw new IncompleteInventory('it has more links, or more of them into /dev, /proc and /sys, than are followed');
   return {
     distribution,
     packages: [...packages.values()].sort(byPurl),
@@ -102,7 +96,7 @@ export function inventoryOf(
     })),
     secrets: placeSecrets(layers, tree),
     exposed: exposed.live(tree, layers),
-    kernelLinks,
+    ...kernelLinksOf(layers, tree, workingDir),
     archives,
     notices,
   };
@@ -211,4 +205,25 @@ function chooseDistribution(live: readonly LiveEvidence[]): Distribution | null 
 function byPurl(a: InventoryPackage, b: InventoryPackage): number {
   if (a.purl !== b.purl) return a.purl < b.purl ? -1 : 1;
   return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
+}
+
+/** Where a run-time mounts the kernel's own file systems, and what it opens while it makes a container. */
+const KERNEL_FOLDERS: ReadonlySet<string> = new Set(['proc', 'sys', 'dev']);
+
+/** A run-time that follows them while it starts a container may leave it (CVE-2024-21626, CVE-2025-31133). */
+function kernelLinksOf(
+  layers: readonly LayerResult[],
+  tree: FileTree,
+  workingDir: string,
+): Pick<Inventory, 'kernelLinks' | 'workingDirLink'> {
+  const placed = (link: LinkOnTheWay | null): KernelLink[] => {
+    const layer = link === null ? undefined : layers[link.layer]?.digest;
+    // Beyond 4,096 bytes, which no path has, nothing is kept of what they say.
+    return link === null || layer === undefined ? [] : [{ ...link, target: link.target.slice(0, 4096), layer }];
+  };
+  const [way] = placed(tree.linkInto(workingDir, KERNEL_FOLDERS));
+  return {
+    kernelLinks: [...KERNEL_FOLDERS].flatMap((name) => placed(tree.rootLink(name))),
+    ...(way === undefined ? {} : { workingDirLink: way }),
+  };
 }

@@ -147,13 +147,6 @@ export const CREDENTIAL_HELPER_TIMEOUT_MS = 60 * 1000;
 /** Files with unusual rights that are kept of an image; a base system has some dozens, caches may have thousands. */
 export const EXPOSED_FILES_MAX = 2000;
 
-/** Links of an image that are followed; a whole distribution has some ten thousand. And those that lead to the kernel's folders: some dozens. */
-export const LINKS_WATCHED_MAX = 200_000;
-export const KERNEL_LINKS_MAX = 5_000;
-
-/** Characters that are compared while links are followed, each beginning of a path anew; a distribution needs some ten million. */
-export const LINKS_WORK_MAX = 60_000_000;
-
 /** Bytes of one Containerfile or manifest that is checked; generated ones stay below a mebibyte. */
 export const CHECK_FILE_MAX_BYTES = 4 * 1024 * 1024;
 

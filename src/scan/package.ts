@@ -75,7 +75,7 @@ export interface ExposedFile {
   readonly layer: Digest;
 }
 
-/** A link that leads into a folder of the kernel (/proc, /sys, /dev), or stands in the place of one. */
+/** A link that leads into a folder of the kernel (/proc, /sys, /dev), or stands in the place of one; its path has no other links. */
 export interface KernelLink {
   readonly path: string;
   readonly target: string;
@@ -101,7 +101,10 @@ export interface Inventory {
   readonly secrets: readonly ImageSecret[];
   /** Files with unusual rights; absent in inventories of before: nobody looked. */
   readonly exposed?: readonly ExposedFile[];
+  /** Links in the place of /proc, /sys and /dev; absent in inventories of before: nobody looked. */
   readonly kernelLinks?: readonly KernelLink[];
+  /** The last link by which the way to the image's WORKDIR comes into one of those. */
+  readonly workingDirLink?: KernelLink;
   /** Archives of Java without a name; absent in inventories of before: nobody looked. */
   readonly archives?: readonly UnnamedArchive[];
   /** Files that could not be understood and that do not make the inventory incomplete. */

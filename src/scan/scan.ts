@@ -387,9 +387,21 @@ function readDiffIds(manifest: Manifest, configBytes: Uint8Array): Digest[] {
   });
 }
 
-function checkConfig(configBytes: Uint8Array, { exposed, kernelLinks }: Inventory): Misconfiguration[] {
+function checkConfig(configBytes: Uint8Array, { exposed, kernelLinks, workingDirLink }: Inventory): Misconfiguration[] {
   const config = parseStrictJson(configBytes, { maxBytes: CONFIG_MAX_BYTES, maxDepth: 32 });
-  return checkImage({ config, files: exposed ?? null, links: kernelLinks ?? null });
+  return checkImage({
+    config,
+    files: exposed ?? null,
+    links: kernelLinks ?? null,
+    workingDirLink: workingDirLink ?? null,
+  });
+}
+
+function workingDirOf(configBytes: Uint8Array): string {
+  const config = parseStrictJson(configBytes, { maxBytes: CONFIG_MAX_BYTES, maxDepth: 32 });
+  const inner = isObject(config) ? config['config'] : null;
+  const folder = isObject(inner) ? inner['WorkingDir'] : null;
+  return typeof folder === 'string' ? folder : '';
 }
 
 /** The steps that made the layers, in their order: a history also holds steps without a layer (image-spec 1.1 config.md). */
@@ -438,6 +450,8 @@ async function takeInventory(
   const names = [
     ...layers.map(({ digest, diffId }) => `${digest} ${diffId}`),
     `config ${digestOf(request.configBytes)}`,
+    // What is kept of before does not tell of links on the way to the WORKDIR.
+    'links 2',
     request.secrets === 'off' ? 'no rules' : `rules ${(request.secrets?.rules ?? SHIPPED_RULES).revision}`,
   ];
   const known = await cache.getAnswer?.(names);
@@ -450,6 +464,7 @@ async function takeInventory(
   const order: ScanOrder = {
     secrets: secretsOrder(request, request.configBytes),
     ...(ownRules === null ? {} : { ownSecrets: secretsOrder(withRules(request, ownRules), request.configBytes) }),
+    workingDir: workingDirOf(request.configBytes),
     withoutPackages: request.packages === 'off',
     layers: layers.map((claim, index) => ({ claim, known: stored[index] !== null })),
   };
@@ -548,6 +563,7 @@ function requireInventory(inventory: Inventory, layers: readonly PlannedLayer[])
     (inventory.exposed === undefined || (Array.isArray(inventory.exposed) && inventory.exposed.every(isExposed))) &&
     (inventory.kernelLinks === undefined ||
       (Array.isArray(inventory.kernelLinks) && inventory.kernelLinks.every(isLink))) &&
+    (inventory.workingDirLink === undefined || isLink(inventory.workingDirLink)) &&
     Array.isArray(inventory.secrets) &&
     inventory.secrets.length <= SECRETS_MAX &&
     inventory.secrets.every(isSecret) &&

@@ -83,9 +83,9 @@ export function npmManifest(name: string, version: string): TarInput {
 }
 
 /** The same reading and merging without the confined process around it: many images in little time. */
-export async function mergeHere(layers: readonly TestLayer[]): Promise<Inventory> {
+export async function mergeHere(layers: readonly TestLayer[], workingDir = ''): Promise<Inventory> {
   const results = await Promise.all(layers.map(readHere));
-  return inventoryOf(results, ANALYSERS, mergeNames(results));
+  return inventoryOf(results, ANALYSERS, mergeNames(results), workingDir);
 }
 
 /** What reading a layer tells, as it comes back from where it is kept. */

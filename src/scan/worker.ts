@@ -45,6 +45,8 @@ export interface ScanOrder {
   readonly secrets: SecretsOrder | null;
   /** Rules of a project, which look at the same bytes; what they find is told apart. */
   readonly ownSecrets?: SecretsOrder | null;
+  /** The image's WORKDIR, as it is written. */
+  readonly workingDir?: string;
   /** Nobody asks for packages: files that tell of them are not read for that. */
   readonly withoutPackages?: boolean;
   readonly layers: readonly {
@@ -130,7 +132,7 @@ async function answerOrder(input: number, output: Writable): Promise<WorkerAnswe
       return { kind: 'owners', owners: findOwners(results, ANALYSERS, order.paths), isCut };
     }
     const names = mergeNames(results);
-    const inventory = inventoryOf(results, shared, names);
+    const inventory = inventoryOf(results, shared, names, order.workingDir);
     const withConfig = (one: SecretScanner | null, { config = [] }: Partial<SecretsOrder>, found: ImageSecret[]) =>
       [...(one === null ? [] : scanConfigTexts(one, config)), ...found].slice(0, SECRETS_MAX);
     const secrets = withConfig(scanner, order.secrets ?? {}, [...inventory.secrets]);

@@ -12,8 +12,10 @@ export interface ImageFacts {
   readonly config: Json;
   /** Null: nobody looked. */
   readonly files: readonly ExposedFile[] | null;
-  /** Links into the folders of the kernel. Null: nobody looked. */
+  /** Links in the place of the kernel's folders. Null: nobody looked. */
   readonly links?: readonly KernelLink[] | null;
+  /** The link by which its WORKDIR leads into one of those. */
+  readonly workingDirLink?: KernelLink | null;
 }
 
 interface Found {
@@ -77,10 +79,9 @@ export const IMAGE_CHECKS: readonly ImageCheck[] = [
     find: (facts) => {
       const folder = textOf(configOf(facts)['WorkingDir']);
       if (folder === '') return [];
-      const at = posix.normalize(`/${folder}`);
-      const link = facts.links?.find(({ path }) => at === `/${path}` || at.startsWith(`/${path}/`));
-      if (link !== undefined) return [{ path: link.path, layer: link.layer, detail: link.target }];
-      return onlyIf(isKernels(at), at);
+      const link = facts.workingDirLink ?? null;
+      if (link !== null) return [{ path: link.path, layer: link.layer, detail: link.target }];
+      return onlyIf(isKernels(folder), posix.normalize(`/${folder}`));
     },
   },
   {
@@ -94,10 +95,7 @@ export const IMAGE_CHECKS: readonly ImageCheck[] = [
       ],
       ['make it a folder', 'hacer que sea una carpeta'],
     ),
-    find: ({ links }) =>
-      (links ?? [])
-        .filter(({ path }) => /^(?:proc|sys|dev)$/.test(path))
-        .map(({ path, layer, target }) => ({ path, layer, detail: target })),
+    find: ({ links }) => (links ?? []).map(({ path, layer, target }) => ({ path, layer, detail: target })),
   },
   {
     ...check(
