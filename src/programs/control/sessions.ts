@@ -314,15 +314,15 @@ function taskOf(
         size: tty ? size : null,
         env: variablesOf(query.getAll('variable')),
         user: matching(query.get('user'), USER, 'a user: a number or a name, with :group if wanted'),
-        workingDir: matching(query.get('workdir'), FOLDER, 'an absolute path without .., not below /proc'),
+        workingDir: matching(query.get('workdir'), FOLDER, 'an absolute path without .., not below /proc or /dev/fd'),
       };
     }
   }
 }
 
 const USER = /^[a-z0-9_][-a-z0-9_.]{0,31}(?::[a-z0-9_][-a-z0-9_.]{0,31})?$/i;
-/** Not below /proc: the descriptors of the run-time that joins the container are there (CVE-2024-21626). */
-const FOLDER = /^(?!\/+(?:\.\/+)*proc(?:\/|$))\/(?!(?:.*\/)?\.\.(?:\/|$))[^\0]{0,4095}$/;
+/** Not below /proc, nor /dev/fd, which leads there: the descriptors of the run-time that joins the container (CVE-2024-21626). */
+const FOLDER = /^(?!\/+(?:\.\/+)*(?:proc|dev\/+(?:\.\/+)*fd)(?:\/|$))\/(?!(?:.*\/)?\.\.(?:\/|$))[^\0]{0,4095}$/;
 const VARIABLE = /^[-._a-zA-Z][-._a-zA-Z0-9]{0,252}$/;
 const VARIABLES_MAX = 100;
 const PORTS_MAX = 16;

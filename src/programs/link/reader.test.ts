@@ -254,8 +254,11 @@ test('a value of the wrong type passes at no place, and nothing but a refusal is
 });
 
 test('what would become a path, an address or a command of somebody else is refused', () => {
-  const [build, kill, exec] = [4, 6, 7].map((index) => TO_AGENT[index] as Extract<ToAgent, { type: 'task' }>);
+  const [build, kill, exec] = (['build', 'kill', 'exec'] as const).map((kind) =>
+    TO_AGENT.find((one): one is Extract<ToAgent, { type: 'task' }> => one.type === 'task' && one.task.kind === kind),
+  );
   assert.ok(build && kill && exec);
+  for (const one of [build, kill, exec]) assert.ok(!isUnreadable(readToAgent, one), one.task.kind);
   const attacks: object[] = [
     { ...build, task: { ...build.task, sourceId: '../../agent/v1/join' } },
     { ...build, task: { ...build.task, repository: '../x' } },
@@ -265,11 +268,17 @@ test('what would become a path, an address or a command of somebody else is refu
     { ...exec, task: { ...exec.task, session: '../link' } },
     { ...exec, task: { ...exec.task, command: [] } },
     { ...exec, task: { ...exec.task, size: { columns: '80&h=1', rows: 24 } } },
+    ...['/proc/self/fd/7', '//./proc/1/root', '/dev/fd/7', '/dev//./fd', '/srv/../proc/self'].map((workingDir) => ({
+      ...exec,
+      task: { ...exec.task, workingDir },
+    })),
     { type: 'registry-token', token: 'a\r\nHost: b' },
     { type: 'task', id: '1', task: kill.task },
     { type: 'task', id, task: { kind: 'shell', command: ['id'] } },
   ];
   for (const attack of attacks) assert.ok(isUnreadable(readToAgent, attack), JSON.stringify(attack));
+  for (const workingDir of ['/', '/srv/app', '/dev/shm', '/procs', '/dev/fdx'])
+    assert.ok(!isUnreadable(readToAgent, { ...exec, task: { ...exec.task, workingDir } }), workingDir);
   assert.ok(isUnreadable(readTerminalSize, { columns: 80, rows: '1&detachKeys=' }));
 });
 

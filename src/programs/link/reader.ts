@@ -235,8 +235,10 @@ const task = z.discriminatedUnion('kind', [
       .string()
       .regex(/^[a-z0-9_][-a-z0-9_.]{0,31}(?::[a-z0-9_][-a-z0-9_.]{0,31})?$/i)
       .nullable(),
-    // The descriptors of the run-time that joins the container are below /proc (CVE-2024-21626).
-    workingDir: containerPath.regex(/^(?!\/+(?:\.\/+)*proc(?:\/|$))(?!(?:.*\/)?\.\.(?:\/|$))/).nullable(),
+    // The descriptors of the run-time that joins the container are below /proc, where /dev/fd leads (CVE-2024-21626).
+    workingDir: containerPath
+      .regex(/^(?!\/+(?:\.\/+)*(?:proc|dev\/+(?:\.\/+)*fd)(?:\/|$))(?!(?:.*\/)?\.\.(?:\/|$))/)
+      .nullable(),
   }),
   z.strictObject({
     kind: z.literal('logs'),
