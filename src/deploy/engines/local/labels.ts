@@ -31,6 +31,13 @@ export const LABEL = {
 /** Only the platform says what begins so. */
 export const LABEL_PREFIX = 'darsena.';
 
+/**
+ * Annotations that run-times obey: other system calls, devices, properties of systemd, paths of a hypervisor. Podman before
+ * version 5 gives containers those of their image.
+ */
+export const OBEYED_ANNOTATION =
+  /^(?:run\.oci\.|org\.systemd\.property\.|io\.katacontainers\.|dev\.gvisor\.|io\.kubernetes\.cri|io\.podman\.)/;
+
 export interface PodIdentity {
   readonly key: WorkloadKey;
   readonly specHash: string;

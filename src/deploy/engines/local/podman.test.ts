@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import type { ContainerOrder } from './engine.ts';
 import { PodmanEngine } from './podman.ts';
 
 /** A Podman that answers as it is told, by method and path behind the version. */
@@ -48,6 +49,32 @@ test('without root no limit is promised where Podman has fallen back from system
     'GET /info': info({ ...listed, cgroupManager: 'cgroupfs', security: { rootless: false } }),
   });
   assert.deepEqual([(await root.facts()).limitsMissing, (await root.facts()).lacks], [null, undefined]);
+});
+
+test('an image that tells the run-time by annotations what to do gets no container, whatever Podman would make of them', async (t) => {
+  const image = (annotations: object): readonly [number, unknown] => [200, { Id: 'x', Annotations: annotations }];
+  const engine = await openPodman(t, {
+    'GET /info': info({ cgroupManager: 'systemd', cgroupControllers: ['cpu', 'memory'] }),
+    'GET /images/usual/json': image({ 'org.opencontainers.image.created': '2026', 'run.ociX': '' }),
+    'GET /images/none/json': image({}),
+    'GET /images/systemd/json': image({ 'org.systemd.property.DevicePolicy': "'auto'" }),
+    'GET /images/crun/json': image({ 'run.oci.seccomp_bpf_data': 'AA==' }),
+    'GET /images/kata/json': image({ 'io.katacontainers.config.hypervisor.path': '/x' }),
+    'POST /containers/create': [201, { Id: 'made' }],
+  });
+  const security = {
+    ...{ runAsUser: null, runAsGroup: null, capabilitiesAdd: [], capabilitiesDrop: [] },
+    ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
+  } as unknown as ContainerOrder['security'];
+  const resources = { cpuLimitMillis: null, cpuRequestMillis: null, memoryLimitBytes: null, memoryRequestBytes: null };
+  const create = (name: string): Promise<string> =>
+    engine.createContainer({
+      ...{ name: 'c', pod: 'p', labels: {}, image: name, command: null, args: null, workingDir: null, env: {} },
+      ...{ resources: resources as unknown as ContainerOrder['resources'], security, mounts: [] },
+    });
+  for (const name of ['usual', 'none']) assert.equal(await create(name), 'made', name);
+  for (const name of ['systemd', 'crun', 'kata'])
+    await assert.rejects(create(name), { code: 'engine.refused', message: /annotations that run-times obey/ }, name);
 });
 
 test('that no ranges are left for a namespace of users is said with what root can do about it', async (t) => {

@@ -40,7 +40,7 @@ import { demultiplex } from './frames.ts';
 import { podsGetIpv6 } from './host-ipv6.ts';
 import { formatHosts } from './hosts.ts';
 import { attachTo, fillArchive, openArchive, outputOf, readChanges, readProcesses, readStats } from './inside.ts';
-import { LABEL, LABEL_PREFIX } from './labels.ts';
+import { LABEL, LABEL_PREFIX, OBEYED_ANNOTATION } from './labels.ts';
 import { LibpodClient } from './libpod.ts';
 import {
   ACTION_TIMEOUT_MS,
@@ -296,6 +296,7 @@ export class PodmanEngine implements ContainerEngine {
     const facts = await this.facts();
     const { security } = order;
     refuseSharing(order.runtime, order.processesOf !== undefined, order.userNamespace === true, order.name);
+    const labels = { ...(await this.#emptiedLabels(order)), ...order.labels };
     const maker = await this.#makerOf(order.runtime);
     // A kernel of its own knows the pod's host name only when it is told.
     const named =
@@ -308,7 +309,7 @@ export class PodmanEngine implements ContainerEngine {
         name: order.name,
         pod: order.pod,
         image: order.image,
-        labels: { ...(await this.#emptiedLabels(order.image)), ...order.labels },
+        labels,
         ...(order.command === null ? {} : { entrypoint: order.command }),
         ...(order.args === null ? {} : { command: order.args }),
         ...(order.workingDir === null ? {} : { work_dir: order.workingDir }),
@@ -837,16 +838,27 @@ export class PodmanEngine implements ContainerEngine {
       accept: [404],
     });
     if (status === 404) return null;
-    const claimed = Object.keys(objectAt(json, 'Labels') ?? {}).filter((name) => name.startsWith(LABEL_PREFIX));
-    return { id: textAt(json, 'Id') ?? '', user: textAt(json, 'User') ?? '', claimed };
+    const claimed = Object.keys(objectAt(json, 'Labels')).filter((name) => name.startsWith(LABEL_PREFIX));
+    const obeyed = Object.keys(objectAt(json, 'Annotations')).filter((name) => OBEYED_ANNOTATION.test(name));
+    return { id: textAt(json, 'Id') ?? '', user: textAt(json, 'User') ?? '', claimed, obeyed };
   }
 
   /**
    * Podman gives a container the labels of its image too: those in the words of the platform, with nothing in them. An image
    * must not say what only the platform says, such as what is done before a container ends, or whose volume it has.
+   * @throws Fault engine.refused for an image that tells the run-time by annotations what to do, which cannot be emptied
    */
-  async #emptiedLabels(image: string): Promise<Record<string, string>> {
+  async #emptiedLabels({ image, name }: Pick<ContainerOrder, 'image' | 'name'>): Promise<Record<string, string>> {
     const found = this.#images.get(image) ?? (await this.#findImage(image));
+    if (found !== null && found.obeyed.length > 0) {
+      throw engineFault('engine.refused', {
+        operation: `create container ${name}`,
+        why: {
+          en: `its image has annotations that run-times obey: ${found.obeyed.join(', ').slice(0, 300)}`,
+          es: `su imagen tiene anotaciones que los entornos de ejecución obedecen: ${found.obeyed.join(', ').slice(0, 300)}`,
+        },
+      });
+    }
     return Object.fromEntries((found?.claimed ?? []).map((name) => [name, '']));
   }
 
@@ -872,6 +884,8 @@ export class PodmanEngine implements ContainerEngine {
 interface FoundImage extends LocalImage {
   /** Names of the platform's own labels that the image has. */
   readonly claimed: readonly string[];
+  /** Names of its annotations that a run-time would obey. */
+  readonly obeyed: readonly string[];
 }
 
 interface InfraFacts {
