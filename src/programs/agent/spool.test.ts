@@ -74,3 +74,32 @@ test('a sum that comes as a sum counts what it stands for', async (t) => {
   await eventually(`all are told; ${countIn(sent)} were`, () => countIn(sent) === 25_000);
   await spool.close();
 });
+
+test('an alert that the sensor says twice is one, and takes no room from others', async (t) => {
+  const { sent, open } = ground(t);
+  const spool = await open();
+  for (let turn = 0; turn < 4; turn++)
+    for (let place = 0; place < 1_900; place++) spool.add(alertOf(place, 'twice'), []);
+  assert.equal(spool.length, 1_900);
+  for (let place = 0; place < 1_900; place++) spool.stored(`id-${place}`);
+  for (let place = 5_000; place < 6_900; place++) spool.add(alertOf(place, 'later'), []);
+  assert.equal(countIn(sent), 3_800, 'each is told at once, whole');
+  for (let turn = 0; turn < 2; turn++)
+    for (let place = 7_000; place < 9_000; place++) spool.add(alertOf(place, 'sum'), []);
+  await eventually(`what was summed is counted once; ${countIn(sent)}`, () => countIn(sent) === 5_800);
+  await spool.close();
+});
+
+test('more pairs of rule and container than are told apart are told of the host, and none in the name of another', async (t) => {
+  const { sent, open } = ground(t);
+  const spool = await open();
+  const own = (place: number): SpooledAlert => ({ ...alertOf(place, 'own'), container: { id: `p${place}` } as never });
+  for (let place = 0; place < 2_000 + 4_096; place++) spool.add(own(place), []);
+  for (let place = 10_000; place < 10_010; place++) spool.add({ ...own(place), rule: 'other' }, []);
+  await eventually(`all are told; ${countIn(sent)} were`, () => countIn(sent) === 2_000 + 4_096 + 10);
+  const [mixed, ...more] = sent.filter(({ rule }) => rule === 'other');
+  assert.deepEqual([more.length, mixed?.count, mixed?.container], [0, 10, null]);
+  assert.match(mixed?.output ?? '', /and 9 more of any container/);
+  assert.ok(sent.filter(({ rule }) => rule === 'own').every(({ count = 1 }) => count === 1));
+  await spool.close();
+});

@@ -5,7 +5,7 @@ import { type Log, writeFileAtomic } from '../../system/index.ts';
 
 /** What the agent needs to know of an alert is its name; the rest it uses where it is there, to tell like from unlike. */
 export type SpooledAlert = Pick<Alert, 'id'> &
-  Partial<Pick<Alert, 'rule' | 'priority' | 'container' | 'output' | 'count'>>;
+  Partial<Pick<Alert, 'rule' | 'priority' | 'tags' | 'container' | 'output' | 'count'>>;
 
 /** Alerts kept for control while it is away; above it they are summed until there is room. */
 const ALERTS_MAX = 50_000;
@@ -20,6 +20,10 @@ const UNANSWERED_MS = 4_000;
 /** Sums leave this often; a host has some hundred pairs of rule and container that speak at once. */
 const SUM_EVERY_MS = 1_000;
 const SUMS_MAX = 4_096;
+/** Where there are more pairs, rules that are told apart still. */
+const RULES_SUMMED_MAX = 512;
+/** Ids of what was summed, the last of them: as many as the sensor may say twice. */
+const SUMMED_KNOWN_MAX = 20_000;
 const SUMS_FILE = 'sums';
 const COUNT_MAX = 2 ** 31 - 1;
 
@@ -41,6 +45,8 @@ interface Waiting {
 interface Sum {
   readonly alert: SpooledAlert;
   count: number;
+  /** Whether others than those of its rule and container may be in it. */
+  readonly isMixed?: boolean;
 }
 
 /**
@@ -58,6 +64,9 @@ export class AlertSpool {
   readonly #resender: NodeJS.Timeout;
   readonly #summer: NodeJS.Timeout;
   readonly #toWrite: string[] = [];
+  /** The sensor says an alert twice when it does not know whether the first word arrived. */
+  readonly #summed = new Set<string>();
+  #telling: Promise<void> | null = null;
   #writing = 0;
   #inMemory = 0;
   /** What of the sums is on disk, as it was written. */
@@ -71,7 +80,11 @@ export class AlertSpool {
     this.#isBehind = options.isBehind;
     this.#resender = setInterval(() => this.#resend(UNANSWERED_MS), RESEND_MS);
     this.#resender.unref();
-    this.#summer = setInterval(() => void this.#tellSums(), SUM_EVERY_MS);
+    this.#summer = setInterval(() => {
+      this.#telling ??= this.#tellSums().finally(() => {
+        this.#telling = null;
+      });
+    }, SUM_EVERY_MS);
     this.#summer.unref();
   }
 
@@ -88,6 +101,7 @@ export class AlertSpool {
 
   /** @param stations see link/stations.ts; only the first sending tells them, a later one says nothing of the way */
   add(alert: SpooledAlert, stations: readonly number[]): void {
+    if (this.#waiting.has(alert.id) || this.#summed.has(alert.id)) return;
     if (this.#inMemory >= IN_MEMORY_MAX || this.#waiting.size >= ALERTS_MAX) this.#sum(alert);
     else this.#take(alert, stations);
   }
@@ -115,6 +129,7 @@ export class AlertSpool {
   async close(): Promise<void> {
     clearInterval(this.#resender);
     clearInterval(this.#summer);
+    await this.#telling;
     await Promise.all([...this.#waiting.keys()].map((id) => this.#write(id)));
     await this.#writeSums();
   }
@@ -130,13 +145,26 @@ export class AlertSpool {
     if (!this.#isFlooded)
       this.#log.warn({ waiting: this.#waiting.size }, 'alerts come faster than control takes them; they are summed');
     this.#isFlooded = true;
-    const own = JSON.stringify([alert.rule, alert.priority, alert.container?.id]);
-    // Of more pairs than are told apart the newest are summed by their rule alone, and then all together.
-    const key =
-      [own, JSON.stringify([alert.rule]), ''].find((one) => this.#sums.has(one) || this.#sums.size < SUMS_MAX) ?? '';
+    this.#summed.add(alert.id);
+    for (const oldest of this.#summed) {
+      if (this.#summed.size <= SUMMED_KNOWN_MAX) break;
+      this.#summed.delete(oldest);
+    }
+    const own = JSON.stringify([alert.rule, alert.priority, alert.tags, alert.container?.id]);
+    const byRule = JSON.stringify([alert.rule, alert.priority]);
+    // Of more pairs than are told apart the newest are summed by their rule alone, and then by how bad they are.
+    const hasRoom = (one: string, most: number): boolean => this.#sums.has(one) || this.#sums.size < most;
+    const key = hasRoom(own, SUMS_MAX)
+      ? own
+      : hasRoom(byRule, SUMS_MAX + RULES_SUMMED_MAX)
+        ? byRule
+        : JSON.stringify([alert.priority]);
     const sum = this.#sums.get(key);
     const by = countOf(alert);
-    if (sum === undefined) this.#sums.set(key, { alert, count: by });
+    // What stands for several containers is none's: it is told of the host.
+    if (sum === undefined && key !== own)
+      this.#sums.set(key, { alert: { ...alert, container: null }, count: by, isMixed: true });
+    else if (sum === undefined) this.#sums.set(key, { alert, count: by });
     else sum.count = Math.min(sum.count + by, COUNT_MAX);
   }
 
@@ -147,11 +175,15 @@ export class AlertSpool {
       return;
     }
     if (this.#waiting.size < ALERTS_MAX) {
-      for (const [key, { alert, count }] of this.#sums) {
+      const taken: string[] = [];
+      for (const [key, { alert, count, isMixed }] of this.#sums) {
         if (this.#inMemory >= IN_MEMORY_MAX + SUMS_MAX) break;
         this.#sums.delete(key);
-        this.#take(wordsOf(alert, count), []);
+        this.#take(wordsOf(alert, count, isMixed), []);
+        taken.push(alert.id);
       }
+      // What was on disk as a sum is there as an alert, or stored, before the sum is taken from there.
+      if (this.#sumsOnDisk !== '') for (const id of taken) await this.#write(id);
     }
     await this.#writeSums();
   }
@@ -192,7 +224,7 @@ export class AlertSpool {
     try {
       await writeFileAtomic(join(this.#folder, `${id}.json`), JSON.stringify(entry.alert), { mode: 0o600 });
       // Control may have taken it while the file was written.
-      if (!this.#waiting.has(id)) await rm(join(this.#folder, `${id}.json`), { force: true });
+      if (this.#waiting.get(id) !== entry) await rm(join(this.#folder, `${id}.json`), { force: true });
       else {
         entry.onDisk = true;
         this.#inMemory -= 1;
@@ -217,7 +249,9 @@ export class AlertSpool {
   async #readSums(): Promise<void> {
     try {
       const text = await readFile(join(this.#folder, SUMS_FILE), 'utf8');
-      for (const [key, sum] of JSON.parse(text) as [string, Sum][]) this.#sums.set(key, sum);
+      // One that is waiting had just left its sum.
+      for (const [key, sum] of JSON.parse(text) as [string, Sum][])
+        if (!this.#waiting.has(sum.alert.id)) this.#sums.set(key, sum);
       this.#sumsOnDisk = text;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
@@ -231,8 +265,9 @@ function countOf({ count }: SpooledAlert): number {
 }
 
 /** The first of them, which says how many it stands for. */
-function wordsOf(alert: SpooledAlert, count: number): SpooledAlert {
+function wordsOf(alert: SpooledAlert, count: number, isMixed = false): SpooledAlert {
   if (count === countOf(alert)) return alert;
-  const output = `${typeof alert.output === 'string' ? alert.output : ''} (and ${count - 1} more alike in a flood)`;
+  const like = isMixed ? 'of any container' : 'alike';
+  const output = `${typeof alert.output === 'string' ? alert.output : ''} (and ${count - 1} more ${like} in a flood)`;
   return { ...alert, count, output };
 }
