@@ -2,6 +2,7 @@ import { type CompiledQuery, type Kysely, type Selectable, sql } from 'kysely';
 import type { Alert } from '../detect/index.ts';
 import { priorityRank } from './alert.ts';
 import type { Incident } from './incident.ts';
+import { ALERT_COUNT_MAX } from './limits.ts';
 import { type RespondTables, toIncident } from './store.ts';
 
 type Db = Kysely<RespondTables>;
@@ -13,19 +14,18 @@ type IncidentRow = Selectable<RespondTables['respond_incidents']>;
  */
 export class AlertStore {
   readonly #hasAlert: CompiledQuery<{ id: string }>;
-  readonly #hasRule: CompiledQuery<{ id: string }>;
+  readonly #ofRule: CompiledQuery<{ body: string }>;
   readonly #findOpen: CompiledQuery<IncidentRow>;
   readonly #insert: CompiledQuery;
   readonly #count: CompiledQuery;
 
   constructor(db: Db) {
     this.#hasAlert = db.selectFrom('respond_alerts').select('id').where('id', '=', '').compile();
-    this.#hasRule = db
+    this.#ofRule = db
       .selectFrom('respond_alerts')
-      .select('id')
+      .select('body')
       .where('incident', '=', 0)
       .where('rule', '=', '')
-      .limit(sql.lit(1))
       .compile();
     this.#findOpen = db
       .selectFrom('respond_incidents')
@@ -45,7 +45,8 @@ export class AlertStore {
     this.#count = db
       .updateTable('respond_incidents')
       .set((eb) => ({
-        alert_count: eb('alert_count', '+', 1),
+        // No flood takes the number beyond what a column of PostgreSQL holds: whatever came after it could not be stored.
+        alert_count: sql<number>`case when alert_count > ${0} then ${0} else alert_count + ${0} end`,
         kept_count: eb('kept_count', '+', 1),
         last_alert_at: '',
         priority: 0,
@@ -74,10 +75,10 @@ export class AlertStore {
     return Number(numAffectedRows) > 0;
   }
 
-  /** Whether an alert of the rule is kept whole in the incident. */
-  async hasRule(tx: Db, incident: number, rule: string): Promise<boolean> {
-    const { rows } = await tx.executeQuery({ ...this.#hasRule, parameters: [incident, rule] });
-    return rows.length > 0;
+  /** Whether an alert alike, see {@link kindOf}, is kept whole in the incident. */
+  async hasKind(tx: Db, incident: number, alert: Alert): Promise<boolean> {
+    const { rows } = await tx.executeQuery<{ body: string }>({ ...this.#ofRule, parameters: [incident, alert.rule] });
+    return rows.some(({ body }) => kindOf(JSON.parse(body) as Alert) === kindOf(alert));
   }
 
   /** Which of these are kept whole. */
@@ -104,8 +105,14 @@ export class AlertStore {
   async count(tx: Db, incident: Incident, { by, last, worst, kept }: Counted & { kept: number }): Promise<void> {
     const lastAt = Date.parse(last) > Date.parse(incident.lastAlertAt) ? last : incident.lastAlertAt;
     const rank = Math.min(priorityRank(incident.priority), worst);
-    await tx.executeQuery({ ...this.#count, parameters: [by, kept, lastAt, rank, incident.number] });
+    const counts = [ALERT_COUNT_MAX - by, ALERT_COUNT_MAX, by, kept];
+    await tx.executeQuery({ ...this.#count, parameters: [...counts, lastAt, rank, incident.number] });
   }
+}
+
+/** What policies tell alerts apart by: "Denied command" of one policy that was only told is not that of another that was blocked. */
+export function kindOf({ rule, priority, tags }: Alert): string {
+  return JSON.stringify([rule, priority, tags]);
 }
 
 /** What alerts add to the numbers of their incident. */
@@ -123,7 +130,7 @@ export function countOf({ count = 1, at, priority }: Alert): Counted {
 
 export function addCounts(one: Counted, other: Counted): Counted {
   return {
-    by: one.by + other.by,
+    by: Math.min(one.by + other.by, ALERT_COUNT_MAX),
     last: Date.parse(other.last) > Date.parse(one.last) ? other.last : one.last,
     worst: Math.min(one.worst, other.worst),
   };

@@ -110,6 +110,7 @@ const RULE_TITLES: Readonly<Record<string, Text>> = {
   'Sensor detached': { en: 'Sensor detached', es: 'Sensor desconectado del núcleo' },
   'Denied command': { en: 'Denied command', es: 'Orden prohibida' },
   'Denied file': { en: 'Denied file', es: 'Archivo prohibido' },
+  'Denied package': { en: 'Denied package', es: 'Paquete prohibido' },
   'Denied component': { en: 'Denied component', es: 'Componente prohibido' },
 };
 

@@ -4,7 +4,7 @@ export const INCIDENT_WINDOW_MINUTES = 30;
 /** Alerts of one incident that are kept whole. The rest is counted: ten thousand equal alerts tell no more than a thousand. */
 export const INCIDENT_ALERTS_MAX = 1000;
 
-/** Beside them the first of each further rule: a flood of one must not hide another, nor keep a policy from hearing of it. */
+/** Beside them the first of each further rule, priority and tags: a flood of one must not hide another, nor keep a policy from hearing of it. */
 export const INCIDENT_RULES_MAX = 200;
 
 /** Alerts that were only counted are known again by their ids, if they come once more: the last so many. */
@@ -65,8 +65,10 @@ export const PLAYBOOK_STEPS_MAX = 20;
 export const PLAYBOOK_RUNS_SHOWN = 100;
 /** Runs of one person that have not ended: whoever has twenty open wants an answer, not another run. */
 export const PLAYBOOK_RUNS_OPEN_MAX = 20;
-/** The same of all policies together: what nobody answers is not to grow without end. */
+/** The same of all policies together for one project: what nobody answers is not to grow without end. */
 export const POLICY_RUNS_OPEN_MAX = 200;
+/** Of them those about one workload: one that is in an attacker's hands leaves room for the others. */
+export const WORKLOAD_RUNS_OPEN_MAX = 50;
 /** Runs that have ended, kept to be looked at: so long, and no more than so many. The journal keeps what they did. */
 export const PLAYBOOK_RUNS_KEPT_DAYS = 180;
 export const PLAYBOOK_RUNS_KEPT_MAX = 5_000;

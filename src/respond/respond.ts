@@ -5,7 +5,7 @@ import type { Fact, Journal, NewFact } from '../journal/index.ts';
 import { type Clock, Fault, type Json, type Log, newId, type Text } from '../system/index.ts';
 import { ACTIONS, describeAction, reachOf, targetWords, whyNot } from './actions.ts';
 import { groupKey } from './alert.ts';
-import { AlertStore, addCounts, type Counted, countOf } from './alert-store.ts';
+import { AlertStore, addCounts, type Counted, countOf, kindOf } from './alert-store.ts';
 import { respondFault } from './errors.ts';
 import {
   type Action,
@@ -31,6 +31,7 @@ import {
   REPLAY_SLICE,
   SLOW_ACTION_TIMEOUT_MS,
   TIMELINE_FACTS_MAX,
+  WORKLOAD_RUNS_OPEN_MAX,
 } from './limits.ts';
 import type { Notices } from './notices/notices.ts';
 import type { Playbooks } from './playbooks/playbooks.ts';
@@ -477,11 +478,15 @@ export class Respond {
     if (playbooks === undefined || policy.run.length === 0 || policy.mode === 'dry-run') return;
     const before = await playbooks.startedFor(tx, actor, incident.number);
     let begun = acted + (await playbooks.startedBy(tx, actor, since));
-    let open = await playbooks.openOfPolicies(tx);
+    const open = await playbooks.openOfPolicies(tx, incident);
+    let planned = 0;
     for (const name of policy.run) {
       const isKnown = playbooks.list().some(({ playbook }) => playbook.name === name);
       if (before.includes(name)) continue;
-      const isOver = begun >= policy.limit.actions || open >= POLICY_RUNS_OPEN_MAX;
+      const isOver =
+        begun >= policy.limit.actions ||
+        open.project + planned >= POLICY_RUNS_OPEN_MAX ||
+        open.workload + planned >= WORKLOAD_RUNS_OPEN_MAX;
       if (!isKnown || isOver) {
         const why = !isKnown ? 'unknown' : begun >= policy.limit.actions ? 'limit' : 'too-many-open';
         log.warn({ policy: policy.name, playbook: name, incident: incident.number, why }, 'a playbook was not begun');
@@ -489,7 +494,7 @@ export class Respond {
         continue;
       }
       begun += 1;
-      open += 1;
+      planned += 1;
       await playbooks.plan(tx, name, incident, actor, { asks: asksFirst(policy, incident.environment) });
       this.#toRun = true;
     }
@@ -687,12 +692,12 @@ export class Respond {
     return { outcome: found === null ? 'opened' : 'added', incident: incident.number };
   }
 
-  /** Whether no more is kept whole of it than the first alert of each further rule, and this is none. */
+  /** Whether no more is kept whole of it than the first alert of each further rule, priority and tags, and this is none. */
   async #isFull(tx: Kysely<RespondTables>, incident: Incident, alert: Alert, batch: Batch): Promise<boolean> {
     if (incident.keptCount < INCIDENT_ALERTS_MAX) return false;
     if (incident.keptCount >= INCIDENT_ALERTS_MAX + INCIDENT_RULES_MAX) return true;
     if (this.#isKnownRule(incident, alert, batch)) return true;
-    const isKnown = await this.#alerts.hasRule(tx, incident.number, alert.rule);
+    const isKnown = await this.#alerts.hasKind(tx, incident.number, alert);
     if (isKnown) batch.rules.add(ruleKey(incident, alert));
     return isKnown;
   }
@@ -872,8 +877,8 @@ function newBatch(): Batch {
   return { known: null, counted: new Set(), rules: new Set(), full: new Map() };
 }
 
-function ruleKey({ number }: Incident, { rule }: Alert): string {
-  return `${number} ${rule}`;
+function ruleKey({ number }: Incident, alert: Alert): string {
+  return `${number} ${kindOf(alert)}`;
 }
 
 /** The host did not answer in time: whether it acted is not known. */

@@ -22,7 +22,7 @@ import {
   respondFault,
   respondMigrations,
 } from './index.ts';
-import { PLAYBOOK_RUNS_KEPT_MAX, PLAYBOOK_RUNS_OPEN_MAX, POLICY_RUNS_OPEN_MAX } from './limits.ts';
+import { PLAYBOOK_RUNS_KEPT_MAX, PLAYBOOK_RUNS_OPEN_MAX, WORKLOAD_RUNS_OPEN_MAX } from './limits.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 const hasCode = (code: string) => (error: unknown) => error instanceof Fault && error.code === code;
@@ -603,7 +603,7 @@ test('runs are bounded: those that policies leave open, those that are kept, and
   const closed = await playbooks.run(run.id);
   assert.deepEqual([closed.state, closed.steps[0]?.state], ['declined', 'skipped']);
   await assert.rejects(playbooks.answer(run.id, { approve: true }, 'user:eva'), hasCode('respond.run-not-waiting'));
-  // Two hundred of policies wait already: a further one is held back, and that is said once.
+  // As many of policies wait about the workload as may: a further one is held back, and that is said once.
   const { endedAt: _ended, ...row } = { ...closed, source: 'name: hold\nsteps: [{ do: isolate }]', steps: '[]' };
   const many = (count: number, change: object) =>
     Array.from({ length: count }, () => ({
@@ -619,11 +619,16 @@ test('runs are bounded: those that policies leave open, those that are kept, and
         .values(rows.slice(at, at + 100))
         .execute();
   };
-  await insert(many(POLICY_RUNS_OPEN_MAX, { state: 'awaiting', actor: 'policy:other' }));
+  await insert(many(WORKLOAD_RUNS_OPEN_MAX, { state: 'awaiting', actor: 'policy:other' }));
   await policies.apply('name: one\nmode: enforce\nmatch: { rules: ["Terminal*"] }\nrun: [hold]', 'user:ana');
   for (let n = 0; n < 3; n++) await respond.ingest(alert(), 'host1');
   assert.deepEqual(await playbooks.runs(2), []);
   assert.equal((await facts()).filter(({ kind }) => kind === 'playbook.held-back').length, 1);
+  // Whoever has one workload in their hands keeps no playbook from another.
+  const container = { ...alert().container, id: 'd'.repeat(64), workload: 'db' } as Alert['container'];
+  const { incident: other } = (await respond.ingest(alert({ container }), 'host1')) as { incident: number };
+  await playbooks.idle();
+  assert.equal((await playbooks.runs(other)).length, 1);
   // Of those that ended the last stay.
   await insert(many(PLAYBOOK_RUNS_KEPT_MAX + 20, { state: 'done', ended_at: new Date().toISOString() }));
   await playbooks.start('hold', 2, 'user:eva');

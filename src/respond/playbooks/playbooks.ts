@@ -231,15 +231,21 @@ export class Playbooks {
     return run;
   }
 
-  /** How many runs that policies began have not ended. */
-  async openOfPolicies(tx: Kysely<RespondTables>): Promise<number> {
+  /** How many runs that policies began have not ended, in the project of an incident and about its workload. */
+  async openOfPolicies(
+    tx: Kysely<RespondTables>,
+    { project, environment, workload }: Pick<Incident, 'project' | 'environment' | 'workload'>,
+  ): Promise<{ readonly project: number; readonly workload: number }> {
     const rows = await tx
       .selectFrom('respond_playbook_runs')
-      .select('id')
-      .where('state', 'in', OPEN)
-      .where('actor', 'like', 'policy:%')
+      .innerJoin('respond_incidents', 'respond_incidents.number', 'respond_playbook_runs.incident')
+      .select(['respond_incidents.environment', 'respond_incidents.workload'])
+      .where('respond_playbook_runs.state', 'in', OPEN)
+      .where('respond_playbook_runs.actor', 'like', 'policy:%')
+      .where('respond_incidents.project', project === null ? 'is' : '=', project)
       .execute();
-    return rows.length;
+    const own = rows.filter((row) => row.environment === environment && row.workload === workload);
+    return { project: rows.length, workload: own.length };
   }
 
   /** What waits for an answer about an incident that is closed waits no more. */
