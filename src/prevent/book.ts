@@ -6,7 +6,7 @@ import { preventFault } from './errors.ts';
 import type { PackagesOrder, PreventPolicy } from './guard.ts';
 import { POLICIES_MAX } from './limits.ts';
 import type { PreventTables } from './migrations.ts';
-import { orderOf } from './packages.ts';
+import { boundedOrders, orderOf } from './packages.ts';
 import type { PackagesInImages } from './packages-in-images.ts';
 import { readPreventPolicy } from './policy.ts';
 
@@ -64,7 +64,7 @@ export class PreventPolicies {
 
   order(): PreventionOrder {
     const policies = this.#policies.map(({ policy }) => policy);
-    const packages = (this.#parts.images?.current() ?? []).map(orderOf);
+    const packages = boundedOrders((this.#parts.images?.current() ?? []).map(orderOf));
     const revision = createHash('sha256')
       .update(JSON.stringify([policies, packages]))
       .digest('hex')

@@ -27,8 +27,13 @@ export const GONE_KEPT_DAYS = 30;
 export const GONE_KEPT_MAX = 5_000;
 /** Images that run in which denied packages are looked for. */
 export const IMAGES_LOOKED_MAX = 500;
-/** Policies with packages times images, as hosts are told them. */
-export const PACKAGE_ORDERS_MAX = 5_000;
+/** Policies times images, as hosts are told them. */
+export const PACKAGE_ORDERS_MAX = POLICIES_MAX * IMAGES_LOOKED_MAX;
+/** Bytes of what hosts are told of one image for one policy, and of all: one message, of which an agent reads 64 MiB. */
+export const PACKAGE_ORDER_BYTES_MAX = 256 * 1024;
+export const PACKAGE_ORDERS_BYTES_MAX = 24 * 1024 * 1024;
+/** Characters of a purl as hosts are told it. */
+export const PURL_TOLD_MAX = 1_000;
 /** Before what could not be read is tried again. */
 export const LOOK_AGAIN_MS = 60_000;
 /** Denied packages of one image, and their programs and libraries: as many as the scanner names. */

@@ -4,7 +4,7 @@ import type { Clock, Log } from '../system/index.ts';
 import type { PreventPolicy } from './guard.ts';
 import { IMAGES_LOOKED_MAX, LOOK_AGAIN_MS } from './limits.ts';
 import type { PreventTables } from './migrations.ts';
-import { type DeniedPackage, type ImagePackages, namesPackage } from './packages.ts';
+import { type DeniedPackage, fitting, type ImagePackages, namesPackage } from './packages.ts';
 
 /** Asked of whoever knows what is in images. */
 export interface PackagesOfImages {
@@ -49,7 +49,7 @@ export class PackagesInImages {
 
   async open(): Promise<void> {
     for (const row of await this.#db.selectFrom('prevent_packages').selectAll().execute()) {
-      const packages = JSON.parse(row.body) as ImagePackages;
+      const packages = fitting(JSON.parse(row.body) as ImagePackages);
       this.#kept.set(keyOf(packages), { asked: row.asked, revision: row.revision, packages, lookedMs: -LOOK_AGAIN_MS });
     }
   }
@@ -113,7 +113,8 @@ export class PackagesInImages {
       const said = await this.#images.runnable(digest, (one) =>
         policy.packages.some((pattern) => namesPackage(pattern, one)),
       );
-      if (said !== null) packages = { ...packages, unknown: said.more > 0 ? 'more' : null, found: said.packages };
+      if (said !== null)
+        packages = fitting({ ...packages, unknown: said.more > 0 ? 'more' : null, found: said.packages });
     } catch (error) {
       this.#log.warn({ err: error, digest, policy: policy.name }, 'what of an image is denied could not be looked up');
       packages = { ...packages, unknown: 'not-read' };

@@ -2,11 +2,18 @@
 import { parsePurl } from '../formats/index.ts';
 import type { Text } from '../system/index.ts';
 import { matchesPattern, type PackagesOrder } from './guard.ts';
-import { GAPS_NAMED_MAX } from './limits.ts';
+import {
+  DENIED_MAX,
+  GAPS_NAMED_MAX,
+  PACKAGE_ORDER_BYTES_MAX,
+  PACKAGE_ORDERS_BYTES_MAX,
+  PURL_TOLD_MAX,
+} from './limits.ts';
 
 /**
  * Why a package cannot be kept from running, or not all of it. What the scanner says of files; `no-inventory`: nobody knows what
- * is in the image; `not-read`: what is known could not be read; `more`: the image has more such packages than are looked at.
+ * is in the image; `not-read`: what is known could not be read; `more`: the image has more such packages than are looked at;
+ * `room`: with the packages before it, it is more than a host takes.
  */
 export const PACKAGE_GAPS = [
   'interpreted',
@@ -19,6 +26,7 @@ export const PACKAGE_GAPS = [
   'no-inventory',
   'not-read',
   'more',
+  'room',
 ] as const;
 export type PackageGap = (typeof PACKAGE_GAPS)[number];
 
@@ -105,6 +113,10 @@ const WHY: Readonly<Record<PackageGap, Text>> = {
     en: 'the image has more such packages than are looked at',
     es: 'la imagen tiene más paquetes así de los que se miran',
   },
+  room: {
+    en: 'together with the others that are denied in the image it is more than a host takes',
+    es: 'junto con los demás que se deniegan en la imagen es más de lo que toma un host',
+  },
 };
 
 export function gapWords(gap: PackageGap): Text {
@@ -144,10 +156,54 @@ export function gapsOf({ unknown, found }: Pick<ImagePackages, 'unknown' | 'foun
   };
 }
 
+/** What of an image a host takes: an image with very many or very long names of files leaves room for those of others. */
+export function fitting(packages: ImagePackages): ImagePackages {
+  let [programs, libraries, bytes] = [0, 0, 0];
+  const found = packages.found.map((one) => {
+    if (isLeft(one)) return one;
+    const own = Buffer.byteLength(JSON.stringify([one.purl, one.programs, one.libraries]));
+    const fits =
+      programs + one.programs.length <= DENIED_MAX &&
+      libraries + one.libraries.length <= DENIED_MAX &&
+      bytes + own <= PACKAGE_ORDER_BYTES_MAX;
+    if (!fits) return { ...one, programs: [], libraries: [], gap: 'room' as const };
+    programs += one.programs.length;
+    libraries += one.libraries.length;
+    bytes += own;
+    return one;
+  });
+  return { ...packages, found };
+}
+
+const NO_ROOM: Text = {
+  en: 'cannot be enforced because what is denied in all images together is more than a host takes',
+  es: 'no se puede imponer porque lo que se deniega en todas las imágenes juntas es más de lo que toma un host',
+};
+
+/** What one message to a host holds: the largest have no room first, and that is said. */
+export function boundedOrders(
+  orders: readonly PackagesOrder[],
+  bytesMax: number = PACKAGE_ORDERS_BYTES_MAX,
+): readonly PackagesOrder[] {
+  const sized = orders.map((order) => ({ order, bytes: Buffer.byteLength(JSON.stringify(order)) }));
+  let left = bytesMax;
+  const kept = new Set<PackagesOrder>();
+  for (const { order, bytes } of [...sized].sort((a, b) => a.bytes - b.bytes)) {
+    left -= bytes;
+    if (left < 0) break;
+    kept.add(order);
+  }
+  return orders.map((order) => (kept.has(order) ? order : { ...order, gap: NO_ROOM, found: [] }));
+}
+
 /** As hosts are told it. */
 export function orderOf(packages: ImagePackages): PackagesOrder {
   const { policy, digest, found } = packages;
   const denied = found.filter((one) => !isLeft(one));
-  const paths = denied.map(({ purl, programs, libraries }) => ({ purl, programs, libraries }));
+  const paths = denied.map(({ purl, programs, libraries }) => ({
+    purl: purl.slice(0, PURL_TOLD_MAX),
+    programs,
+    libraries,
+  }));
   return { policy, digest, gap: gapsOf(packages), found: paths };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
-import { createApi, type Principal } from '../access/index.ts';
+import { type ApiApp, createApi, type Principal } from '../access/index.ts';
 import type { Alert } from '../detect/index.ts';
 import { Journal, journalMigrations } from '../journal/index.ts';
 import { Fault, openDatabase, silentLog, systemClock } from '../system/index.ts';
@@ -21,7 +21,8 @@ import {
   type Stranger,
   Strangers,
 } from './index.ts';
-import { TOLD_AT_ONCE } from './limits.ts';
+import { DENIED_MAX, PACKAGE_ORDER_BYTES_MAX, TOLD_AT_ONCE } from './limits.ts';
+import { boundedOrders, fitting, gapsOf, type ImagePackages, orderOf } from './packages.ts';
 
 const hasCode = (code: string) => (error: unknown) => error instanceof Fault && error.code === code;
 const CONTAINER = {
@@ -256,6 +257,77 @@ test('who reads policies sees what is denied in the images of their own projects
     ['otra/api', 'tienda/web'],
   ]);
   await app.close();
+  await opened.close();
+});
+
+test('an image with very many or very long names of files takes no more than its part of what hosts are told, and that is said', () => {
+  const paths = (count: number, length: number) =>
+    Array.from({ length: count }, (_, n) => `/${String(n).padStart(length, 'x')}`);
+  const one = (name: string, programs: string[]): DeniedPackage => ({
+    ...{ purl: `pkg:deb/debian/${name}@1`, path: 'var/lib/dpkg/status', gap: null },
+    ...{ programs, libraries: [] },
+  });
+  const image = (letter: string, found: DeniedPackage[]): ImagePackages =>
+    fitting({ policy: 'p', digest: `sha256:${letter.repeat(64)}`, image: 'tienda/web', unknown: null, found });
+  const many = image('a', [one('first', paths(DENIED_MAX, 5)), one('second', ['/bin/nc'])]);
+  assert.match(gapsOf(many)?.en ?? '', /second@1: together with the others .* more than a host takes/);
+  const long = image('b', [one('long', paths(900, 4_000)), one('short', ['/bin/nc'])]);
+  assert.deepEqual(
+    orderOf(long).found.map(({ programs }) => programs),
+    [['/bin/nc']],
+  );
+  const orders = [orderOf(many), orderOf(long), orderOf({ ...long, digest: `sha256:${'c'.repeat(64)}` })];
+  assert.ok(orders.every((order) => JSON.stringify(order).length < PACKAGE_ORDER_BYTES_MAX + 10_000));
+  assert.deepEqual(boundedOrders(orders), orders);
+  const cut = boundedOrders(orders, 5_000);
+  assert.deepEqual(
+    cut.map(({ found }) => found.length),
+    [0, 1, 1],
+    'the largest gives way, and no other',
+  );
+  assert.match(cut[0]?.gap?.en ?? '', /all images together is more than a host takes/);
+});
+
+test('who may not see the images of every project is not told by the hosts what is in them', async () => {
+  const { opened, journal, db } = await ground();
+  const policies = new PreventPolicies({ ...{ db, journal, clock: systemClock }, changed: () => undefined });
+  await policies.open();
+  await policies.apply('name: p\nmatch: { projects: ["*"] }\npackages: [nmap]', 'user:ana');
+  const handlers = new Map<string, (request: object) => Promise<unknown>>();
+  const part = { policy: 'p', part: 'package', strength: 'nothing', means: null, containers: 1 } as const;
+  const why = (name: string) => ({ en: `cannot: pkg:deb/${name}`, es: `no: pkg:deb/${name}` });
+  const state = { strength: 'nothing', means: null, why: null } as const;
+  const parts = [
+    { ...part, why: why('one') },
+    { ...part, why: why('two') },
+  ];
+  registerPreventionRoutes(
+    { route: ({ method, url, handler }: never) => void handlers.set(`${method} ${url}`, handler) } as never as ApiApp,
+    {
+      ...{ policies, strangers: undefined as never },
+      hosts: {
+        states: () => [{ host: 'h', prevention: { revision: null, exec: state, open: state, policies: parts } }],
+      },
+      images: {
+        current: () =>
+          ['tienda/web', 'banco/web'].map((image) => ({
+            ...{ policy: 'p', digest: `sha256:${'d'.repeat(64)}`, image, unknown: null, found: [] },
+          })),
+      },
+    },
+  );
+  const seen = async (project: string) => {
+    const principal = { grants: [{ role: 'image.read', project }] } as never as Principal;
+    const ask = (url: string) =>
+      handlers.get(`GET /api/v1/prevention/policies${url}`)?.({ principal, params: { name: 'p' } });
+    return JSON.stringify([await ask(''), await ask('/:name')]);
+  };
+  const all = await seen('*');
+  for (const word of ['tienda/web', 'banco/web', 'deb/one', 'deb/two']) assert.ok(all.includes(word), word);
+  const own = await seen('tienda');
+  assert.ok(own.includes('tienda/web'));
+  for (const word of ['banco', 'deb/one', 'deb/two']) assert.ok(!own.includes(word), word);
+  assert.match(own, /"containers":2/);
   await opened.close();
 });
 

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { type ApiApp, may, type Principal } from '../access/index.ts';
+import { type ApiApp, may, type Principal, visibleProjects } from '../access/index.ts';
 import { projectOf } from '../oci/index.ts';
+import type { Text } from '../system/index.ts';
 import type { PreventPolicies } from './book.ts';
-import type { HostPrevention } from './host-state.ts';
+import type { GuardedPart, HostPrevention } from './host-state.ts';
 import { PATTERN_LENGTH_MAX, POLICY_BYTES_MAX } from './limits.ts';
 import { gapWords } from './packages.ts';
 import type { PackagesInImages } from './packages-in-images.ts';
@@ -16,6 +17,23 @@ const id = z.string().regex(/^[0-9a-f-]{4,36}$/);
 /** What hosts say of their guards, as of now. */
 export interface PreventionHosts {
   states(): readonly { readonly host: string; readonly prevention: HostPrevention | null }[];
+}
+
+/** Policies are everybody's to read; what is in images of a project is told to those who may see its images. */
+const ELSEWHERE: Text = {
+  en: 'not all of it can be enforced in each image: "darsena prevent packages" says it of those that you may see',
+  es: 'no todo se puede imponer en cada imagen: «darsena prevent packages» lo dice de las que usted puede ver',
+};
+
+function partsSeenBy(principal: Principal, parts: readonly GuardedPart[]): readonly GuardedPart[] {
+  if (visibleProjects(principal, 'image.read') === '*') return parts;
+  const seen = new Map<string, GuardedPart>();
+  for (const part of parts) {
+    const shown = part.part === 'package' && part.why !== null ? { ...part, why: ELSEWHERE } : part;
+    const key = JSON.stringify([part.policy, part.part, part.strength, part.means, shown.why]);
+    seen.set(key, { ...shown, containers: part.containers + (seen.get(key)?.containers ?? 0) });
+  }
+  return [...seen.values()];
 }
 
 export function registerPreventionRoutes(
@@ -55,7 +73,7 @@ export function registerPreventionRoutes(
           hosts: states.map(({ host, prevention }) => ({
             host,
             state: prevention === null ? 'unable' : prevention.revision === revision ? 'in-force' : 'behind',
-            parts: (prevention?.policies ?? [])
+            parts: partsSeenBy(principal, prevention?.policies ?? [])
               .filter(({ policy }) => policy === stored.policy.name)
               .map(({ policy: _policy, ...part }) => part),
           })),
