@@ -2,7 +2,7 @@ import type { Analyser } from '../analyser.ts';
 import type { SecretScanner } from './scanner.ts';
 
 /** Raised when the same rules find more or other things. */
-export const SECRETS_VERSION = 2;
+export const SECRETS_VERSION = 3;
 
 /** Ends of names of files that hold no text. A name that is not here is opened, and its first bytes decide. */
 const NO_TEXT = new Set(

@@ -132,14 +132,17 @@ export class SecretScanner {
     this.#pathRules = numbers.filter((index) => rules[index]?.regex === null);
   }
 
-  *#signals(): Generator<readonly [string, Signal]> {
+  *#signals(): Generator<readonly [string | Uint8Array, Signal]> {
     for (const [index, { rule, needsKeyword }] of this.#rules.entries()) {
       if (rule.regex === null) continue;
       for (const literal of rule.anchor?.literals ?? []) {
         const { minBefore = 0, maxBefore = 0 } = rule.anchor ?? {};
-        const back = Buffer.byteLength(literal) + maxBefore;
+        const back = literal.length + maxBefore;
         const spread = maxBefore - minBefore;
-        yield [literal, { rule: index, isAnchor: true, back, spread, tried: spread === 0 ? back + TRIED_BYTES : 0 }];
+        yield [
+          Buffer.from(literal, 'latin1'),
+          { rule: index, isAnchor: true, back, spread, tried: spread === 0 ? back + TRIED_BYTES : 0 },
+        ];
       }
       if (!needsKeyword && rule.anchor !== null) continue;
       for (const keyword of rule.keywords) {
@@ -503,7 +506,8 @@ function lazy<T>(make: () => T): () => T {
 }
 
 function anchorImplies({ anchor, keywords }: SecretRule): boolean {
-  return anchor?.literals.every((literal) => keywords.some((keyword) => literal.includes(keyword))) ?? false;
+  const names = keywords.map((keyword) => Buffer.from(keyword).toString('latin1'));
+  return anchor?.literals.every((literal) => names.some((name) => literal.includes(name))) ?? false;
 }
 
 /** Kinds of runs that rules without an anchor begin with. */

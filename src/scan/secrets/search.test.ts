@@ -77,6 +77,20 @@ test('search by vectors says what the plain search says, of random texts at all 
   }
 });
 
+test('a word too long for lanes leaves room for a hit at every byte', () => {
+  const table = compileWords(['a', 'b'.repeat(BLOCK_BYTES / 4 + 1)].map((word) => [word, word] as const));
+  const plain = new PlainSearch(table, RUNS);
+  const vectors = vectorSearch(table, RUNS);
+  assert.ok(vectors);
+  const text = Buffer.alloc(2 * BLOCK_BYTES, 'a');
+  const expected = said(plain, text, BLOCK_BYTES);
+  assert.ok(expected.length > text.length);
+  // Twice: what went too far would be seen in the words of the next text.
+  for (const time of ['first', 'second']) assert.deepEqual(said(vectors, text, BLOCK_BYTES), expected, time);
+  const long = Buffer.from(`a${'b'.repeat(BLOCK_BYTES / 4 + 1)}a`);
+  assert.deepEqual(said(vectors, long, BLOCK_BYTES), said(plain, long, BLOCK_BYTES));
+});
+
 test('what a block held is not found again in a shorter one behind it', () => {
   const table = compileWords([['secret', 'secret']]);
   const search = vectorSearch(table, RUNS);

@@ -42,7 +42,10 @@ export function isSearchable({ members, length }: ByteRun): boolean {
 }
 
 /** The search by vectors; where there are none the plain one. Both say the same. */
-export function textSearch<T>(words: Iterable<readonly [string, T]>, runs: readonly ByteRun[]): TextSearch<T> {
+export function textSearch<T>(
+  words: Iterable<readonly [string | Uint8Array, T]>,
+  runs: readonly ByteRun[],
+): TextSearch<T> {
   const table = compileWords(words);
   return vectorSearch(table, runs) ?? new PlainSearch(table, runs);
 }

@@ -534,6 +534,27 @@ regex = 'https://[a-z0-9]{1,60}\\.office\\.test/[a-z]{8}'
   assert.ok(found > 200, `${found} found`);
 });
 
+test('a pattern and a keyword with letters beyond ASCII find what they name', () => {
+  const own = readRuleFile(
+    `[[rules]]
+id = "by-name"
+regex = 'contraseña\\s*=\\s*([a-z0-9]{8})'
+[[rules]]
+id = "by-name-and-keyword"
+regex = 'contraseña\\s*=\\s*([a-z0-9]{8})'
+keywords = ["Contraseña"]
+[[rules]]
+id = "by-other-keyword"
+regex = 'contraseña\\s*=\\s*([a-z0-9]{8})'
+keywords = ["clave añadida"]
+`,
+    sources,
+  );
+  const beyond = new SecretScanner(own, null);
+  assert.deepEqual(rulesIn('contraseña = abcd1234', 'a', beyond), ['by-name', 'by-name-and-keyword']);
+  assert.equal(rulesIn('# clave añadida\ncontraseña = abcd1234', 'a', beyond).length, 3);
+});
+
 test('a credential far down a text of many pieces is told with its line', () => {
   const line = 'nothing of interest in this line\n';
   const text = Buffer.from(`${line.repeat(9000)}token = "${TOKEN}"\n${line.repeat(4000)}`);

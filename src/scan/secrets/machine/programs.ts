@@ -54,8 +54,9 @@ export const BLOCK_BYTES = 64 * 1024;
 export const LANES = 4;
 /** End and node. */
 const HIT_BYTES = 8;
-/** Every byte of a lane may be a hit, and every byte of a text too short for lanes. */
+/** Every byte of a lane may be a hit, and every byte of a block where the longest word is too long for lanes. */
 const HITS_BYTES = (BLOCK_BYTES / LANES) * HIT_BYTES;
+const HITS_BEHIND_BYTES = BLOCK_BYTES * HIT_BYTES;
 /** Vectors are read past the end of a text; what lies there does not count. */
 const PAST_BYTES = 64;
 
@@ -73,7 +74,7 @@ export const AT = {
   text: TEXT,
   /** Of the lanes, and then of what is behind them. */
   hits: Array.from({ length: LANES + 1 }, (_, index) => HITS + index * HITS_BYTES),
-  table: HITS + (LANES + 1) * HITS_BYTES,
+  table: HITS + LANES * HITS_BYTES + HITS_BEHIND_BYTES,
 } as const;
 
 export const SET_BYTES = 32;

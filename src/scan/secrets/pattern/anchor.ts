@@ -6,6 +6,7 @@ import type { ByteSet, Pattern } from './syntax.ts';
  * these texts knows all places where a match can begin.
  */
 export interface Anchor {
+  /** A letter for each byte (Latin-1), as patterns are over bytes. */
   readonly literals: readonly string[];
   readonly minBefore: number;
   readonly maxBefore: number;
@@ -53,6 +54,8 @@ export function findNeeds(pattern: Pattern): Needs {
   const anchor = all.filter(isUsable).reduce(better, null);
   const company = all
     .filter((one) => one !== anchor && one.maxBefore >= COMPANY_FROM && one.maxBefore <= COMPANY_MAX)
+    // Each of them is held against each other.
+    .filter(({ literals }) => literals.length <= ANCHOR_LITERALS_MAX)
     .map(fewer)
     .filter(({ literals }) => literals.length <= COMPANY_LITERALS_MAX && literals.every(isAscii))
     .sort((a, b) => shortest(b.literals) - shortest(a.literals) || b.maxBefore - a.maxBefore)

@@ -15,7 +15,7 @@ export interface PatternMatch {
 
 /**
  * A regular expression of RE2's syntax that finds what Go's `regexp` would find, in time that grows with the text and the
- * pattern and never with their mischief. See decisions/0018.
+ * pattern and never with their mischief. See decisions/0019.
  */
 export class LinearPattern {
   readonly source: string;
@@ -75,7 +75,7 @@ export class LinearPattern {
 function mayMatch(text: string, anchor: Anchor | null): boolean {
   if (anchor === null) return true;
   const lower = text.toLowerCase();
-  // An anchor names bytes; of letters beyond ASCII a text has others.
+  // An anchor names bytes, which letters beyond ASCII have several of.
   return anchor.literals.some((literal) => Buffer.byteLength(literal) > literal.length || lower.includes(literal));
 }
 
