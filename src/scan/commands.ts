@@ -263,8 +263,9 @@ async function scanHere(cli: CliProgram, wanted: Wanted): Promise<Scanned | null
   const malware = wanted.scanners.has('malware') ? await malwareScanner(wanted.malware) : null;
   try {
     const secrets = wanted.scanners.has('secret');
-    // A bill of materials names packages, whatever else is looked for.
-    const packages = wanted.scanners.has('vuln') || isBillFormat(wanted.format);
+    // A bill of materials names packages, whatever else is looked for; cyclonedx-vex holds one.
+    const isBill = isBillFormat(wanted.format) || wanted.format === 'cyclonedx-vex';
+    const packages = wanted.scanners.has('vuln') || isBill;
     const inSource = secrets && wanted.secretRules === null ? await rulesInSource(cli, wanted.place, target) : null;
     const rules = secrets ? (wanted.secretRules ?? inSource) : null;
     const own = rules === null ? null : await ownRules(cli, rules, inSource === null ? null : wanted.place);

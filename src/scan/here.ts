@@ -42,9 +42,10 @@ export function describeHere(report: ScanReport, facts: HereFacts & { readonly b
     summary: summarise(findings, report.summary.state),
     places: facts.places,
     plan: planUpgrades({ findings, layers, distribution }, facts.base),
-    score: report.complete
-      ? scoreImage({ decisions: findings.filter(isOpen).map(({ decision }) => decision), misconfigurations })
-      : null,
+    score:
+      report.complete && report.withoutPackages !== true
+        ? scoreImage({ decisions: findings.filter(isOpen).map(({ decision }) => decision), misconfigurations })
+        : null,
   };
 }
 

@@ -80,11 +80,11 @@ export function findRunnable(
   return [...files].map(([one, own]) => {
     const programs = new Set<string>();
     const libraries = new Set<string>();
-    for (const file of own) {
-      const content = contents.get(file);
+    // A file may have very many names, and all of them may be the package's own.
+    for (const content of new Set([...own].map((file) => contents.get(file)))) {
       if (content === undefined) continue;
       const isProgram = ((modes.get(content) ?? 0) & EXECUTABLE) !== 0;
-      for (const path of isProgram || LIBRARY.test(file) ? (twins.get(content) ?? []) : []) {
+      for (const path of twins.get(content) ?? []) {
         if (isProgram) programs.add(`/${path}`);
         if (LIBRARY.test(path)) libraries.add(`/${path}`);
       }

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { zstdCompressSync } from 'node:zlib';
 import { AdvisoryDatabase, type AdvisoryInput, compileAdvisories } from '../advisories/index.ts';
@@ -9,7 +12,11 @@ import type { Digest } from '../oci/index.ts';
 import { systemClock } from '../system/index.ts';
 import { LANGUAGE_SAMPLES } from './analysers/test-samples-languages.ts';
 import type { LocalImage } from './archive.ts';
+import { fileCache } from './file-cache.ts';
+import { describeHere } from './here.ts';
 import type { Inventory } from './package.ts';
+import { toHtml } from './reports/html.ts';
+import { summaryOf } from './reports/words.ts';
 import { type LayerCache, noLayerCache, rematchInventory, scanImage } from './scan.ts';
 import { BOOKWORM, dpkgStatus, imageOf, mergeHere, npmManifest, packLayer } from './test-image.ts';
 
@@ -69,6 +76,14 @@ async function compile(records: readonly object[] = RECORDS): Promise<AdvisoryDa
 
 const scan = async (image: LocalImage, cache: LayerCache = noLayerCache, advisories?: AdvisoryDatabase) =>
   scanImage({ ...image, advisories: advisories ?? (await compile()), cache, clock: systemClock });
+
+const NOTHING_HERE: Parameters<typeof describeHere>[1] = {
+  places: [],
+  vex: new Map(),
+  exceptionOf: () => null,
+  deadlineOf: () => null,
+  base: null,
+};
 
 const versions = (inventory: Inventory | null): string[] =>
   (inventory?.packages ?? []).map(({ name, version }) => `${name} ${version}`);
@@ -158,6 +173,35 @@ test('without data for a type of package the answer is never clean', async () =>
   );
   const bare = (await scan(imageOf([await packLayer([text('hello', 'world')])]))).report;
   assert.deepEqual([bare.summary.state, bare.packages], ['unknown', 0]);
+});
+
+test('where nobody looked for packages the report says so: no score, no word of clean, and no result for who looks', async (t) => {
+  const image = imageOf([
+    await packLayer([status({ libx: '1.2-2' }), text('srv/.env', `token="ghp_${'a1B2'.repeat(9)}"`)]),
+  ]);
+  const folder = await mkdtemp(join(tmpdir(), 'darsena-scan-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const environment = { XDG_CACHE_HOME: folder };
+  const advisories = await compile([...RECORDS, ...manyRecords()]);
+  const request = { ...image, advisories, clock: systemClock };
+  for (const time of ['read', 'kept']) {
+    const cache = fileCache({ environment, packages: false });
+    const { report } = await scanImage({ ...request, cache, packages: 'off' });
+    const { complete, withoutPackages, packages, score, summary } = report;
+    assert.deepEqual(
+      [complete, withoutPackages, packages, score, summary.state],
+      [true, true, 0, null, 'unknown'],
+      time,
+    );
+    assert.match(summaryOf(report).en, /packages were not looked for/, time);
+    assert.match(summaryOf(report).es, /no se buscaron paquetes/, time);
+    const page = toHtml(report, await mergeHere([]), 'x', 'en');
+    assert.doesNotMatch(page, /0 packages|risk, 0 to 100/, time);
+    assert.equal(describeHere(report, NOTHING_HERE).score, null, time);
+  }
+  const whole = await scanImage({ ...request, cache: fileCache({ environment }) });
+  assert.deepEqual([whole.report.packages, whole.report.withoutPackages], [1, undefined]);
+  assert.ok((whole.report.score ?? 0) > 0);
 });
 
 test('a package counts only while its file is there (S6)', async () => {

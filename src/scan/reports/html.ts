@@ -48,7 +48,7 @@ export function toHtml(report: ScanReport, inventory: Inventory | null, target: 
       ],
       say,
     ),
-    inventory === null
+    inventory === null || report.withoutPackages === true
       ? ''
       : `<details><summary>${say({ en: `${inventory.packages.length} packages`, es: `${inventory.packages.length} paquetes` })}</summary>${table(
           [say(W.package), say(W.version), say(W.licence), say(W.place)],
@@ -65,7 +65,7 @@ export function toHtml(report: ScanReport, inventory: Inventory | null, target: 
       report.layers.map(({ digest, sizeBytes, packages, createdBy }) => [
         code(digest.slice(0, 19)),
         `${(sizeBytes / 1e6).toFixed(1)} MB`,
-        String(packages),
+        report.withoutPackages === true ? '' : String(packages),
         createdBy === null ? '' : code(createdBy),
       ]),
       say,
