@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { Fault } from '../../../system/index.ts';
 import { hashPodSpec, type PodSpec, type WantedState } from '../../model.ts';
 import { WANTED_REPLICAS_MAX, WANTED_TEXT_MAX } from './limits.ts';
+import { containerOrder } from './orders.ts';
 import { checkComposition, parseWantedState } from './wanted-reader.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
@@ -289,4 +290,28 @@ test('a release that no host would follow is found out before it is written', ()
   assert.throws(() => checkComposition({ ...composition, routes: [{ ...route, path: '/a\nb' }] }), {
     code: 'deploy.wanted-unreadable',
   });
+});
+
+test('a folder of the kernel to start in keeps one container from its start, and not a host from all that control wants (D3)', () => {
+  const inFolder = (workingDir: string): PodSpec => ({
+    ...POD,
+    containers: POD.containers.map((one) => ({ ...one, workingDir, env: [], mounts: [] })),
+  });
+  const [workload] = GOOD.workloads;
+  assert.ok(workload !== undefined);
+  const pod = inFolder('/proc/self/fd/7');
+  assert.doesNotThrow(() =>
+    parseWantedState({ ...GOOD, workloads: [{ ...workload, pod, specHash: hashPodSpec(pod) }] }),
+  );
+  const orderIn = (workingDir: string): string | null => {
+    const [container] = inFolder(workingDir).containers;
+    assert.ok(container !== undefined);
+    const identity = { key: workload.key, specHash: workload.specHash, replica: 0, generation: 1 };
+    const attempt = { role: 'main', attempt: 0, failures: 0 } as const;
+    return containerOrder('test', identity as never, POD, container, attempt, {} as never, () => '').workingDir;
+  };
+  assert.equal(orderIn('/srv'), '/srv');
+  assert.equal(orderIn('/procs'), '/procs');
+  for (const folder of ['/proc/self/fd/7', '/sys', '//dev/fd/7', '/./proc/1'])
+    assert.throws(() => orderIn(folder), { code: 'engine.refused', message: /folder of the kernel/ }, folder);
 });
