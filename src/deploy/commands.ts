@@ -594,6 +594,8 @@ function psFields(item: WorkloadView): Record<string, string>[] {
   }));
 }
 
+const ENDED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'completed']);
+
 /** `status=ready`: whether one of its replicas is so. @throws Fault deploy.name-invalid for another key */
 function passes(item: WorkloadView, filter: string): boolean {
   const [key = '', value = ''] = filter.split(/=(.*)/s);
@@ -607,16 +609,19 @@ function passes(item: WorkloadView, filter: string): boolean {
     case 'env':
       return item.environment === value;
     case 'status':
+      if (value === 'exited') return lines.some(({ State = '' }) => ENDED.has(State));
       return item.phase === value || lines.some(({ State, Status }) => State === value || Status === value);
     case 'ready':
       return lines.some(({ Status }) => Status === 'ready') === (value === 'true');
+    case 'id':
+      return lines.some(({ ID }) => ID !== '' && ID?.startsWith(value.slice(0, 12)) === true);
     case 'image':
     case 'ancestor':
       return lines.some(({ Image }) => Image?.includes(value) === true);
     default:
       throw deployFault('deploy.name-invalid', {
         name: filter,
-        expected: 'name=, project=, environment=, status=, ready= or image=',
+        expected: 'name=, id=, project=, environment=, status=, ready= or image=',
       });
   }
 }

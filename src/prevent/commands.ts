@@ -382,7 +382,7 @@ function registerForeign(cli: CliProgram): void {
 }
 
 function readDays(text: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError(text);
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('1 … 9999');
   return Number(text);
 }
 

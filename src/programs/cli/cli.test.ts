@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Option } from 'commander';
 import { engineFault } from '../../deploy/engines/local/index.ts';
 import {
   type CliProgram,
@@ -11,6 +14,7 @@ import {
   type Fault,
   type Language,
   type OperationView,
+  runCommand,
   type StepView,
   systemClock,
 } from '../../system/index.ts';
@@ -19,7 +23,7 @@ import { COMMANDS } from './commands.ts';
 import { complete } from './completion.ts';
 import { credentialsPath, readConnection, writeCredentials } from './credentials.ts';
 import { filterOf } from './events.ts';
-import { variablesOf } from './exec.ts';
+import { readVariables, variablesOf } from './exec.ts';
 import { type CommandUnit, createFrame, type Frame, forInstance, formatError, unitsFor } from './frame.ts';
 import { addHabits } from './habits.ts';
 import { PODMAN_FLAGS } from './podman-flags.ts';
@@ -485,4 +489,73 @@ test('sizes and variables of run are read as docker reads them', () => {
     { name: 'A', value: 'b=c' },
     { name: 'B', value: '' },
   ]);
+});
+
+test('a file or a port of the caller that cannot be used is named with the reason, in both languages', async () => {
+  const failures: readonly [() => Promise<unknown>, RegExp, RegExp][] = [
+    [
+      () => readVariables('/nowhere/at/all'),
+      /cannot use \/nowhere\/at\/all\n {2}because: it is not there/,
+      /no existe/,
+    ],
+    [() => readVariables('/'), /because: it is a folder/, /es una carpeta/],
+    [
+      async () => {
+        const first = createServer();
+        await new Promise<void>((resolve) => first.listen(0, '127.0.0.1', resolve));
+        const { port } = first.address() as AddressInfo;
+        const second = createServer();
+        try {
+          await new Promise<void>((resolve, reject) => {
+            second.once('error', reject);
+            second.listen(port, '127.0.0.1', resolve);
+          });
+        } finally {
+          first.close();
+        }
+      },
+      /cannot listen at 127\.0\.0\.1:\d+\n {2}because: another program has this port\n {2}way out: /,
+      /otro programa tiene ese puerto/,
+    ],
+  ];
+  for (const [act, english, spanish] of failures) {
+    for (const [LANG, expected] of [['en', english] as const, ['es', spanish] as const]) {
+      const { frame, target } = frameOf(
+        (cli) => void cli.program.command('go').action(async () => void (await act())),
+        {
+          LANG,
+        },
+      );
+      assert.equal(await frame.run(['go']), 1);
+      assert.match(target.error, expected);
+    }
+  }
+});
+
+test('an option with a value it does not take says what it takes', async () => {
+  const add = (cli: CliProgram): void =>
+    void cli.program.command('go').addOption(new Option('-a, --as <form>').choices(['tree', 'list']));
+  const english = frameOf(add);
+  assert.equal(await english.frame.run(['go', '--as', "o'dd"]), 2);
+  assert.match(
+    english.target.error,
+    /^error: --as does not take "o'dd"\n {2}because: expected tree, list\n {2}way out: darsena go --help\n$/,
+  );
+  const spanish = frameOf(add, { LANG: 'es' });
+  assert.equal(await spanish.frame.run(['go', '--as', 'x']), 2);
+  assert.match(spanish.target.error, /^error: --as no admite "x"\n {2}porque: se esperaba tree, list\n/);
+});
+
+test('options that Node has too reach the command and nobody else', async () => {
+  const launcher = fileURLToPath(new URL('../../../darsena', import.meta.url));
+  const { code, stdout, stderr } = await runCommand(
+    launcher,
+    ['--json', 'run', '--env-file', '/nowhere/at/all', 'a/b'],
+    {
+      timeoutMs: 60_000,
+      env: { PATH: process.env['PATH'] ?? '', DARSENA_INSTANCE: 'none-of-this-name' },
+    },
+  );
+  assert.equal(code, 125, stderr);
+  assert.match(stdout, /"code": "cli\.file"/, `${stdout}${stderr}`);
 });

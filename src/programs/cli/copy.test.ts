@@ -61,6 +61,8 @@ test('cp: a folder takes the thing in, any other name is its new name', async (t
   assert.deepEqual([files, bytes], [4, 1]);
   await copyOut(tree(), '/srv/conf', join(folder, 'other'));
   await copyOut(tree(), '/srv/conf/.', join(folder, 'third'));
+  await copyOut(tree(), '/.', join(folder, 'whole'));
+  assert.equal(await readFile(join(folder, 'whole', 'conf', 'a'), 'utf8'), 'A', 'the root has no name to leave out');
   for (const name of ['conf', 'other', 'third']) {
     assert.equal(await readFile(join(folder, name, 'h'), 'utf8'), 'A');
     assert.equal(await readFile(join(folder, name, 'empty'), 'utf8'), '');

@@ -34,13 +34,16 @@ export async function copyOut(tar: AsyncIterable<Uint8Array>, from: string, to: 
     (found) => found.isDirectory(),
     () => false,
   );
-  const contentOnly = from.endsWith('/.');
+  // All there is has no name of its own.
+  const isRoot = /^\/+\.?$/.test(from);
+  const contentOnly = isRoot || from.endsWith('/.');
   const folder = resolve(isFolder || contentOnly ? to : dirname(resolve(to)));
   // The first name of every entry is the one that was asked for; it may get another here.
   const rename = isFolder || contentOnly ? null : basename(resolve(to));
   if (contentOnly) await mkdir(folder, { recursive: true });
   return new Unpacker(folder, (path) => {
     const [first = '', ...rest] = path.split('/');
+    if (isRoot) return path;
     if (contentOnly) return rest.join('/');
     return [rename ?? first, ...rest].join('/');
   }).unpack(tar);

@@ -31,6 +31,11 @@ export const cliFault = defineFaults({
     en: { what: 'cannot read the command', why: '{reason}', remedy: 'darsena {command}--help' },
     es: { what: 'no se entiende la orden', why: '{reason}', remedy: 'darsena {command}--help' },
   },
+  'cli.option-value': {
+    kind: 'invalid',
+    en: { what: '{flag} does not take "{value}"', why: 'expected {expected}', remedy: 'darsena {command}--help' },
+    es: { what: '{flag} no admite "{value}"', why: 'se esperaba {expected}', remedy: 'darsena {command}--help' },
+  },
   'cli.excess-arguments': {
     kind: 'invalid',
     en: { what: 'too many arguments', why: '"darsena {command}" takes fewer', remedy: 'darsena {command} --help' },
@@ -150,6 +155,20 @@ export const cliFault = defineFaults({
       what: 'la autoridad de {path} no es la indicada',
       why: 'su huella SHA-256 es {actual}, se esperaba {wanted}',
       remedy: 'pedir a quien administra la plataforma la huella que mostró `darsena up`',
+    },
+  },
+  'cli.file': {
+    kind: 'not-found',
+    en: { what: 'cannot use {path}', why: '{why}' },
+    es: { what: 'no se puede usar {path}', why: '{porque}' },
+  },
+  'cli.port-taken': {
+    kind: 'conflict',
+    en: { what: 'cannot listen at {place}', why: '{why}', remedy: 'name another port: 0 is any free one' },
+    es: {
+      what: 'no se puede escuchar en {place}',
+      why: '{porque}',
+      remedy: 'dar otro puerto: 0 es uno libre cualquiera',
     },
   },
   'cli.unexpected': {

@@ -225,13 +225,17 @@ export async function runSession(
       else if (kind === FRAME.fault) fault = JSON.parse(payload.toString('utf8')) as SerializedFault;
     }
   };
+  let last = 0x0a;
   const onInput = (chunk: Buffer): void => {
+    last = chunk.at(-1) ?? last;
     // Typed faster than it is read over there: this side stops reading until it is not.
     if (stream.write(encodeFrame(FRAME.stdin, chunk))) return;
     stdin.pause();
     stream.once('drain', () => stdin.resume());
   };
   const onInputEnd = (): void => {
+    // A terminal has no end of its own: what is piped into one ends as typed (Ctrl-D, twice behind half a line).
+    if (use.tty && use.input) stream.write(encodeFrame(FRAME.stdin, last === 0x0a ? '\u0004' : '\u0004\u0004'));
     stream.write(encodeFrame(FRAME.stdinEnd));
   };
   if (use.input) {
@@ -313,7 +317,11 @@ async function readProblem(response: IncomingMessage): Promise<Problem> {
 
 /** `NAME=value` a line, `#` before a remark, as docker reads it. */
 export async function readVariables(path: string): Promise<{ name: string; value: string }[]> {
-  const lines = (await readFile(path, 'utf8')).split(/\r?\n/);
+  const text = await readFile(path, 'utf8').catch((cause: Error) => {
+    // A folder is opened and then not read, which names no path.
+    throw Object.assign(cause, { path });
+  });
+  const lines = text.split(/\r?\n/);
   return variablesOf(lines.map((line) => line.trimStart()).filter((line) => line !== '' && !line.startsWith('#')));
 }
 

@@ -5,10 +5,12 @@ import {
   EXIT_CODE,
   Fault,
   type FaultText,
+  fileReason,
   type Language,
   languageOf,
   ProblemReply,
   systemClock,
+  type Text,
 } from '../../system/index.ts';
 import { instanceName } from '../setup/instance.ts';
 import { createAsk } from './ask.ts';
@@ -17,7 +19,7 @@ import { cliFault } from './errors.ts';
 import { addHabits } from './habits.ts';
 import { createProgram, HELP_WORDS, usageFault } from './help.ts';
 import { createView, followOperation } from './operations.ts';
-import { createPrint, type PrintTarget } from './print.ts';
+import { createPrint, type PrintTarget, printable } from './print.ts';
 
 export interface Frame {
   readonly cli: CliProgram;
@@ -253,10 +255,32 @@ export function formatError(
 function describeError(error: unknown, language: Language): { text: FaultText; kind: Fault['kind']; json: unknown } {
   if (error instanceof ProblemReply) return { text: error.text, kind: error.problem.kind, json: error.problem };
   if (error instanceof Fault) return { text: error.text(language), kind: error.kind, json: error.toProblem(language) };
+  const known = placeFault(error);
+  if (known !== null) return describeError(known, language);
   const reason = error instanceof Error ? error.message : String(error);
   if (process.env['DARSENA_DEBUG'] !== undefined && error instanceof Error) console.error(error.stack);
   return describeError(cliFault('cli.unexpected', { reason }, { cause: error }), language);
 }
+
+/** What the kernel says of a file or a port that the caller named, or null. */
+function placeFault(error: unknown): Fault | null {
+  if (!(error instanceof Error) || !('syscall' in error)) return null;
+  const { code, path, syscall, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
+  if (syscall === 'listen' || syscall === 'bind') {
+    const why = LISTEN_REASONS[code ?? ''] ?? { en: error.message, es: error.message };
+    const place = `${address}:${port}`;
+    return cliFault('cli.port-taken', { place, why: why.en, porque: why.es }, { cause: error });
+  }
+  if (path === undefined) return null;
+  const why = fileReason(error);
+  return cliFault('cli.file', { path: printable(path), why: why.en, porque: why.es }, { cause: error });
+}
+
+const LISTEN_REASONS: Readonly<Record<string, Text>> = {
+  EADDRINUSE: { en: 'another program has this port', es: 'otro programa tiene ese puerto' },
+  EACCES: { en: 'this account may not listen there', es: 'esta cuenta no puede escuchar ahí' },
+  EADDRNOTAVAIL: { en: 'this machine has no such address', es: 'esta máquina no tiene esa dirección' },
+};
 
 /** The command's words without the program's own: `incident respond`. */
 function commandPath(command: Command): string {

@@ -39,7 +39,7 @@ const GRACE: RefusedFlags = {
 export const HABITS: Readonly<Record<string, readonly RefusedFlags[]>> = {
   ps: [
     {
-      flags: ['--external', '--ns', '--pod', '--size', '--sync'],
+      flags: ['--external', '--ns', '-p, --pod', '-s, --size', '--sync'],
       why: { en: 'it belongs to an engine of one machine', es: 'es de un motor de una sola máquina' },
       way: {
         en: 'darsena ps --json, darsena stats, darsena host list',

@@ -100,6 +100,15 @@ export function usageFault(error: CommanderError, command: string): Fault | null
       return cliFault('cli.missing-argument', { name: quoted, command: path });
     case 'commander.excessArguments':
       return cliFault('cli.excess-arguments', { command });
+    case 'commander.invalidArgument': {
+      // Options that take a choice name all of them; others say what they expect.
+      const [, flags = '', value = '', expected = ''] =
+        /option '([^']*)' argument '(.*?)' is invalid\. ?(?:Allowed choices are )?(.+?)\.?$/s.exec(error.message) ?? [];
+      if (expected === '')
+        return cliFault('cli.wrong-use', { reason: error.message.replace(/^error: /, ''), command: path });
+      const flag = /--[a-z-]+/.exec(flags)?.[0] ?? flags;
+      return cliFault('cli.option-value', { flag, value: value.slice(0, 80), expected, command: path });
+    }
     default:
       return cliFault('cli.wrong-use', { reason: error.message.replace(/^error: /, ''), command: path });
   }

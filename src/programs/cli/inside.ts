@@ -232,17 +232,19 @@ export function insideCommands(cli: CliProgram): void {
       const url = (workload: string, path: string) => pathOf(workload, 'files', options, { path });
       const done =
         source !== null
-          ? await copyOut(api.download(url(source.workload, source.path)), source.path, to)
+          ? await copyOut(api.download(url(source.workload, askedPath(source.path, to))), source.path, to)
           : await copyIn(cli, from, target?.path ?? '/', {
               followLink: options.followLink === true,
               url: (folder) => url(target?.workload ?? '', folder),
             });
       for (const note of done.notes) print.note({ en: printable(note.en), es: printable(note.es) });
+      const bytes = print.bytes(done.bytes);
       if (options.q !== true && to !== '-')
-        print.line({
-          en: `${done.files} file(s), ${print.bytes(done.bytes)}`,
-          es: `${done.files} archivo(s), ${print.bytes(done.bytes)}`,
-        });
+        print.line(
+          from === '-'
+            ? { en: `${bytes} of a tar`, es: `${bytes} de un tar` }
+            : { en: `${done.files} file(s), ${bytes}`, es: `${done.files} archivo(s), ${bytes}` },
+        );
     });
 
   which(
@@ -281,6 +283,12 @@ function inContainer(text: string): { workload: string; path: string } | null {
   const match = /^([a-z0-9-]+\/[a-z0-9.-]+):(.*)$/s.exec(text);
   if (match?.[1] === undefined || match[2] === undefined) return null;
   return { workload: match[1], path: match[2].startsWith('/') ? match[2] : `/${match[2]}` };
+}
+
+/** Engines differ in how they name the entries below `folder/.`; those of `folder` all begin with its name. */
+function askedPath(path: string, to: string): string {
+  if (to === '-' || /^\/+\.?$/.test(path)) return path === '/' ? '/.' : path;
+  return path.endsWith('/.') ? path.slice(0, -2) : path;
 }
 
 export interface PortPair {

@@ -421,7 +421,7 @@ export function runCommands(cli: CliProgram): void {
     const interactive = options.interactive === true;
     const environment = options.env.findLast((value) => !value.includes('='));
     const variables = [...options.env.filter((value) => value.includes('=')), ...options.variable];
-    const name = options.name ?? `run-${randomBytes(4).toString('hex')}`;
+    const name = readName(options.name ?? `run-${randomBytes(4).toString('hex')}`);
     const joined = options.detach !== true;
     const started = await api.post<RunView>(`/projects/${project}/runs`, {
       ...(environment === undefined ? {} : { environment }),
@@ -433,7 +433,7 @@ export function runCommands(cli: CliProgram): void {
       workingDir: options.workdir ?? null,
       user: options.user === undefined ? null : readUser(options.user),
       cpuMillis: options.cpus === undefined ? null : readCpus(options.cpus),
-      memoryBytes: options.memory === undefined ? null : readSize(options.memory),
+      memoryBytes: options.memory === undefined ? null : readMemory(options.memory),
       readOnly: options.readOnly === true,
       capAdd: options.capAdd.map(readCapability),
       capDrop: options.capDrop.map(readCapability),
@@ -640,6 +640,23 @@ export function readSize(text: string): number {
   const unit = ['b', 'k', 'm', 'g', 't'].indexOf((match?.[2] || 'b').toLowerCase());
   if (match === null) throw invalid(text, 'a size such as 256m or 1g', 'un tamaño como 256m o 1g');
   return Math.round(Number(match[1]) * 1024 ** unit);
+}
+
+/** @throws Fault cli.run-value for less than any program starts in */
+function readMemory(text: string): number {
+  const bytes = readSize(text);
+  if (bytes < MEMORY_LEAST) throw invalid(text, 'at least 4m', 'al menos 4m');
+  return bytes;
+}
+
+/** As the API takes it. */
+const MEMORY_LEAST = 4 * 1024 ** 2;
+const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+function readName(text: string): string {
+  if (!NAME.test(text))
+    throw invalid(text, 'a name of small letters, digits and -', 'un nombre de minúsculas, cifras y -');
+  return text;
 }
 
 function readCapability(text: string): string {

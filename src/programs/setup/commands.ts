@@ -388,6 +388,6 @@ interface LogFlags {
 
 function parseLines(text: string): number | 'all' {
   if (text === 'all') return text;
-  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError(text);
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('100, all');
   return Number(text);
 }

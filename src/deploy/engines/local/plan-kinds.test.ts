@@ -5,10 +5,11 @@ import { test } from 'node:test';
 import { silentLog } from '../../../system/index.ts';
 import { nextCronTime, parseCron } from '../../cron.ts';
 import type { Controller, JobSpec, WantedWorkload } from '../../model.ts';
+import type { ObservedPod } from './engine.ts';
 import { userNumber } from './host-user.ts';
-import { readPodIdentity } from './labels.ts';
+import { podLabels, podName, readPodIdentity } from './labels.ts';
 import { MemoryEngine } from './memory.ts';
-import type { PlanMemory } from './plan.ts';
+import { EMPTY_MEMORY, type Observation, type PlanMemory, plan } from './plan.ts';
 import { decideCron } from './plan-jobs.ts';
 import { askGrpcHealth } from './probe-grpc.ts';
 import { Reconciler } from './reconcile.ts';
@@ -130,6 +131,32 @@ test('a job that fails is tried again after a pause, and given up at its limit',
   assert.equal(status?.phase, 'failed');
   assert.match(status?.conditions[0]?.text.en ?? '', /failed 3 times/);
   await stage.end();
+});
+
+test('a pod that is being made, or that nobody finished making, is no try of its job', () => {
+  const once = job('once', { completions: 1, parallelism: 1, backoffLimit: 0 });
+  const pod = { key: once.key, specHash: once.specHash, slot: 0 };
+  const name = podName('t', pod);
+  const labels = podLabels('t', pod, 5);
+  // As Podman lists it between making the pod and starting its network.
+  const half: ObservedPod = {
+    id: 'p',
+    name,
+    labels,
+    createdAtMs: 0,
+    infra: { id: 'i', state: 'created', startedAtMs: null },
+    containers: [],
+  };
+  const look = (busy: Observation['busy']) =>
+    plan('t', sampleState([once]), { pods: [half], health: new Map(), busy, networks: null }, EMPTY_MEMORY, 1_000);
+  const making = look(new Map([[name, { kind: 'create', pod }]]));
+  assert.deepEqual([making.statuses[0]?.phase, making.actions], ['running', []]);
+  const left = look(new Map());
+  assert.notEqual(left.statuses[0]?.phase, 'failed');
+  assert.deepEqual(
+    left.actions.map(({ kind }) => kind),
+    ['remove-pod'],
+  );
 });
 
 test('a failure rule ends a job at once, ignores what it says, and a deadline ends what takes too long', async () => {

@@ -1090,8 +1090,10 @@ export function finishedOf(pod: ObservedPod, spec: PodSpec): 'succeeded' | 'fail
 function toJobPod(judged: Judged): JobPod {
   const attempts = [...currentAttempts(judged.pod)];
   const ended = judged.pod.containers.filter((one) => one.state === 'exited' && isOwn(one));
-  // A pod that lost its network before it ended is made anew, and counts as failed.
-  const lost = judged.phase === 'broken';
+  // A pod that lost its network before it ended is made anew, and counts as failed. One of which nothing has begun is
+  // being made, or its maker was stopped half-way: no try was made.
+  const hasBegun = judged.pod.containers.some((one) => isOwn(one) && one.state !== 'created');
+  const lost = judged.phase === 'broken' && hasBegun;
   return {
     name: judged.pod.name,
     slot: judged.identity.slot,
