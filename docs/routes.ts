@@ -926,6 +926,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'the processes of a container (recorded)',
     es: 'los procesos de un contenedor (queda registrado)',
   },
+  'GET /api/v1/projects/:project/assurance': {
+    en: 'availability, integrity and confidentiality of each environment, stated and measured; `days` to look back (30)',
+    es: 'disponibilidad, integridad y confidencialidad de cada entorno, lo declarado y lo medido; `days` para mirar atrás (30)',
+  },
   'POST /api/v1/compose/convert': {
     en: 'a Compose file and what it leads to as `darsena.yaml` and Kubernetes manifests, with a report of every field',
     es: 'un archivo Compose y lo que incluye como `darsena.yaml` y manifiestos de Kubernetes, con un informe de cada campo',

@@ -1666,6 +1666,31 @@ interface ComparedSide {
 }
 
 /** What differs between two environments or releases. */
+/** What is stated of an environment and what was measured; times in seconds, shares in percent. */
+export interface EnvironmentAssurance {
+  readonly environment: string;
+  readonly class: 'development' | 'pre-production' | 'production';
+  readonly objective: number | null;
+  readonly days: number;
+  readonly served: number | null;
+  readonly watchedSeconds: number;
+  readonly downSeconds: number;
+  readonly allowedSeconds: number | null;
+  readonly maintenanceSeconds: number;
+  readonly missed: boolean | null;
+  readonly byDay: readonly { readonly day: string; readonly watchedSeconds: number; readonly downSeconds: number }[];
+  readonly down: readonly { readonly workload: string; readonly downSeconds: number }[];
+  readonly images: { readonly total: number; readonly signed: number };
+  readonly volumes: {
+    readonly total: number;
+    readonly encrypted: number;
+    readonly backedUp: number;
+    readonly restored: number;
+    readonly failedAt: string | null;
+    readonly oldestBackupAt: string | null;
+  };
+}
+
 export interface Comparison {
   readonly from: ComparedPlace;
   readonly to: ComparedPlace;

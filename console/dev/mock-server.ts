@@ -40,6 +40,7 @@ import { mockChanges, mockDeadlines, mockPackages, mockWhere, RULE_FILES, TRIED,
 import { mockAlerts, mockChecked, mockDrills, mockRule, mockRuleBook, mockRuleFile, mockTried } from './mock-rules.ts';
 import {
   MOCK_LOG,
+  mockAssurance,
   mockComparison,
   mockEvents,
   mockHistory,
@@ -381,6 +382,7 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     route('GET', '/projects/:p/comparison', ({ query }) =>
       mockComparison(query.get('from') ?? '', query.get('to') ?? ''),
     ),
+    route('GET', '/projects/:p/assurance', () => list(mockAssurance())),
     route('GET', '/projects/:p/workloads/:w/history', () => list(mockHistory())),
     route('GET', '/projects/:p/workloads/:w/stats', () => mockUse()),
     route('GET', '/projects/:p/workloads/:w/events', () => list(mockEvents())),

@@ -1,5 +1,6 @@
 import type {
   Comparison,
+  EnvironmentAssurance,
   HostExceptions,
   SiteState,
   WorkloadEvent,
@@ -80,6 +81,35 @@ export function mockHistory(): WorkloadRevision[] {
     ...{ paused: false, images: [image('web', index % 2)], current: index === 0, createdBy: 'user:ana' },
     createdAt: new Date(Date.now() - (index * 30 + 2) * 3_600_000).toISOString(),
   }));
+}
+
+const DAY_MS = 24 * 3_600_000;
+
+export function mockAssurance(): EnvironmentAssurance[] {
+  const day = (ago: number): string => new Date(Date.now() - ago * DAY_MS).toISOString().slice(0, 10);
+  const byDay = Array.from({ length: 21 }, (_, index) => ({
+    day: day(20 - index),
+    watchedSeconds: index === 20 ? 30_000 : 86_400,
+    downSeconds: index === 12 ? 780 : 0,
+  }));
+  const watchedSeconds = byDay.reduce((sum, one) => sum + one.watchedSeconds, 0);
+  const volumes = { restored: 1, failedAt: null, oldestBackupAt: new Date(Date.now() - 5 * 3_600_000).toISOString() };
+  return [
+    {
+      ...{ environment: 'dev', class: 'development', objective: null, days: 30, served: null, watchedSeconds: 0 },
+      ...{ downSeconds: 0, allowedSeconds: null, maintenanceSeconds: 0, missed: null, byDay: [], down: [] },
+      images: { total: 0, signed: 0 },
+      volumes: { total: 0, encrypted: 0, backedUp: 0, restored: 0, failedAt: null, oldestBackupAt: null },
+    },
+    {
+      ...{ environment: 'prod', class: 'production', objective: 99.95, days: 30, watchedSeconds, byDay },
+      ...{ served: (1 - 780 / watchedSeconds) * 100, downSeconds: 780, maintenanceSeconds: 1_260 },
+      ...{ allowedSeconds: Math.round(watchedSeconds * 0.0005), missed: false },
+      down: [{ workload: 'worker', downSeconds: 780 }],
+      images: { total: 3, signed: 3 },
+      volumes: { total: 2, encrypted: 2, backedUp: 2, ...volumes },
+    },
+  ];
 }
 
 export function mockEvents(): WorkloadEvent[] {

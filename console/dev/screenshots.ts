@@ -29,6 +29,7 @@ function busyPages(mock: MockServer): readonly (readonly [name: string, path: st
     ['workload', '/projects/tienda/workloads/prod/web'],
     ['releases', '/projects/tienda/releases'],
     ['promotions', '/projects/tienda/promotions'],
+    ['assurance', '/projects/tienda/assurance'],
     ['compare', '/projects/tienda/compare?from=dev&to=prod'],
     ['release-diff', `/projects/tienda/releases?sel=${mock.data.releases[0]?.id ?? ''}`],
     ['board', '/promotions'],

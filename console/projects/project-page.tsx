@@ -19,6 +19,7 @@ import { VolumesTab } from './volumes-tab.tsx';
 import { words } from './words.ts';
 import { WorkloadList } from './workload-list.tsx';
 
+const AssuranceTab = lazy(() => import('./assurance-tab.tsx'));
 const CompareTab = lazy(() => import('./compare-tab.tsx'));
 
 export default function ProjectPage() {
@@ -49,6 +50,7 @@ export default function ProjectPage() {
           { id: 'images', label: t('images'), to: addresses.images(name) },
           { id: 'volumes', label: volumes('volumes'), to: addresses.project(name, 'volumes') },
           { id: 'network', label: network('network'), to: addresses.project(name, 'network') },
+          { id: 'assurance', label: t('assurance'), to: addresses.project(name, 'assurance') },
           { id: 'access', label: t('access'), to: addresses.project(name, 'access') },
         ]}
       />
@@ -59,6 +61,12 @@ export default function ProjectPage() {
           if (tab === 'volumes') return <VolumesTab project={name} />;
           if (tab === 'network') return <NetworkTab project={data} />;
           if (tab === 'access') return <AccessList project={name} />;
+          if (tab === 'assurance')
+            return (
+              <Suspense fallback={null}>
+                <AssuranceTab project={name} />
+              </Suspense>
+            );
           if (tab === 'compare')
             return (
               <Suspense fallback={null}>

@@ -43,4 +43,4 @@ export const addresses = {
   settings: (section?: string) => (section === undefined ? '/settings' : join('settings', section)),
 };
 
-export type ProjectTab = 'compare' | 'network' | 'volumes' | 'workloads' | 'releases' | 'promotions' | 'access';
+export type ProjectTab = 'assurance' | 'compare' | 'network' | 'volumes' | 'workloads' | 'releases' | 'promotions' | 'access';

@@ -282,7 +282,9 @@ export class Deployments {
           written.class ?? (name === 'prod' || name === 'production' ? 'production' : 'development');
         const approvals = written.approvals ?? (environmentClass === 'production' ? 1 : 0);
         const before = await findEnvironment(tx, file.project, name);
-        const values = { position, class: environmentClass, policy: written.policy, approvals };
+        const availability_millis =
+          written.availability === undefined ? null : Math.round(written.availability * 1_000);
+        const values = { position, class: environmentClass, policy: written.policy, approvals, availability_millis };
         if (before === undefined) {
           const onHosts = `${file.project}-${name}`;
           const others = await tx.selectFrom('deploy_environments').select(['project', 'name']).execute();
@@ -695,6 +697,11 @@ export class Deployments {
       for (const image of collectImages(workloads)) used.add(parseReference(image).digest ?? image);
     }
     return used;
+  }
+
+  /** What hosts run; null: none has told all of it since this program started. */
+  reported(): WorkloadStatus[] | null {
+    return this.#hasReport ? this.statuses(null) : null;
   }
 
   statuses(reader: Principal | null, project?: string, environment?: string): WorkloadStatus[] {

@@ -1,3 +1,4 @@
+export { Availability, type EnvironmentAvailability } from './availability.ts';
 export { changeText, type WorkloadChange } from './change-words.ts';
 export {
   addChange,
@@ -26,6 +27,7 @@ export {
 export type { ServiceEndpoints, WorkloadStatus } from './engines/local/index.ts';
 export { checkComposition } from './engines/local/wanted-reader.ts';
 export { deployFault } from './errors.ts';
+export { AVAILABILITY_LOOK_MS, AVAILABILITY_WRITE_MS } from './limits.ts';
 export { deployMigrations } from './migrations.ts';
 export type { WantedListener, WantedRoute, WantedState, WantedWorkload } from './model.ts';
 export { CAPABILITIES, type ContainerProfile, narrowSecurity, narrowWorkloads } from './narrow.ts';

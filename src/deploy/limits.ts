@@ -33,3 +33,11 @@ export const EVENTS_OF_A_WORKLOAD_MAX = 200;
 
 /** Older than a week it explains nothing that runs. */
 export const EVENTS_KEPT_MS = 7 * 24 * 3_600_000;
+
+/** How long environments serve is looked at this often, written down every fourth time, and kept for a year and a month. */
+export const AVAILABILITY_LOOK_MS = 15_000;
+export const AVAILABILITY_WRITE_MS = 60_000;
+export const AVAILABILITY_KEPT_DAYS = 400;
+
+/** A look that comes later than this says nothing of the time before it. */
+export const AVAILABILITY_GAP_MS = 60_000;

@@ -144,4 +144,22 @@ export const deployMigrations: readonly Migration[] = [
       await db.schema.createIndex('deploy_events_age').on('deploy_events').column('last_at').execute();
     },
   },
+  {
+    name: '0160-deploy-availability',
+    async up(db) {
+      await db.schema.alterTable('deploy_environments').addColumn('availability_millis', 'integer').execute();
+      await db.schema
+        .createTable('deploy_availability')
+        .addColumn('project', 'text', (column) => column.notNull())
+        .addColumn('environment', 'text', (column) => column.notNull())
+        .addColumn('workload', 'text', (column) => column.notNull())
+        .addColumn('day', 'text', (column) => column.notNull())
+        .addColumn('watched_ms', 'integer', (column) => column.notNull())
+        .addColumn('served_ms', 'integer', (column) => column.notNull())
+        .addColumn('full_ms', 'integer', (column) => column.notNull())
+        .addColumn('maintenance_ms', 'integer', (column) => column.notNull())
+        .addPrimaryKeyConstraint('deploy_availability_key', ['project', 'environment', 'workload', 'day'])
+        .execute();
+    },
+  },
 ];

@@ -27,6 +27,8 @@ export interface ProjectEnvironment {
   readonly class?: EnvironmentClass;
   /** Approvals by others that a promotion into it needs. */
   readonly approvals?: number;
+  /** Percent of the time that it should serve, such as 99.9: what its measured time is held against. */
+  readonly availability?: number;
   readonly overlays: readonly Overlay[];
 }
 
@@ -67,6 +69,9 @@ const CLASSES: readonly EnvironmentClass[] = ['development', 'pre-production', '
 /** RFC 1123 label: names of projects and environments stand in host names. */
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const APPROVALS_MAX = 10;
+/** Below, nothing is asked; all of the time nobody can keep. */
+const AVAILABILITY_MIN = 50;
+const AVAILABILITY_MAX = 99.999;
 
 /**
  * Reads a project file.
@@ -161,7 +166,7 @@ class Reader {
 
   #environment(path: YamlPath, value: Json): ProjectEnvironment {
     this.#label(path, path.at(-1) as string);
-    const members = this.#members(path, value, ['policy', 'class', 'approvals', 'overlays']);
+    const members = this.#members(path, value, ['policy', 'class', 'approvals', 'availability', 'overlays']);
     const written = members['class'];
     const found = CLASSES.find((name) => name === written);
     if (written !== undefined && found === undefined) this.#unknown([...path, 'class'], String(written), CLASSES);
@@ -174,9 +179,20 @@ class Reader {
         es: `approvals es ${JSON.stringify(approvals)}, se espera un entero de 0 a ${APPROVALS_MAX}`,
       });
     }
+    const { availability } = members;
+    const isShare =
+      typeof availability === 'number' && availability >= AVAILABILITY_MIN && availability <= AVAILABILITY_MAX;
+    if (availability !== undefined && !isShare) {
+      const written = JSON.stringify(availability);
+      this.#report([...path, 'availability'], {
+        en: `availability is ${written}, a percentage from ${AVAILABILITY_MIN} to ${AVAILABILITY_MAX} is expected`,
+        es: `availability es ${written}, se espera un porcentaje de ${AVAILABILITY_MIN} a ${AVAILABILITY_MAX}`,
+      });
+    }
     return {
       policy: this.#text([...path, 'policy'], members['policy']),
       ...(found === undefined ? {} : { class: found }),
+      ...(isShare ? { availability } : {}),
       ...(approvalsValid ? { approvals } : {}),
       overlays: this.#list([...path, 'overlays'], members['overlays'] ?? [], (at, item) => this.#overlay(at, item)),
     };

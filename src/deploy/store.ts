@@ -11,6 +11,19 @@ export interface DeployTables {
     approvals: number;
     current_release: string | null;
     stable_release: string | null;
+    /** Thousandths of a percent of the time that it should serve; null: nothing was stated. */
+    availability_millis: number | null;
+  };
+  /** How long environments and their workloads served, see availability.ts; `workload` is empty for all together, `day` UTC. */
+  deploy_availability: {
+    project: string;
+    environment: string;
+    workload: string;
+    day: string;
+    watched_ms: number;
+    served_ms: number;
+    full_ms: number;
+    maintenance_ms: number;
   };
   deploy_releases: {
     id: string;

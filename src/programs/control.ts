@@ -38,6 +38,9 @@ import {
 import { AdvisoryStore, isOld, registerAdvisoryRoutes } from '../advisories/index.ts';
 import { BaseCatalogue, BuildSecrets, buildMigrations, registerBuildRoutes } from '../build/index.ts';
 import {
+  AVAILABILITY_LOOK_MS,
+  AVAILABILITY_WRITE_MS,
+  Availability,
   checkClaims,
   Deployments,
   type DeployTables,
@@ -186,6 +189,7 @@ import {
 import { registerActivityRoutes } from './control/activity.ts';
 import { AdvisoryPublisher } from './control/advisory-artifact.ts';
 import { ADVISORY_CHECK_MS, AdvisoryWork } from './control/advisory-work.ts';
+import { registerAssuranceRoutes } from './control/assurance.ts';
 import { registerBaseRoutes } from './control/bases.ts';
 import { judgeDebug } from './control/debug.ts';
 import { createDeeds } from './control/deeds.ts';
@@ -620,6 +624,13 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   const offers = new Map<string, () => AsyncIterable<Uint8Array>>();
   const addresses = publishedAddresses({ instance, deployments });
+  const availability = new Availability({
+    ...{ db, clock },
+    watch: async () => ({
+      statuses: hosts.connected().length > 0 ? deployments.reported() : null,
+      isMaintenance: (await deployments.maintenance()) !== null,
+    }),
+  });
   const quotas = new Quotas({
     ...{ db, journal, clock },
     active: async () => [
@@ -1007,6 +1018,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     clock,
   });
   registerQuotaRoutes(app, quotas, deployments);
+  registerAssuranceRoutes(app, { availability, deployments, trust, volumes, copies });
   registerVolumeRoutes(app, volumes, copies);
   const secrets = new BuildSecrets(clock);
   registerDeployRoutes(app, { deployments, releases: pipeline, routes: addresses.routes, secrets });
@@ -1137,6 +1149,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       await admit.forgetOld();
     }),
     every(PERMISSIONS_RENEW_MS, () => risk.updateDeadlines()),
+    every(AVAILABILITY_LOOK_MS, () => availability.look()),
+    every(AVAILABILITY_WRITE_MS, () => availability.write()),
     every(ROLLOUT_TICK_MS, () => rollouts.tick()),
     every(BENCH_TICK_MS, () => benches.tick(hosts.connected())),
     every(LOOK_EVERY_MS, async () => {

@@ -20,9 +20,9 @@ export {
   volumeLabels,
 } from './local.ts';
 export { volumeMigrations } from './migrations.ts';
-export { type AskedClaim, type ClaimKey, type ClaimPlace, formatClaim } from './model.ts';
+export { type AskedClaim, type ClaimKey, type ClaimPlace, type ClaimRecord, formatClaim } from './model.ts';
 export { registerVolumeRoutes } from './routes.ts';
-export type { VolumeTables } from './store.ts';
+export type { Copy, VolumeTables } from './store.ts';
 export {
   claimPlace,
   type FormatAnswer,

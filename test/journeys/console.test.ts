@@ -280,6 +280,7 @@ suite('the console of a real instance', { skip, timeout: 420_000 }, () => {
         '/settings/sites',
         '/settings/issuers',
         '/projects/bote/access',
+        '/projects/bote/assurance',
         '/images',
         image,
         `${image}?tab=findings`,

@@ -457,6 +457,31 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
     t.diagnostic(`keys changed and started again: ${Math.round(performance.now() - began)} ms`);
   });
 
+  test('how available and intact environments are is measured against what the project file states', async () => {
+    interface Assurance {
+      readonly environment: string;
+      readonly objective: number | null;
+      readonly served: number | null;
+      readonly watchedSeconds: number;
+      readonly images: { readonly total: number; readonly signed: number };
+    }
+    const { items } = (await ground.darsena('assurance', 'tienda', '--json')).json<{ items: readonly Assurance[] }>();
+    const said = JSON.stringify(items);
+    assert.deepEqual(
+      items.map(({ environment, objective }) => [environment, objective]),
+      [
+        ['dev', null],
+        ['prod', 99.9],
+      ],
+    );
+    // Every image was built here; both environments have served for minutes by now.
+    for (const { images, watchedSeconds, served } of items) {
+      assert.equal(images.total, 3, said);
+      assert.equal(images.signed, 3, said);
+      assert.ok(watchedSeconds >= 15 && served !== null && served > 0, said);
+    }
+  });
+
   test('who talked to whom is told, and the policies that follow from it can be written', async () => {
     interface Way {
       readonly workload: string;

@@ -27,6 +27,10 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../deploy/scaling-commands.ts')).scalingCommands(cli),
   },
   {
+    words: ['assurance'],
+    add: async (cli) => (await import('../../deploy/assurance-command.ts')).assuranceCommand(cli),
+  },
+  {
     words: ['scale', 'rollout'],
     add: async (cli) => (await import('../../deploy/rollout-commands.ts')).rolloutCommands(cli),
   },
