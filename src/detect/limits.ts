@@ -15,6 +15,8 @@ export const ALL_NODES_MAX = 50_000;
 export const LIST_ITEMS_MAX = 100_000;
 /** Aliases in YAML: none of the known rule files has one. */
 export const YAML_ALIASES_MAX = 100;
+/** Nodes that the aliases of one item stand for: an alias of aliases grows by powers. */
+export const YAML_ALIASED_NODES_MAX = 100_000;
 /** Output values longer than this are cut with an ellipsis: one argument may have 4 KB. */
 export const OUTPUT_VALUE_LENGTH_MAX = 4096;
 /** Ancestors told with an alert. */

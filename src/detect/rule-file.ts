@@ -1,6 +1,20 @@
 /** A rule file in YAML to plain items with their places. Everything wrong is a finding with file, line and column. */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, type Scalar } from 'yaml';
-import { RULE_FILE_BYTES_MAX, YAML_ALIASES_MAX } from './limits.ts';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseAllDocuments,
+  type Scalar,
+  type YAMLMap,
+} from 'yaml';
+import { nearestName } from './hint.ts';
+import { RULE_FILE_BYTES_MAX, YAML_ALIASED_NODES_MAX, YAML_ALIASES_MAX } from './limits.ts';
+import { TIMING_KEYS } from './timing-keys.ts';
 
 export type FindingCode =
   | 'LOAD_ERR_FILE_READ'
@@ -22,6 +36,8 @@ export type FindingCode =
   | 'LOAD_EXCEPTION_NAME_NOT_UNIQUE'
   | 'LOAD_APPEND_NO_VALUES'
   | 'LOAD_UNKNOWN_ITEM'
+  | 'LOAD_UNKNOWN_KEY'
+  | 'LOAD_COMPILE_CONDITION'
   | 'LOAD_UNSUPPORTED_PLUGIN'
   | 'LOAD_UNOBSERVED';
 
@@ -54,91 +70,217 @@ export interface RuleItem {
   placeIn(key: string, offset: number): Place;
 }
 
-const KINDS = ['rule', 'macro', 'list', 'required_engine_version', 'required_plugin_versions'] as const;
+/** In the order in which Falco asks for them. */
+const KINDS = ['required_engine_version', 'required_plugin_versions', 'list', 'macro', 'rule'] as const;
+const CHANGES = ['append', 'override'] as const;
+const KEYS: Readonly<Record<RuleItem['kind'], ReadonlySet<string>>> = {
+  required_engine_version: new Set(['required_engine_version']),
+  required_plugin_versions: new Set(['required_plugin_versions']),
+  list: new Set(['list', 'items', ...CHANGES]),
+  macro: new Set(['macro', 'condition', ...CHANGES]),
+  rule: new Set([
+    ...['rule', 'desc', 'condition', 'output', 'priority', 'source', 'enabled', 'tags', 'exceptions'],
+    ...['warn_evttypes', 'skip-if-unknown-filter', 'capture', 'capture_duration', 'capture_events', 'capture_filesize'],
+    ...CHANGES,
+    ...TIMING_KEYS,
+  ]),
+};
+const EXCEPTION_KEYS: ReadonlySet<string> = new Set(['name', 'fields', 'comps', 'values']);
+const SWITCHES = ['append', 'enabled', 'warn_evttypes', 'skip-if-unknown-filter', 'capture'] as const;
 
+/** Reads one file; each of its documents is a list of items. */
 export function parseRuleFile(file: string, text: string): { items: RuleItem[]; findings: Finding[] } {
   const findings: Finding[] = [];
-  const report = (code: FindingCode, message: string, place: Place, item: string | null = null): void => {
-    findings.push({ severity: 'error', code, message, ...place, item });
-  };
-  const start = { file, line: 1, column: 1 };
   if (Buffer.byteLength(text) > RULE_FILE_BYTES_MAX) {
-    report('LOAD_ERR_FILE_READ', `the file is larger than ${RULE_FILE_BYTES_MAX} bytes`, start);
+    const message = `the file is larger than ${RULE_FILE_BYTES_MAX} bytes`;
+    findings.push({ severity: 'error', code: 'LOAD_ERR_FILE_READ', message, file, line: 1, column: 1, item: null });
     return { items: [], findings };
   }
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, version: '1.2', schema: 'core' });
-  const placeOf = (offset: number): Place => {
-    const { line, col } = lines.linePos(offset);
-    return { file, line: Math.max(1, line), column: Math.max(1, col) };
-  };
-  for (const error of document.errors) {
-    report('LOAD_ERR_YAML_PARSE', error.message.split('\n')[0] ?? 'not YAML', placeOf(error.pos[0]));
+  const reader = new Reader(file, text, findings);
+  return { items: reader.read(), findings };
+}
+
+class Reader {
+  readonly #file: string;
+  readonly #text: string;
+  readonly #findings: Finding[];
+  readonly #lines = new LineCounter();
+
+  constructor(file: string, text: string, findings: Finding[]) {
+    this.#file = file;
+    this.#text = text;
+    this.#findings = findings;
   }
-  if (findings.length > 0) return { items: [], findings };
-  const root = document.contents;
-  if (root === null) return { items: [], findings };
-  if (!isSeq(root)) {
-    report('LOAD_ERR_YAML_VALIDATE', 'a rule file is a list of items, each beginning with "- "', start);
-    return { items: [], findings };
+
+  #error(code: FindingCode, message: string, place: Place, item: string | null = null): void {
+    this.#findings.push({ severity: 'error', code, message, ...place, item });
   }
-  let aliases = 0;
-  const items: RuleItem[] = [];
-  for (const entry of root.items) {
-    const node = entry as Node;
-    const place = placeOf(node.range?.[0] ?? 0);
-    if (isAlias(node) || !isMap(node)) {
-      report('LOAD_ERR_YAML_VALIDATE', 'expected an item such as "rule:", "macro:" or "list:"', place);
-      continue;
+
+  #warn(code: FindingCode, message: string, place: Place, item: string | null, hint?: string): void {
+    this.#findings.push({
+      severity: 'warning',
+      code,
+      message,
+      ...place,
+      item,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
+
+  #placeOf(offset: number): Place {
+    const { line, col } = this.#lines.linePos(offset);
+    return { file: this.#file, line: Math.max(1, line), column: Math.max(1, col) };
+  }
+
+  read(): RuleItem[] {
+    // Texts stay as they were written: 0600 in a list is no number, and what "yes" means is decided where a switch is asked for.
+    const documents = parseAllDocuments(this.#text, {
+      lineCounter: this.#lines,
+      uniqueKeys: false,
+      version: '1.2',
+      schema: 'failsafe',
+    });
+    if (!Array.isArray(documents)) return [];
+    for (const error of documents.flatMap(({ errors }) => errors)) {
+      this.#error('LOAD_ERR_YAML_PARSE', error.message.split('\n')[0] ?? 'not YAML', this.#placeOf(error.pos[0]));
     }
-    if (++aliases > 0 && countAliases(node) > YAML_ALIASES_MAX) {
-      report('LOAD_ERR_YAML_VALIDATE', 'too many aliases', place);
-      continue;
+    return this.#findings.length > 0 ? [] : documents.flatMap((document) => this.#itemsOf(document));
+  }
+
+  #itemsOf(document: Document): RuleItem[] {
+    const root = document.contents as Node | null;
+    if (root === null || isNull(root)) return [];
+    if (!isSeq(root)) {
+      const message = 'a rule file is a list of items, each beginning with "- "';
+      this.#error('LOAD_ERR_YAML_VALIDATE', message, this.#placeOf(root.range?.[0] ?? 0));
+      return [];
     }
+    return root.items.flatMap((entry) => {
+      const node = entry as Node;
+      if (isNull(node)) return [];
+      const place = this.#placeOf(node.range?.[0] ?? 0);
+      if (isAlias(node) || !isMap(node)) {
+        this.#error('LOAD_ERR_YAML_VALIDATE', 'expected an item such as "rule:", "macro:" or "list:"', place);
+        return [];
+      }
+      return this.#itemOf(node, document, place) ?? [];
+    });
+  }
+
+  #itemOf(node: YAMLMap, document: Document, place: Place): RuleItem | null {
     let values: Record<string, unknown>;
     try {
-      values = node.toJS(document, { maxAliasCount: YAML_ALIASES_MAX }) as Record<string, unknown>;
+      values = new Values(document).of(node) as Record<string, unknown>;
     } catch (error) {
       // An alias of an anchor that is not there, or too many of them.
-      if (!(error instanceof ReferenceError)) throw error;
-      report('LOAD_ERR_YAML_PARSE', error.message.split('\n')[0] ?? 'a wrong alias', place);
-      continue;
+      if (!(error instanceof RangeError)) throw error;
+      this.#error('LOAD_ERR_YAML_PARSE', error.message, place);
+      return null;
     }
     const kind = KINDS.find((one) => Object.hasOwn(values, one));
     if (kind === undefined) {
-      findings.push({
-        severity: 'warning',
-        code: 'LOAD_UNKNOWN_ITEM',
-        message: `unknown item with the keys ${Object.keys(values).join(', ')}`,
-        ...place,
-        item: null,
-      });
-      continue;
+      this.#warn('LOAD_UNKNOWN_ITEM', `unknown item with the keys ${Object.keys(values).join(', ')}`, place, null);
+      return null;
     }
     const name = kind.startsWith('required') ? kind : values[kind];
     if (typeof name !== 'string' || name === '') {
-      report('LOAD_ERR_YAML_VALIDATE', `the name of a ${kind} must be text that is not empty`, place);
-      continue;
+      this.#error('LOAD_ERR_YAML_VALIDATE', `the name of a ${kind} must be text that is not empty`, place);
+      return null;
     }
-    items.push({
-      kind,
-      name,
-      values,
-      place,
-      placeIn: (key, offset) => {
-        const pair = node.items.find((one: Pair) => isScalar(one.key) && one.key.value === key);
-        return isScalar(pair?.value) ? placeOf(sourceOffset(text, pair.value, offset)) : place;
-      },
-    });
+    this.#checkKeys(node, KEYS[kind], name);
+    for (const key of SWITCHES) {
+      if (typeof values[key] !== 'string') continue;
+      const said = truthOf(values[key]);
+      if (said === null) {
+        this.#error('LOAD_ERR_YAML_VALIDATE', `"${key}" must be true or false`, this.#placeOfKey(node, key), name);
+        return null;
+      }
+      values[key] = said;
+    }
+    return { kind, name, values, place, placeIn: (key, offset) => this.#placeIn(node, key, offset, place) };
   }
-  return { items, findings };
+
+  /** A key that nobody reads is left out, as Falco does it, but not unsaid. */
+  #checkKeys(node: YAMLMap, known: ReadonlySet<string>, item: string): void {
+    const seen = new Set<string>();
+    for (const { key, value } of node.items) {
+      const text = isScalar(key) ? String(key.value) : '';
+      const place = this.#placeOf((key as Node).range?.[0] ?? 0);
+      if (seen.has(text)) {
+        this.#warn('LOAD_UNKNOWN_KEY', `"${text}" is given twice, and the first one counts`, place, item);
+      } else if (!known.has(text)) {
+        this.#warn('LOAD_UNKNOWN_KEY', `nobody reads the key "${text}"`, place, item, nearestName(text, known));
+      }
+      seen.add(text);
+      if (text !== 'exceptions' || !isSeq(value)) continue;
+      for (const exception of value.items) if (isMap(exception)) this.#checkKeys(exception, EXCEPTION_KEYS, item);
+    }
+  }
+
+  #pairOf(node: YAMLMap, key: string): Pair | undefined {
+    return node.items.find((one) => isScalar(one.key) && one.key.value === key);
+  }
+
+  #placeOfKey(node: YAMLMap, key: string): Place {
+    return this.#placeOf((this.#pairOf(node, key)?.key as Node | undefined)?.range?.[0] ?? 0);
+  }
+
+  #placeIn(node: YAMLMap, key: string, offset: number, otherwise: Place): Place {
+    const value = this.#pairOf(node, key)?.value;
+    return isScalar(value) ? this.#placeOf(sourceOffset(this.#text, value, offset)) : otherwise;
+  }
 }
 
-function countAliases(node: Node): number {
-  if (isAlias(node)) return 1;
-  if (isMap(node)) return node.items.reduce((sum, pair) => sum + countAliases(pair.value as Node), 0);
-  if (isSeq(node)) return node.items.reduce((sum: number, item) => sum + countAliases(item as Node), 0);
-  return 0;
+/** Nodes as plain values: texts, nulls, lists and objects without a prototype. */
+class Values {
+  readonly #document: Document;
+  #aliases = 0;
+  #within = 0;
+  #aliased = 0;
+
+  constructor(document: Document) {
+    this.#document = document;
+  }
+
+  /** @throws RangeError */
+  of(node: unknown): unknown {
+    if (this.#within > 0 && ++this.#aliased > YAML_ALIASED_NODES_MAX)
+      throw new RangeError('aliases stand for too much');
+    if (isAlias(node)) {
+      if (++this.#aliases > YAML_ALIASES_MAX) throw new RangeError('too many aliases');
+      const target = node.resolve(this.#document);
+      if (target === undefined) throw new RangeError(`there is no anchor "${node.source}" before its alias`);
+      this.#within++;
+      const value = this.of(target);
+      this.#within--;
+      return value;
+    }
+    if (isScalar(node)) return isNull(node) ? null : String(node.value);
+    if (isSeq(node)) return node.items.map((one) => this.of(one));
+    if (!isMap(node)) return null;
+    const values = Object.create(null) as Record<string, unknown>;
+    for (const { key, value } of node.items) {
+      const name = isScalar(key) ? String(key.value) : '';
+      if (!Object.hasOwn(values, name)) values[name] = this.of(value);
+    }
+    return values;
+  }
+}
+
+/** As YAML's core schema writes "nothing". */
+function isNull(node: Node): boolean {
+  return (
+    isScalar(node) && (node.type ?? 'PLAIN') === 'PLAIN' && /^(?:|~|null|Null|NULL)$/.test(String(node.value ?? ''))
+  );
+}
+
+/** The words that Falco's reader of YAML takes for a truth value: in small letters, in capitals, or with one capital. */
+function truthOf(text: string): boolean | null {
+  const lower = text.toLowerCase();
+  const capital = lower.slice(0, 1).toUpperCase() + lower.slice(1);
+  if (text !== lower && text !== lower.toUpperCase() && text !== capital) return null;
+  if (lower === 'true' || lower === 'yes' || lower === 'on' || lower === 'y') return true;
+  return lower === 'false' || lower === 'no' || lower === 'off' || lower === 'n' ? false : null;
 }
 
 /**

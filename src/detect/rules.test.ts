@@ -92,7 +92,7 @@ test('exceptions in all their forms', () => {
   const head = '  exceptions:\n    - name: e\n';
   assert.ok(held(`${head}      fields: proc.name\n      values: [a, b]\n`));
   assert.ok(held(`${head}      fields: [proc.name]\n      values: [[a], [b]]\n`));
-  assert.ok(held(`${head}      fields: proc.name\n      comps: in\n      values: [[a, b], [c]]\n`));
+  assert.ok(!held(`${head}      fields: proc.name\n      comps: in\n      values: [[a, b], [c]]\n`));
   assert.ok(held(`${head}      fields: [proc.name, proc.exe]\n      values: [[a, /b], [c, /d]]\n`));
   assert.ok(
     held(`${head}      fields: [proc.name, fd.name]\n      comps: [in, startswith]\n      values: [[[a, b], /tmp]]\n`),
@@ -510,7 +510,7 @@ test('a file is taken, warned of or refused as Falco does it', () => {
       'warn',
       0,
     ],
-    ['unknown key', base('  colour: red\n'), 'ok', 1],
+    ['unknown key', base('  colour: red\n'), 'warn', 1],
     ['unknown item', `- thing: x\n${base()}`, 'warn', 1],
     [
       'exception fields scalar',
@@ -575,4 +575,107 @@ test('what is appended binds as if it stood in one text', () => {
       [['LOAD_ERR_COMPILE_CONDITION', 7]],
     );
   }
+});
+
+test('what YAML leaves open is read as Falco reads it', () => {
+  const base = rule('A', 'evt.type = execve');
+  const verdict = (text: string) => {
+    const engine = load(text);
+    const on = engine.states.filter(({ offReason }) => offReason === null).length;
+    return [engine.findings.map(({ code }) => code).join(' '), on] as const;
+  };
+  const cases: readonly (readonly [text: string, codes: string, on: number])[] = [
+    [`${base}---\n${rule('B', 'evt.type = execve')}`, '', 2],
+    [`---\n${base}---\n`, '', 1],
+    [`-\n${base}- ~\n`, '', 1],
+    [rule('A', 'evt.type = execve', '  enabled: no\n'), '', 0],
+    [rule('A', 'evt.type = execve', '  enabled: "False"\n'), '', 0],
+    [rule('A', 'evt.type = execve', '  enabled: On\n'), '', 1],
+    [rule('A', 'evt.type = execve', '  enabled: fAlse\n'), 'LOAD_ERR_YAML_VALIDATE', 0],
+    [rule('A', 'evt.type = execve', '  enabled: 0\n'), 'LOAD_ERR_YAML_VALIDATE', 0],
+    [`${base}- rule: A\n  condition: and proc.name = x\n  append: yes\n`, 'LOAD_DEPRECATED_ITEM', 1],
+    [`- rule: A\n  append: false\n  desc: d\n  condition: evt.type = execve\n  output: o\n  priority: INFO\n`, '', 1],
+    [rule('123', 'evt.type = execve'), '', 1],
+    [rule('A', 'evt.type = execve', '  desc: again\n'), 'LOAD_UNKNOWN_KEY', 1],
+    [rule('A', 'evt.type = execve', '  prority: INFO\n'), 'LOAD_UNKNOWN_KEY', 1],
+    [rule('A', 'evt.type = execve', '  capture: true\n  capture_duration: 5000\n  warn_evttypes: false\n'), '', 1],
+    [`${base}- rule: A\n  tags: [x]\n  enabled: false\n`, 'LOAD_DEPRECATED_ITEM', 0],
+    [`${base}- rule: A\n  tags: [x]\n`, 'LOAD_ERR_YAML_VALIDATE', 1],
+    [
+      `- macro: m\n  condition: n\n- macro: n\n  condition: evt.type = execve\n${rule('A', 'm')}`,
+      'LOAD_ERR_VALIDATE LOAD_ERR_VALIDATE LOAD_UNUSED_MACRO',
+      0,
+    ],
+    [`- macro: n\n  condition: evt.type = execve\n- macro: m\n  condition: n\n${rule('A', 'm')}`, '', 1],
+    [rule('A', 'nothing'), 'LOAD_ERR_VALIDATE', 0],
+    [`${base}${rule('A', 'evt.type = execve', '  source: k8s_audit\n')}`, 'LOAD_ERR_VALIDATE', 1],
+    [
+      rule('A', 'evt.type = execve', '  output: x\n').replace('o %proc.name', 'o %container.info'),
+      'LOAD_UNKNOWN_KEY LOAD_DEPRECATED_ITEM',
+      1,
+    ],
+    [`- required_engine_version: 0.31\n${base}`, 'LOAD_ERR_YAML_VALIDATE', 1],
+    [`- required_engine_version: 0.31.0-alpha\n${base}`, '', 1],
+    [`- required_engine_version: 1.0.0\n${base}`, 'LOAD_ERR_VALIDATE', 1],
+    [`- required_plugin_versions:\n  - name: json\n${base}`, 'LOAD_ERR_YAML_VALIDATE', 1],
+    [`- required_plugin_versions:\n  - name: json\n    version: new\n${base}`, 'LOAD_ERR_VALIDATE', 1],
+    [
+      `- required_plugin_versions:\n  - name: k8smeta\n    version: 0.1.0\n    alternatives:\n      - name: container\n        version: 0.2.0\n${base}`,
+      '',
+      1,
+    ],
+  ];
+  for (const [text, codes, on] of cases) assert.deepEqual(verdict(text), [codes, on], text);
+  const list = '- list: l\n  items: [0600, 1.0, 0x1F, yes, 1e3]\n';
+  const [state] = load(`${list}${rule('A', 'evt.type = execve and proc.name in (l)')}`).states;
+  assert.match(JSON.stringify(state?.rule.filter), /"0600".*"1\.0".*"0x1F".*"yes".*"1e3"/);
+  const bomb = `- list: a\n  items: &a [x, x, x, x, x, x, x, x, x, x]\n  b: &b [*a, *a, *a, *a, *a]\n  c: [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b]\n`;
+  assert.deepEqual(
+    load(bomb).findings.map(({ code }) => code),
+    ['LOAD_ERR_YAML_PARSE'],
+  );
+});
+
+test('an exception is the text of a condition, as for Falco', () => {
+  const one = (fields: string, comps: string, values: string) => {
+    const engine = load(
+      rule(
+        'A',
+        'evt.type = execve',
+        `  exceptions:\n    - name: e\n      fields: ${fields}\n${comps}      values: ${values}\n`,
+      ),
+    );
+    const filter = JSON.stringify(engine.states[0]?.rule.filter ?? null, (key, value: unknown) =>
+      key === 'at' ? undefined : value,
+    );
+    return { codes: engine.findings.map(({ code }) => code).join(' '), filter };
+  };
+  const equals = '      comps: ["="]\n';
+  assert.match(one('[proc.name]', equals, '[["toupper(proc.pname)"]]').filter, /"kind":"transform","name":"toupper"/);
+  assert.equal(one('[proc.name]', equals, '[["toupper(proc.pname)"]]').codes, '');
+  assert.match(one('[proc.name]', equals, '[["toupper( proc.pname)"]]').filter, /"text":"toupper\( proc.pname\)"/);
+  assert.equal(one('[proc.name]', equals, '[["toupper( proc.pname)"]]').codes, 'LOAD_COMPILE_CONDITION');
+  assert.equal(one('[proc.name]', equals, '[[proc.pname]]').codes, 'LOAD_COMPILE_CONDITION');
+  assert.equal(one('[proc.name]', equals, '[["proc.pname "]]').codes, 'LOAD_COMPILE_CONDITION');
+  assert.match(one('["tolower( proc.name)"]', equals, '[[test]]').filter, /"name":"tolower"/);
+  assert.match(
+    one('[proc.name, fd.name]', '      comps: [in, "="]\n', '[["(a, b)", c]]').filter,
+    /"text":"a".*"text":"b"/,
+  );
+  assert.match(one('[proc.cmdline]', '      comps: [contains]\n', '[[curl 127.0.0.1]]').filter, /"curl 127\.0\.0\.1"/);
+  assert.equal(one('proc.name', '      comps: "="\n', '[a]').codes, 'LOAD_ERR_VALIDATE');
+  assert.equal(one('proc.name', '      comps: pmatch\n', '[/a]').codes, '');
+  assert.equal(one('proc.name', '', 'a').codes, 'LOAD_ERR_YAML_VALIDATE');
+  assert.equal(one('[proc.name]', '      comps: [like]\n', '[[a]]').codes, 'LOAD_ERR_VALIDATE');
+  assert.equal(one('[proc.nothing]', '', '[]').codes, 'LOAD_ERR_VALIDATE');
+  const more = (change: string) =>
+    load(
+      `${rule('A', 'evt.type = execve', '  exceptions:\n    - name: e\n      fields: [proc.name]\n      values: [[a]]\n')}- rule: A\n  exceptions:\n    - name: ${change}\n  override:\n    exceptions: append\n`,
+    )
+      .findings.map(({ code }) => code)
+      .join(' ');
+  assert.equal(more('e\n      values: [[b]]'), '');
+  assert.equal(more('e\n      fields: [proc.exe]\n      values: [[b]]'), 'LOAD_ERR_VALIDATE');
+  assert.equal(more('f\n      values: [[b]]'), 'LOAD_ERR_VALIDATE');
+  assert.equal(more('f\n      fields: [proc.exe]'), 'LOAD_APPEND_NO_VALUES LOAD_ERR_VALIDATE');
 });

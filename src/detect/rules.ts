@@ -6,8 +6,10 @@ import { nearestName } from './hint.ts';
 import { FILTER_NODES_MAX, LIST_ITEMS_MAX } from './limits.ts';
 import { compileOutput } from './output.ts';
 import type { Finding, FindingCode, Place, RuleItem } from './rule-file.ts';
-import { readTiming, TIMING_KEYS, type Timing } from './timing.ts';
+import { readTiming, type Timing } from './timing.ts';
+import { TIMING_KEYS } from './timing-keys.ts';
 import type { FieldSource } from './transforms.ts';
+import { warningsOf } from './warnings.ts';
 
 export const PRIORITIES = [
   'emergency',
@@ -54,7 +56,11 @@ const OVERRIDES: Readonly<Partial<Record<RuleItem['kind'], Overrides>>> = {
   macro: { append: ['condition'], replace: ['condition'] },
   rule: {
     append: RULE_APPENDS,
-    replace: [...RULE_APPENDS, 'priority', 'enabled', 'warn_evttypes', 'skip-if-unknown-filter', ...TIMING_KEYS],
+    replace: [
+      ...[...RULE_APPENDS, 'priority', 'enabled', 'warn_evttypes', 'skip-if-unknown-filter'],
+      ...['capture', 'capture_duration', 'capture_events', 'capture_filesize'],
+      ...TIMING_KEYS,
+    ],
   },
 };
 
@@ -63,6 +69,17 @@ const OVERRIDE_VALUES: Readonly<Record<string, string>> = {
   ...{ condition: 'string', output: 'string', desc: 'string', priority: 'string' },
   ...{ enabled: 'boolean', tags: 'list', exceptions: 'list' },
 };
+
+const NEEDED = ['condition', 'output', 'desc', 'priority'] as const;
+const LIST_COMPARISONS: ReadonlySet<string> = new Set(['in', 'pmatch', 'intersects']);
+const COMPARISONS: ReadonlySet<string> = new Set([
+  ...LIST_COMPARISONS,
+  ...['=', '==', '!=', '<', '<=', '>', '>=', 'exists', 'glob', 'iglob', 'contains', 'icontains', 'bcontains'],
+  ...['startswith', 'bstartswith', 'endswith', 'regex'],
+]);
+const TRANSFORMED = /^(?:tolower|toupper|b64|basename|len|join|concat|getopt|val)\(.*\)$/;
+/** Falco's place for what the container plugin adds by itself. */
+const CONTAINER_INFO = '%container.info';
 
 interface Draft {
   item: RuleItem;
@@ -81,6 +98,7 @@ interface Draft {
 
 interface ExceptionDraft {
   name: string;
+  /** Undefined when it only adds values to one that is there. */
   fields: unknown;
   comps: unknown;
   values: unknown[];
@@ -88,6 +106,9 @@ interface ExceptionDraft {
 
 interface MacroDraft {
   item: RuleItem;
+  /** Where it comes first, and where it was last changed: it sees macros that came before that. */
+  first: number;
+  last: number;
   conditions: Draft['conditions'];
   used: boolean;
 }
@@ -116,6 +137,7 @@ class Resolver<Event> {
   readonly #lists = new Map<string, ListDraft>();
   readonly #builtMacros = new Map<string, Filter | null>();
   readonly #builtLists = new Map<string, readonly string[]>();
+  #taken = 0;
 
   constructor(fields: FieldSource<Event>) {
     this.#fields = fields;
@@ -139,7 +161,8 @@ class Resolver<Event> {
   }
 
   take(item: RuleItem) {
-    if (item.values['append'] !== undefined) {
+    this.#taken++;
+    if (item.values['append'] === true) {
       this.#warn('LOAD_DEPRECATED_ITEM', '"append" is the old form', item, 'say it with "override"');
     }
     if (!this.#isSoundOverride(item)) return;
@@ -159,9 +182,10 @@ class Resolver<Event> {
 
   #checkEngine(item: RuleItem) {
     const wanted = String(item.values['required_engine_version']);
-    const parts = /^\d+$/.test(wanted) ? [0, Number(wanted), 0] : wanted.split('.').map(Number);
-    if (parts.length !== 3 || parts.some((part) => !Number.isInteger(part) || part < 0)) {
-      return this.#error('LOAD_ERR_YAML_VALIDATE', `"${wanted}" is not a version`, item.place, item.name);
+    const parts = /^\d+$/.test(wanted) ? [0, Number(wanted), 0] : versionOf(wanted);
+    if (parts === null) {
+      const hint = 'write it as in 0.43.0';
+      return this.#error('LOAD_ERR_YAML_VALIDATE', `"${wanted}" is not a version`, item.place, item.name, hint);
     }
     for (let i = 0; i < 3; i++) {
       const [mine, theirs] = [ENGINE_VERSION[i] ?? 0, parts[i] ?? 0];
@@ -175,13 +199,17 @@ class Resolver<Event> {
 
   #checkPlugins(item: RuleItem) {
     const list = item.values['required_plugin_versions'];
-    for (const plugin of Array.isArray(list) ? list : []) {
-      const name = isRecord(plugin) && typeof plugin['name'] === 'string' ? plugin['name'] : '?';
-      const others = isRecord(plugin) && Array.isArray(plugin['alternatives']) ? plugin['alternatives'] : [];
-      const names = [name, ...others.map((one) => (isRecord(one) ? String(one['name']) : '?'))];
-      if (names.some((one) => BUILT_IN_PLUGINS.has(one))) continue;
-      const message = `the plugin "${name}" is not there; rules that need its fields are switched off`;
-      this.#report('warning', 'LOAD_UNSUPPORTED_PLUGIN', message, item.place, item.name);
+    if (!Array.isArray(list)) {
+      const message = '"required_plugin_versions" must be a list';
+      return this.#error('LOAD_ERR_YAML_VALIDATE', message, item.place, item.name);
+    }
+    for (const plugin of list) {
+      const wanted = readPlugin(plugin);
+      if (!Array.isArray(wanted)) this.#error(wanted.code, wanted.message, item.place, item.name);
+      else if (!wanted.some((one) => BUILT_IN_PLUGINS.has(one))) {
+        const message = `the plugin "${wanted[0]}" is not there; rules that need its fields are switched off`;
+        this.#report('warning', 'LOAD_UNSUPPORTED_PLUGIN', message, item.place, item.name);
+      }
     }
   }
 
@@ -194,7 +222,7 @@ class Resolver<Event> {
       this.#error('LOAD_ERR_YAML_VALIDATE', message, place, name, hint);
       return false;
     };
-    if (values['append'] !== undefined)
+    if (values['append'] === true)
       return refuse('"append" and "override" exclude each other', 'say it with "override"');
     for (const [key, mode] of Object.entries(override)) {
       if (mode !== 'append' && mode !== 'replace') return refuse(`override of "${key}" must be append or replace`);
@@ -287,9 +315,11 @@ class Resolver<Event> {
       }
       const adds = this.#mode(item, 'condition') === 'append';
       earlier.conditions = adds ? [...earlier.conditions, piece] : [piece];
+      earlier.last = this.#taken;
       return;
     }
-    this.#macros.set(item.name, { item, conditions: [piece], used: false });
+    const first = earlier?.first ?? this.#taken;
+    this.#macros.set(item.name, { item, conditions: [piece], used: false, first, last: this.#taken });
   }
 
   #takeRule(item: RuleItem) {
@@ -306,8 +336,12 @@ class Resolver<Event> {
       }
       return this.#changeRule(earlier, item);
     }
-    const onlySwitch = Object.keys(values).every((key) => key === 'rule' || key === 'enabled');
-    if (onlySwitch && typeof values['enabled'] === 'boolean') {
+    if (NEEDED.every((key) => values[key] === undefined)) {
+      if (typeof values['enabled'] !== 'boolean') {
+        const message =
+          'a rule needs "condition", "output", "desc" and "priority", or "enabled" to switch an earlier one';
+        return this.#error('LOAD_ERR_YAML_VALIDATE', message, item.place, item.name);
+      }
       if (earlier === undefined) {
         return this.#error(
           'LOAD_ERR_VALIDATE',
@@ -320,11 +354,20 @@ class Resolver<Event> {
       earlier.enabled = values['enabled'];
       return;
     }
-    for (const key of ['condition', 'output', 'desc', 'priority']) {
-      if (typeof values[key] !== 'string') {
+    for (const key of NEEDED) {
+      if (typeof values[key] !== 'string' || values[key] === '') {
         return this.#error('LOAD_ERR_YAML_VALIDATE', `a rule needs "${key}"`, item.place, item.name);
       }
     }
+    if (values['tags'] !== undefined && !Array.isArray(values['tags'])) {
+      return this.#error('LOAD_ERR_YAML_VALIDATE', '"tags" must be a list', item.place, item.name);
+    }
+    const source = typeof values['source'] === 'string' ? values['source'] : 'syscall';
+    if (earlier !== undefined && earlier.source !== source) {
+      const message = 'the rule is there already with another source';
+      return this.#error('LOAD_ERR_VALIDATE', message, item.place, item.name);
+    }
+    const exceptions = this.#exceptions(item).filter((one) => this.#checkException(one, item, source));
     this.#rules.set(item.name, {
       item,
       conditions: [{ text: String(values['condition']), placeIn: (offset) => item.placeIn('condition', offset) }],
@@ -334,8 +377,8 @@ class Resolver<Event> {
       tags: texts(values['tags']),
       enabled: values['enabled'] !== false,
       skipsUnknown: values['skip-if-unknown-filter'] === true,
-      source: typeof values['source'] === 'string' ? values['source'] : 'syscall',
-      exceptions: this.#exceptions(item),
+      source,
+      exceptions,
       timing: values,
     });
   }
@@ -371,22 +414,63 @@ class Resolver<Event> {
     if (TIMING_KEYS.some((key) => values[key] !== undefined)) rule.timing = { ...rule.timing, ...values };
     if (values['exceptions'] !== undefined) {
       const adds = this.#mode(item, 'exceptions') === 'append';
-      if (!adds) rule.exceptions = this.#exceptions(item);
-      else {
-        for (const one of this.#exceptions(item)) {
-          if (one.values.length === 0)
-            this.#warn(
-              'LOAD_APPEND_NO_VALUES',
-              `nothing is appended to the exception "${one.name}"`,
-              item,
-              'give "values"',
-            );
-          const same = rule.exceptions.find((other) => other.name === one.name);
-          if (same === undefined) rule.exceptions.push(one);
-          else same.values.push(...one.values);
-        }
+      const given = this.#exceptions(item);
+      if (adds) for (const one of given) this.#addException(rule, one, item);
+      else rule.exceptions = given.filter((one) => this.#checkException(one, item, rule.source));
+    }
+  }
+
+  #addException(rule: Draft, one: ExceptionDraft, item: RuleItem): void {
+    const same = rule.exceptions.find((other) => other.name === one.name);
+    if (one.values.length === 0) {
+      const message = `nothing is appended to the exception "${one.name}"`;
+      this.#warn('LOAD_APPEND_NO_VALUES', message, item, 'give "values"');
+    }
+    const added = (['fields', 'comps'] as const).find((key) => one[key] !== undefined);
+    const wrong =
+      same === undefined
+        ? one.values.length === 0 && 'a new one needs "values"'
+        : added !== undefined && `"${added}" of an exception cannot be appended to, only values`;
+    if (wrong !== false) {
+      const message = `exception "${one.name}": ${wrong}`;
+      this.#error('LOAD_ERR_VALIDATE', message, item.placeIn('exceptions', 0), item.name);
+    } else if (same !== undefined) same.values.push(...one.values);
+    else if (this.#checkException(one, item, rule.source)) rule.exceptions.push(one);
+  }
+
+  /** What an exception says of itself, whether it has values or not. */
+  #checkException({ name, fields, comps }: ExceptionDraft, item: RuleItem, source: string): boolean {
+    const refuse = (message: string, hint?: string): false => {
+      const place = item.placeIn('exceptions', 0);
+      this.#error('LOAD_ERR_VALIDATE', `exception "${name}": ${message}`, place, item.name, hint);
+      return false;
+    };
+    if (fields === undefined || fields === null) return refuse('"fields" must be a field or a list of fields');
+    const isTuple = Array.isArray(fields);
+    if (isTuple && comps !== undefined && (!Array.isArray(comps) || comps.length !== fields.length))
+      return refuse('"fields" and "comps" differ in length');
+    if (!isTuple && comps !== undefined && !LIST_COMPARISONS.has(String(comps)))
+      return refuse('a single field is compared by "in", "pmatch" or "intersects"', 'make "fields" a list');
+    const unknown = Array.isArray(comps) ? comps.find((one) => !COMPARISONS.has(String(one))) : undefined;
+    if (unknown !== undefined) return refuse(`"${String(unknown)}" is no comparison`);
+    if (source !== 'syscall') return true;
+    for (const field of isTuple ? fields : [fields]) {
+      try {
+        this.#fieldOf(field);
+      } catch (error) {
+        if (!(error instanceof FilterError)) throw error;
+        return refuse(error.message, error.hint);
       }
     }
+    return true;
+  }
+
+  /** A field, or what a transformer makes of one. @throws FilterError */
+  #fieldOf(text: unknown): Operand {
+    const parsed = parseFilter(`${String(text)} exists`);
+    if (parsed.kind !== 'exists') throw new FilterError(`"${String(text)}" is not a field`, 0);
+    checkFilter(parsed, this.#fields);
+    return parsed.left;
   }
 
   #exceptions(item: RuleItem): ExceptionDraft[] {
@@ -403,6 +487,11 @@ class Resolver<Event> {
     const twice = names.find((name, index) => names.indexOf(name) !== index);
     if (twice !== undefined) {
       this.#warn('LOAD_EXCEPTION_NAME_NOT_UNIQUE', `two exceptions are called "${String(twice)}"`, item);
+    }
+    if (list.some((one) => (one['values'] ?? []) !== null && !Array.isArray(one['values'] ?? []))) {
+      const message = 'the "values" of an exception must be a list';
+      this.#error('LOAD_ERR_YAML_VALIDATE', message, item.placeIn('exceptions', 0), item.name);
+      return [];
     }
     return list.map((one) => ({
       name: String(one['name']),
@@ -453,6 +542,11 @@ class Resolver<Event> {
       this.#error('LOAD_ERR_YAML_VALIDATE', message, item.place, item.name);
       return null;
     }
+    if (draft.output.includes(CONTAINER_INFO)) {
+      const message = `"${CONTAINER_INFO}" adds nothing: an alert has its container by itself`;
+      this.#warn('LOAD_DEPRECATED_ITEM', message, item, 'take it away');
+      draft.output = draft.output.replaceAll(CONTAINER_INFO, '').trim();
+    }
     try {
       compileOutput(draft.output, this.#fields);
     } catch (error) {
@@ -472,9 +566,14 @@ class Resolver<Event> {
     }
     const exceptions = this.#exceptionFilters(draft);
     if (exceptions === null) return null;
+    const placeIn = placeAmong(draft.conditions);
+    for (const { code, message, at, hint } of warningsOf(own, this.#fields))
+      this.#report('warning', code, message, placeIn(at), item.name, hint);
+    for (const { code, message, hint } of exceptions.flatMap((one) => warningsOf(one, this.#fields)))
+      this.#report('warning', code, message, item.placeIn('exceptions', 0), item.name, hint);
     const whole = exceptions.length === 0 ? own : { kind: 'and' as const, children: [own, ...exceptions], at: 0 };
     const first = draft.conditions[0];
-    const filter = this.#expanded(whole, placeAmong(draft.conditions), item.name, []);
+    const filter = this.#expanded(whole, placeIn, item.name, []);
     if (filter === null || first === undefined) return null;
     const timing = this.#timing(draft);
     if (timing === undefined) return null;
@@ -591,7 +690,7 @@ class Resolver<Event> {
     let whole = true;
     const fail = (message: string, at: number, hint?: string): void => {
       whole = false;
-      this.#error('LOAD_ERR_COMPILE_CONDITION', message, placeIn(at), item, hint);
+      this.#error('LOAD_ERR_VALIDATE', message, placeIn(at), item, hint);
     };
     const expand = (one: Filter): Filter => {
       switch (one.kind) {
@@ -605,7 +704,16 @@ class Resolver<Event> {
             fail(`the macro "${one.name}" names itself`, one.at);
             return one;
           }
-          if (!this.#macros.has(one.name)) {
+          const macro = this.#macros.get(one.name);
+          const outer = within.at(-1);
+          const seen = outer === undefined ? undefined : this.#macros.get(outer);
+          if (macro !== undefined && seen !== undefined && macro.first >= seen.last) {
+            const place = `${macro.item.place.file}:${macro.item.place.line}`;
+            const hint = `it is defined later, at ${place}; a macro sees those before it`;
+            fail(`the macro "${one.name}" is not defined`, one.at, hint);
+            return one;
+          }
+          if (macro === undefined) {
             fail(`the macro "${one.name}" is not defined`, one.at, nearestName(one.name, this.#macros.keys()));
             return one;
           }
@@ -651,36 +759,39 @@ class Resolver<Event> {
   #exceptionFilter(exception: ExceptionDraft): Filter | null {
     const { fields, comps, values } = exception;
     if (values.length === 0) return null;
-    const comparison = (field: unknown, operator: unknown, value: unknown): Filter => {
-      const left = `${String(field)} exists`;
-      const parsed = parseFilter(left);
-      if (parsed.kind !== 'exists') throw new FilterError(`"${String(field)}" is not a field`, 0);
-      const list = Array.isArray(value) ? value : [value];
-      const items = list.flatMap((one) =>
-        this.#itemsOf({ kind: 'value', text: withoutQuotes(String(one)), quoted: false, at: 0 }),
-      );
-      const op = (operator === '==' ? '=' : operator) as BinaryOperator;
-      const wantsList = op === 'in' || op === 'intersects' || op === 'pmatch';
-      const [first] = items;
-      if (!wantsList && (first === undefined || items.length !== 1)) {
-        throw new FilterError(`"${String(operator)}" takes one value`, 0);
-      }
-      const right: Operand = wantsList || first === undefined ? { kind: 'list', items, at: 0 } : first;
-      return { kind: 'check', left: parsed.left, operator: op, quantifier: null, right, at: 0 };
-    };
-    if (typeof fields === 'string') {
-      return comparison(fields, comps ?? 'in', values.flat());
+    if (!Array.isArray(fields)) {
+      if (values.some(Array.isArray)) throw new FilterError('the values of a single field are no lists', 0);
+      return this.#exceptionPart(fields, comps ?? 'in', values);
     }
-    if (!Array.isArray(fields)) throw new FilterError('"fields" must be a field or a list of fields', 0);
     const operators = Array.isArray(comps) ? comps : fields.map(() => '=');
     if (operators.length !== fields.length) throw new FilterError('"fields" and "comps" differ in length', 0);
     const tuples = values.map((tuple): Filter => {
       if (!Array.isArray(tuple) || tuple.length !== fields.length) {
         throw new FilterError(`a tuple of values must have ${fields.length} members`, 0);
       }
-      return { kind: 'and', children: fields.map((field, i) => comparison(field, operators[i], tuple[i])), at: 0 };
+      const children = fields.map((field, i) => this.#exceptionPart(field, operators[i], tuple[i]));
+      return { kind: 'and', children, at: 0 };
     });
     return { kind: 'or', children: tuples, at: 0 };
+  }
+
+  #exceptionPart(field: unknown, comparison: unknown, value: unknown): Filter {
+    const left = this.#fieldOf(field);
+    const operator = (comparison === '==' ? '=' : comparison) as BinaryOperator;
+    const made = (right: Operand): Filter => ({ kind: 'check', left, operator, quantifier: null, right, at: 0 });
+    if (operator === ('exists' as string)) return { kind: 'exists', left, at: 0 };
+    if (LIST_COMPARISONS.has(operator)) {
+      // "(a, b)" as one text is the list as a condition writes it.
+      if (typeof value === 'string' && value.startsWith('(')) return made(sideOf(`in ${value}`));
+      const list = Array.isArray(value) ? value : [value];
+      const items = list.flatMap((one) => this.#itemsOf(plainValue(withoutQuotes(String(one)))));
+      return made({ kind: 'list', items, at: 0 });
+    }
+    if (Array.isArray(value)) throw new FilterError(`"${String(comparison)}" takes one value`, 0);
+    const text = String(value);
+    // What a transformer makes of a field; with a blank in it, it is quoted first, and so a text.
+    if (TRANSFORMED.test(text) && !text.includes(' ')) return made(sideOf(`= ${text}`));
+    return made(plainValue(withoutQuotes(text)));
   }
 }
 
@@ -698,6 +809,42 @@ export function countNodes(filter: Filter): number {
     return filter.children.reduce((sum, child) => sum + countNodes(child), 1);
   }
   return filter.kind === 'not' ? 1 + countNodes(filter.child) : 1;
+}
+
+/** The right side of a comparison as a condition writes it. @throws FilterError */
+function sideOf(test: string): Operand {
+  const filter = parseFilter(`evt.type ${test}`);
+  if (filter.kind !== 'check') throw new FilterError(`"${test}" is no comparison`, 0);
+  return filter.right;
+}
+
+function plainValue(text: string): Operand {
+  return { kind: 'value', text, quoted: false, at: 0 };
+}
+
+/** Names of a plugin and of those that would do instead, or what is wrong with them. */
+function readPlugin(plugin: unknown): string[] | { readonly code: FindingCode; readonly message: string } {
+  const others = isRecord(plugin) ? plugin['alternatives'] : undefined;
+  if (others !== undefined && !Array.isArray(others))
+    return { code: 'LOAD_ERR_YAML_VALIDATE', message: '"alternatives" must be a list of plugins' };
+  const names: string[] = [];
+  for (const one of [plugin, ...(others ?? [])]) {
+    const [name, version] = isRecord(one) ? [one['name'], one['version']] : [];
+    if (typeof name !== 'string' || typeof version !== 'string')
+      return { code: 'LOAD_ERR_YAML_VALIDATE', message: 'a plugin needs "name" and "version"' };
+    if (versionOf(version) === null)
+      return { code: 'LOAD_ERR_VALIDATE', message: `"${version}" is not a version of the plugin "${name}"` };
+    if (names.includes(name))
+      return { code: 'LOAD_ERR_VALIDATE', message: `the plugin "${name}" is an alternative of itself` };
+    names.push(name);
+  }
+  return names;
+}
+
+/** Three numbers with dots between them, and perhaps more after them. */
+function versionOf(text: string): number[] | null {
+  const found = /^(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?![\d.])/.exec(text);
+  return found === null ? null : found.slice(1).map(Number);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -26,6 +26,7 @@ import {
   TIMED_TIMES_MAX,
   TIMED_VALUES_MAX,
 } from './limits.ts';
+import { TIMING_KEYS } from './timing-keys.ts';
 import { type FieldSource, makeReader, typeOfOperand } from './transforms.ts';
 
 export interface TimedStep {
@@ -42,8 +43,6 @@ export interface Timing {
   readonly first: Operand | null;
   readonly learnMs: number;
 }
-
-export const TIMING_KEYS = ['within', 'by', 'times', 'distinct', 'after', 'first', 'learn'] as const;
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const DAY_MS = 86_400_000;
@@ -90,10 +89,10 @@ function durationOf(value: unknown, key: string): number {
 
 function timesOf(value: unknown): number {
   if (value === undefined) return 1;
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > TIMED_TIMES_MAX) {
+  const times = /^\d{1,9}$/.test(String(value)) ? Number(value) : 0;
+  if (times < 1 || times > TIMED_TIMES_MAX)
     throw new FilterError(`"times" must be a whole number from 1 to ${TIMED_TIMES_MAX}`, 0);
-  }
-  return value;
+  return times;
 }
 
 function fieldOf<Event>(name: unknown, fields: FieldSource<Event>): Operand {

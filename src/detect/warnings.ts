@@ -1,0 +1,54 @@
+/** What is no mistake in a condition and yet not what was meant, as Falco warns of it. */
+import type { Filter, Operand } from './filter-ast.ts';
+import type { FindingCode } from './rule-file.ts';
+import type { FieldSource } from './transforms.ts';
+
+export interface FilterWarning {
+  readonly code: FindingCode;
+  readonly message: string;
+  readonly at: number;
+  readonly hint: string;
+}
+
+const FIELD = /^[a-zA-Z][a-zA-Z0-9_]*(?:\.[a-zA-Z][a-zA-Z0-9_]*)+(?:\[[^\]]*\])?$/;
+const TRANSFORMED = /^(?:tolower|toupper|b64|basename|len|join|concat|getopt|val)\(.*\)$/;
+const SPECIAL = /[.*+?|()[\]{}^$\\]/;
+
+/** Of a condition whose macros were not put in: each of these is looked at by itself. */
+export function warningsOf<Event>(filter: Filter, fields: FieldSource<Event>): FilterWarning[] {
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      return filter.children.flatMap((child) => warningsOf(child, fields));
+    case 'not':
+      return warningsOf(filter.child, fields);
+    case 'check': {
+      const values = filter.right.kind === 'list' ? filter.right.items : [filter.right];
+      return values.flatMap((value) => warningsOfValue(value, filter.operator === 'regex', fields));
+    }
+    default:
+      return [];
+  }
+}
+
+function warningsOfValue<Event>(value: Operand, isPattern: boolean, fields: FieldSource<Event>): FilterWarning[] {
+  if (value.kind !== 'value') return [];
+  const { text, at } = value;
+  const plain = text.trim();
+  const warn = (message: string, hint: string): FilterWarning[] => [
+    { code: 'LOAD_COMPILE_CONDITION', message, at, hint },
+  ];
+  if (isPattern && !SPECIAL.test(text))
+    return warn(`the pattern "${text}" is plain text`, '"=", "startswith" or "contains" is cheaper');
+  if (TRANSFORMED.test(plain))
+    return warn(
+      `"${text}" is compared as text, and may be meant as a transformer`,
+      'write it without quotes and blanks',
+    );
+  if (!FIELD.test(plain)) return [];
+  const [, name = '', argument = null] = /^([^[]+)(?:\[(.*)\])?$/.exec(plain) ?? [];
+  const asked = fields.normalize(name, argument);
+  return fields.type(asked.name, asked.argument) === undefined
+    ? []
+    : warn(`"${text}" is compared as text, and may be meant as a field`, `val(${plain}) is the field`);
+}
