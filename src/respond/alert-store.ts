@@ -6,6 +6,8 @@ import { ALERT_COUNT_MAX } from './limits.ts';
 import { type RespondTables, toIncident } from './store.ts';
 
 type Db = Kysely<RespondTables>;
+/** Rows of ids read at once. */
+const COUNTED_ROWS = 5_000;
 type IncidentRow = Selectable<RespondTables['respond_incidents']>;
 
 /**
@@ -13,6 +15,7 @@ type IncidentRow = Selectable<RespondTables['respond_incidents']>;
  * costs more than running them. The order of the parameters is that of the places in the statement.
  */
 export class AlertStore {
+  readonly #db: Db;
   readonly #hasAlert: CompiledQuery<{ id: string }>;
   readonly #ofRule: CompiledQuery<{ body: string }>;
   readonly #findOpen: CompiledQuery<IncidentRow>;
@@ -20,6 +23,7 @@ export class AlertStore {
   readonly #count: CompiledQuery;
 
   constructor(db: Db) {
+    this.#db = db;
     this.#hasAlert = db.selectFrom('respond_alerts').select('id').where('id', '=', '').compile();
     this.#ofRule = db
       .selectFrom('respond_alerts')
@@ -85,6 +89,37 @@ export class AlertStore {
   async known(tx: Db, ids: readonly string[]): Promise<Set<string>> {
     const rows = await tx.selectFrom('respond_alerts').select('id').where('id', 'in', ids).execute();
     return new Set(rows.map(({ id }) => id));
+  }
+
+  /** The ids of the last alerts that were only counted, so many at least, as they were counted together; oldest first. */
+  async readCounted(most: number): Promise<{ readonly id: string; readonly ids: readonly string[] }[]> {
+    const found: { id: string; ids: string[] }[] = [];
+    let known = 0;
+    for (let before: string | null = null; known < most; ) {
+      let select = this.#db.selectFrom('respond_counted').selectAll();
+      if (before !== null) select = select.where('id', '<', before);
+      const rows = await select.orderBy('id', 'desc').limit(COUNTED_ROWS).execute();
+      for (const row of rows) {
+        const ids = row.ids.split(' ');
+        found.push({ id: row.id, ids });
+        known += ids.length;
+      }
+      if (rows.length < COUNTED_ROWS) break;
+      before = rows.at(-1)?.id ?? null;
+    }
+    return found.reverse();
+  }
+
+  async insertCounted(tx: Db, id: string, ids: Iterable<string>): Promise<void> {
+    await tx
+      .insertInto('respond_counted')
+      .values({ id, ids: [...ids].join(' ') })
+      .execute();
+  }
+
+  /** This row of them and all before it. */
+  async forgetCounted(tx: Db, last: string): Promise<void> {
+    await tx.deleteFrom('respond_counted').where('id', '<=', last).execute();
   }
 
   /** Counts one more alert that is kept; an incident that was contained and goes on is open again. */

@@ -318,4 +318,14 @@ export const respondMigrations: readonly Migration[] = [
         (select count(*) from respond_alerts where respond_alerts.incident = respond_incidents.number)`.execute(db);
     },
   },
+  {
+    name: '0013-respond-counted',
+    async up(db) {
+      await db.schema
+        .createTable('respond_counted')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('ids', 'text', (column) => column.notNull())
+        .execute();
+    },
+  },
 ];

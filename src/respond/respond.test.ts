@@ -191,6 +191,35 @@ test('in a flood the first alert of each rule is kept, a sum counts what it stan
   await opened.close();
 });
 
+test('what was only counted is known after a restart too: an agent that sends it again counts nothing twice', async () => {
+  const { opened, journal, respond } = await open();
+  const restarted = () =>
+    new Respond({ db: opened.db, journal, clock: systemClock, log: silentLog, responder: new FakeHost() });
+  await respond.ingestAll(
+    Array.from({ length: 1000 }, () => alert()),
+    'host1',
+  );
+  const batch = [alert(), alert({ count: 40 }), alert()];
+  await respond.ingestAll(batch, 'host1');
+  const alone = alert({ count: 7 });
+  await respond.ingest(alone, 'host1');
+  const after = restarted();
+  for (const { outcome } of await after.ingestAll([...batch, alone], 'host1')) assert.equal(outcome, 'known');
+  assert.equal((await after.ingest(alone, 'host1')).outcome, 'known');
+  assert.equal((await after.incident(1)).alertCount, 1_049);
+  // As many as are known stay written down, and no more.
+  for (let at = 0; at < 60; at++)
+    await after.ingestAll(
+      Array.from({ length: 1_000 }, () => alert()),
+      'host1',
+    );
+  const rows = await opened.db.selectFrom('respond_counted').select('ids').execute();
+  const ids = rows.reduce((sum, row) => sum + row.ids.split(' ').length, 0);
+  assert.ok(ids >= 50_000 && ids < 51_000, `${ids}`);
+  assert.equal((await restarted().ingest(alone, 'host1')).outcome, 'counted');
+  await opened.close();
+});
+
 test('kill names the topmost processes of the alerts, contains the incident, and is done once', async () => {
   const { opened, respond, host, facts } = await open();
   await respond.ingest(alert(), 'host1');

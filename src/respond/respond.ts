@@ -125,6 +125,8 @@ export class Respond {
   readonly #alerts: AlertStore;
   /** Ids of alerts that are only a number in their incident, the last of them. */
   readonly #counted = new Set<string>();
+  /** The rows that they are written down in; undefined until these were read. */
+  #counts: Promise<CountedRows> | undefined;
   /** Playbooks that were not begun, and said so. */
   readonly #heldBack = new Set<string>();
   /** Of incidents that are full the rules of which an alert is kept. */
@@ -165,35 +167,24 @@ export class Respond {
    * @param host the agent's name
    */
   async ingest(alert: Alert, host: string): Promise<Ingested> {
-    const { db, journal } = this.#options;
-    const batch = newBatch();
-    const ingested = await db.transaction().execute(async (tx) => {
-      const one = await this.#ingest(tx, alert, host, batch);
-      await this.#count(tx, batch);
-      return one;
-    });
-    this.#remember(batch);
-    if (ingested.outcome !== 'known') journal.committed();
+    const ingested = await this.#store((tx, batch) => this.#ingest(tx, alert, host, batch));
+    if (ingested.outcome !== 'known') this.#options.journal.committed();
     this.#goOn();
     return ingested;
   }
 
   /** Stores several in one transaction, as after an agent was away. All are stored or none. */
   async ingestAll(alerts: readonly Alert[], host: string): Promise<Ingested[]> {
-    const { db, journal } = this.#options;
-    const batch = newBatch();
-    const ingested = await db.transaction().execute(async (tx) => {
+    const ingested = await this.#store(async (tx, batch) => {
       batch.known = await this.#alerts.known(
         tx,
         alerts.map(({ id }) => id),
       );
       const done: Ingested[] = [];
       for (const alert of alerts) done.push(await this.#ingest(tx, alert, host, batch));
-      await this.#count(tx, batch);
       return done;
     });
-    this.#remember(batch);
-    journal.committed();
+    this.#options.journal.committed();
     this.#goOn();
     return ingested;
   }
@@ -639,6 +630,61 @@ export class Respond {
     }
   }
 
+  /** What is stored together is stored or not, the numbers and the ids behind them too. */
+  async #store<T>(work: (tx: Kysely<RespondTables>, batch: Batch) => Promise<T>): Promise<T> {
+    const written = await this.#readCounted();
+    const batch = newBatch();
+    try {
+      let row: CountedRow | null = null;
+      const done = await this.#options.db.transaction().execute(async (tx) => {
+        const result = await work(tx, batch);
+        await this.#count(tx, batch);
+        row = await this.#writeCounted(tx, written, batch.counted);
+        // Known from now on: one that comes once more is answered after a later commit, whose flush covers this one.
+        this.#remember(batch);
+        return result;
+      });
+      if (row !== null) written.add(row);
+      return done;
+    } catch (error) {
+      // Whether the commit happened may be known to nobody: what was counted is read anew.
+      for (const id of batch.counted) this.#counted.delete(id);
+      this.#counts = undefined;
+      throw error;
+    }
+  }
+
+  /** After a start the ids of the last that were only counted are read: agents send again what was not answered. */
+  #readCounted(): Promise<CountedRows> {
+    if (this.#counts !== undefined) return this.#counts;
+    const reading = this.#alerts.readCounted(COUNTED_KNOWN_MAX).then((rows) => {
+      const written = new CountedRows();
+      for (const { id, ids } of rows) {
+        for (const one of ids) this.#counted.add(one);
+        written.add({ id, size: ids.length });
+      }
+      return written;
+    });
+    this.#counts = reading;
+    reading.catch(() => {
+      this.#counts = undefined;
+    });
+    return reading;
+  }
+
+  async #writeCounted(
+    tx: Kysely<RespondTables>,
+    written: CountedRows,
+    ids: ReadonlySet<string>,
+  ): Promise<CountedRow | null> {
+    if (ids.size === 0) return null;
+    const row = { id: newId(this.#options.clock), size: ids.size };
+    await this.#alerts.insertCounted(tx, row.id, ids);
+    const last = written.tooOld(row.size);
+    if (last !== null) await this.#alerts.forgetCounted(tx, last);
+    return row;
+  }
+
   async #ingest(tx: Kysely<RespondTables>, alert: Alert, host: string, batch: Batch): Promise<Ingested> {
     if (this.#counted.has(alert.id) || batch.counted.has(alert.id)) return KNOWN;
     const { clock } = this.#options;
@@ -721,7 +767,7 @@ export class Respond {
     }
   }
 
-  /** After the commit: what was counted is known when it comes once more. */
+  /** What was counted is known when it comes once more. */
   #remember(batch: Batch): void {
     for (const id of batch.counted) this.#counted.add(id);
     for (const key of batch.rules) this.#rules.add(key);
@@ -871,6 +917,43 @@ interface Batch {
   readonly rules: Set<string>;
   /** Incidents that keep no more alerts whole, by their group. */
   readonly full: Map<string, { readonly incident: Incident; counted: Counted | null }>;
+}
+
+/** A row of ids that were counted together. */
+interface CountedRow {
+  readonly id: string;
+  readonly size: number;
+}
+
+/** Which rows hold the ids of alerts that were only counted, oldest first, so that the oldest can make room. */
+class CountedRows {
+  readonly #rows: CountedRow[] = [];
+  #known = 0;
+
+  add(row: CountedRow): void {
+    this.#rows.push(row);
+    this.#known += row.size;
+    for (let oldest = this.#rows[0]; oldest !== undefined && this.#isTooOld(oldest, 0); oldest = this.#rows[0]) {
+      this.#known -= oldest.size;
+      this.#rows.shift();
+    }
+  }
+
+  /** The last row that nobody needs once so many more ids are written down, or null. */
+  tooOld(more: number): string | null {
+    let last: string | null = null;
+    let dropped = 0;
+    for (const row of this.#rows) {
+      if (!this.#isTooOld(row, more - dropped)) break;
+      dropped += row.size;
+      last = row.id;
+    }
+    return last;
+  }
+
+  #isTooOld({ size }: CountedRow, more: number): boolean {
+    return this.#known + more - size >= COUNTED_KNOWN_MAX;
+  }
 }
 
 function newBatch(): Batch {

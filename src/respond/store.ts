@@ -48,6 +48,8 @@ export interface RespondTables {
     host: string;
     body: string;
   };
+  /** Ids of alerts that are only a number in their incident, those of one transaction in a row. */
+  respond_counted: { id: string; ids: string };
   respond_actions: {
     id: string;
     incident: number;

@@ -136,6 +136,7 @@ export class EvidenceStore {
     const id = newId(clock);
     const path = join(folder, `${id}.tar.gz`);
     this.#reserved += EVIDENCE_ARCHIVE_BYTES_MAX;
+    let isAsked = false;
     try {
       let received = { sha256: '', bytes: 0 };
       const order: EvidenceOrder = {
@@ -166,6 +167,7 @@ export class EvidenceStore {
         host_key: hostKey.pem,
         deleted_at: null,
       };
+      isAsked = true;
       await this.#options.db.transaction().execute(async (tx) => {
         await tx.insertInto('respond_evidence').values(row).execute();
         await this.#note(tx, row, 'taken', how.actor, how.reason, {
@@ -176,11 +178,27 @@ export class EvidenceStore {
       this.#options.journal.committed();
       return toEvidence(row);
     } catch (error) {
-      await Promise.all([rm(`${path}.part`, { force: true }), rm(path, { force: true })]);
+      await rm(`${path}.part`, { force: true });
+      // A commit may stand of which the disk, or PostgreSQL, did not say so: what it names is not thrown away.
+      if (!isAsked || !(await this.#mayStand(id))) await rm(path, { force: true });
       if (isFull(error)) throw evidenceFault('evidence.disk-full', { folder }, { cause: error });
       throw error;
     } finally {
       this.#reserved -= EVIDENCE_ARCHIVE_BYTES_MAX;
+    }
+  }
+
+  async #mayStand(id: string): Promise<boolean> {
+    try {
+      const row = await this.#options.db
+        .selectFrom('respond_evidence')
+        .select('id')
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return row !== undefined;
+    } catch {
+      // Nobody can say; the next start throws away what has no record.
+      return true;
     }
   }
 
