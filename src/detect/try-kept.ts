@@ -9,7 +9,7 @@ import {
   keptBlocks,
   readKeptFileName,
 } from '../events/capture/index.ts';
-import { EVENT_NAMES, type KernelEvent, PathNames } from '../events/index.ts';
+import { describeActivity, EVENT_NAMES, type KernelEvent, PathNames } from '../events/index.ts';
 import { loadDraft } from './draft.ts';
 import { RuleEngine, type RuleText } from './engine.ts';
 import { KEPT_COUNTS_MAX, KEPT_EXAMPLES_EACH, KEPT_EXAMPLES_MAX, KEPT_OUTPUT_LENGTH_MAX } from './limits.ts';
@@ -140,6 +140,51 @@ export function tryKept(question: KeptQuestion, ground: KeptGround, now: () => n
     counts: [...counts.values()].map(({ count, matches }) => ({ ...count, matches })),
     findings: draft === null ? [] : engine.findings.filter(({ file }) => file === draft.file),
   };
+}
+
+/** The last that happened in a container, as evidence wants it. */
+export interface LastQuestion {
+  readonly containerId: string;
+  /** Milliseconds since 1970. */
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  /** Events, and characters of all of them together. */
+  readonly most: number;
+  readonly lengthMax: number;
+}
+
+export interface LastAnswer {
+  /** Oldest first, each as a line of JSON. */
+  readonly lines: readonly string[];
+  /** Events of that time that are not among them: there were more, the host could not keep them, or there was no time. */
+  readonly left: number;
+  readonly missing: number;
+  readonly damaged: number;
+}
+
+export function lastKept(
+  question: LastQuestion,
+  ground: Pick<KeptGround, 'folder' | 'deadlineMs'>,
+  now: () => number = Date.now,
+): LastAnswer {
+  const { containerId, sinceMs, untilMs, most, lengthMax } = question;
+  const all = { draft: null, rules: [], projects: null, environment: null, workload: null };
+  const reader = new KeptReader(ground.folder, { ...all, sinceMs, untilMs }, { now, endMs: now() + ground.deadlineMs });
+  reader.beginInTime((event) => event.container?.id);
+  const lines: string[] = [];
+  let [length, left] = [0, 0];
+  for (const event of reader.events()) {
+    if (event.container?.id !== containerId) continue;
+    const line = JSON.stringify(describeActivity(event, true));
+    lines.push(line);
+    length += line.length;
+    while (lines.length > most || length > lengthMax) {
+      length -= lines.shift()?.length ?? 0;
+      left++;
+    }
+  }
+  const { missing, damaged } = reader;
+  return { lines, left, missing: missing + (reader.sinceMs > sinceMs || reader.stoppedAtMs !== null ? 1 : 0), damaged };
 }
 
 function loadNamed(files: readonly RuleText[], tunings: readonly Tuning[], names: readonly string[]) {

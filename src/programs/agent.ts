@@ -47,7 +47,7 @@ import { hostLimitFault, requireAllowed } from './agent/host-limits.ts';
 import { HostTrust } from './agent/host-trust.ts';
 import { hostIdentity, keepIdentity } from './agent/join.ts';
 import { KeptEvents } from './agent/kept-events.ts';
-import { askKept, keptFault } from './agent/kept-question.ts';
+import { askKept, askLast, keptFault } from './agent/kept-question.ts';
 import { changePatch } from './agent/kernel-patches.ts';
 import { changeShield, shieldKeeper, startFilter } from './agent/kernel-shield.ts';
 import { killInContainer } from './agent/kill.ts';
@@ -77,6 +77,10 @@ const FLOWS_EVERY_MS = 30_000;
 const GREET_RETRY_MS = 5_000;
 /** What was stopped for evidence and did not go on is looked at again: a folder with nothing in it, most of the time. */
 const FROZEN_LOOK_MS = 10_000;
+/** Evidence has what happened in the container so long before it was stopped, and no more than so much of it. */
+const EVENTS_BACK_MS = 15 * 60_000;
+const LAST_EVENTS = { most: 5_000, lengthMax: 2 * 1024 * 1024 };
+const EVENTS_SETTLE_MS = 300;
 /** Whether events may be kept is asked of the host's own limits this often. */
 const KEEP_LOOK_MS = 30_000;
 /** A pull waits so long for control's first word. */
@@ -747,6 +751,15 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
         return takeEvidence(task, {
           ...{ instance, host, clock, key: signer.key, folder: join(files.agent.folder, 'evidence') },
           openSession: (session) => link.openSession(session),
+          flushEvents: () => void sensor.flushKept(),
+          lastEvents: async (containerId, untilMs) => {
+            if (sensor.state.state === 'absent') return null;
+            // What was asked for when it was stopped is here by now; the disk may have it a moment later.
+            await clock.sleep(EVENTS_SETTLE_MS);
+            await kept.settled();
+            const last = { containerId, untilMs, sinceMs: untilMs - EVENTS_BACK_MS, ...LAST_EVENTS };
+            return askLast(last, join(files.agent.folder, 'kept'), context.signal);
+          },
         });
       case 'activity': {
         const stream = await link.openSession(task.session);

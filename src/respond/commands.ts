@@ -22,6 +22,7 @@ const STATION: Readonly<Record<Station, Text>> = {
   signature: { en: 'signature', es: 'firma' },
   verdict: { en: 'verdict', es: 'veredicto' },
   deploy: { en: 'deploy', es: 'despliegue' },
+  session: { en: 'session', es: 'sesión' },
   alert: { en: 'ALERT', es: 'ALERTA' },
   action: { en: 'action', es: 'acción' },
   incident: { en: 'incident', es: 'incidente' },

@@ -355,12 +355,15 @@ test('the timeline runs from the build over the verdict to the alert and the kil
         body: body as never,
       }),
     );
-  await record('image.built', { commit: 'abc123' });
+  await record('image.built', { commit: 'abc123', durationMs: 2_000 });
   await record('image.scanned', { findings: 1 });
   await record('image.signed', { use: 'image', key: 'release' });
   await record('workload.judged', { door: 'start', decision: 'warn', environment: 'dev' });
   await record('workload.judged', { door: 'start', decision: 'refuse', environment: 'prod' });
   await record('workload.changed', { state: 'available', environment: 'dev' });
+  const { id: containerId } = alert().container ?? {};
+  await record('workload.exec-opened', { containerId: containerId ?? '' });
+  await record('workload.exec-opened', { containerId: 'e'.repeat(64) });
   await journal.settled();
   await respond.ingest(alert({}, new Date(Date.now() + 10).toISOString()), 'host1');
   await systemClock.sleep(15);
@@ -368,7 +371,7 @@ test('the timeline runs from the build over the verdict to the alert and the kil
   const { timeline, processTree } = await respond.describe(1);
   assert.deepEqual(
     timeline.map((entry) => entry.station),
-    ['commit', 'build', 'scan', 'signature', 'verdict', 'deploy', 'alert', 'action', 'action'],
+    ['commit', 'build', 'scan', 'signature', 'verdict', 'deploy', 'session', 'alert', 'action', 'action'],
   );
   assert.equal(timeline[4]?.title.es, 'veredicto antes de arrancar: advertir');
   assert.deepEqual([processTree[0]?.name, processTree[0]?.children[0]?.name], ['conmon', 'sh']);

@@ -117,6 +117,10 @@ const TIMELINE_KINDS: readonly string[] = [
   'image.signed',
   'workload.judged',
   'workload.changed',
+  'workload.exec-opened',
+  'workload.attached',
+  'workload.debugged',
+  'workload.port-forwarded',
 ];
 
 /** Alerts become incidents, people decide about them, actions end what must not go on. */

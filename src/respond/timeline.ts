@@ -11,6 +11,7 @@ export type Station =
   | 'signature'
   | 'verdict'
   | 'deploy'
+  | 'session'
   | 'alert'
   | 'action'
   | 'incident';
@@ -64,7 +65,10 @@ function entriesOfFact(fact: Fact, incident: Incident): TimelineEntry[] {
       const commit = textAt(fact.body, 'commit');
       const built = say('build', 'plain', `image ${subject} built`, `imagen ${subject} construida`);
       if (commit === null) return [built];
-      return [say('commit', 'plain', `source at commit ${commit}`, `código fuente en el commit ${commit}`), built];
+      const source = say('commit', 'plain', `source at commit ${commit}`, `código fuente en el commit ${commit}`);
+      // Where the build began: the image was pushed before it was told as built.
+      const began = Date.parse(fact.at) - (numberAt(fact.body, 'durationMs') ?? 0);
+      return [{ ...source, at: new Date(began).toISOString() }, built];
     }
     case 'image.pushed':
       return [say('build', 'plain', `image pushed as ${subject}`, `imagen subida como ${subject}`)];
@@ -108,15 +112,28 @@ function entriesOfFact(fact: Fact, incident: Incident): TimelineEntry[] {
       const place = subject.replace(/ release (\d+)$/, ' versión $1');
       return [say('deploy', 'plain', `${subject}: ${state}${source}`, `${place}: ${spanish}${source}`)];
     }
-    case 'workload.exec-opened': {
-      const who = fact.actor.replace(/^user:/, '');
-      return [say('action', 'warn', `${who} opened a session in ${subject}`, `${who} abrió una sesión en ${subject}`)];
+    case 'workload.exec-opened':
+    case 'workload.attached':
+    case 'workload.debugged':
+    case 'workload.port-forwarded': {
+      // One in another container of the image is another story.
+      const container = textAt(fact.body, 'containerId');
+      if (container !== null && incident.containerId !== null && container !== incident.containerId) return [];
+      const [en, es] = SESSIONS[fact.kind] ?? ['', ''];
+      return [say('session', 'warn', `${en} ${subject}`, `${es} ${subject}`)];
     }
     default:
       return [];
   }
 }
 
+/** What people do in a container by the platform itself: an alert of a terminal is often this. */
+const SESSIONS: Readonly<Record<string, readonly [en: string, es: string]>> = {
+  'workload.exec-opened': ['session opened in', 'sesión abierta en'],
+  'workload.attached': ['attached to', 'conexión a la entrada y salida de'],
+  'workload.debugged': ['container for debugging opened beside', 'contenedor de depuración abierto junto a'],
+  'workload.port-forwarded': ['port forwarded to', 'puerto reenviado a'],
+};
 const SPANISH_USE: Readonly<Record<string, string>> = {
   image: 'imagen',
   provenance: 'procedencia',

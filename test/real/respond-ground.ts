@@ -283,11 +283,11 @@ async function serve(folder: string): Promise<void> {
     });
 
   const setUp = async (): Promise<void> => {
-    const none = { secret: null, projects: null, mail: null };
-    const to = { name: 'ops', kind: 'webhook', url: 'https://ops.example.com/', networks: [] } as const;
+    const to = { kind: 'webhook', url: 'https://ops.example.com/', priority: 'debug' } as const;
     for (;;) {
       try {
-        if (notices.channels().length === 0) await notices.add({ ...none, ...to, priority: 'debug' }, ANA);
+        if (notices.channels().length === 0)
+          await notices.add({ ...to, name: 'ops', networks: [], secret: null, projects: null, mail: null }, ANA);
         if (playbooks.list().length === 0)
           await playbooks.apply('name: hold\nsteps:\n  - do: isolate\n  - do: notify\n', 'user:eva');
         return;

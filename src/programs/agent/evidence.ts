@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
+import type { LastAnswer } from '../../detect/try-kept.ts';
 import { packTar, type TarInput } from '../../formats/index.ts';
 import {
   EVIDENCE_PARTS,
@@ -103,6 +104,10 @@ export interface EvidenceOptions {
   /** Where the archive lies until it is sent; as root nobody else reads there. */
   readonly folder: string;
   readonly openSession: (session: string) => Promise<Duplex>;
+  /** What the sensor saw last in a container, until a moment (milliseconds since 1970); null: nothing is kept here. */
+  readonly lastEvents?: (containerId: string, untilMs: number) => Promise<LastAnswer | null>;
+  /** To be called when the container stands still: what the sensor has not handed on yet is to be there soon. */
+  readonly flushEvents?: () => void;
 }
 
 /**
@@ -252,8 +257,11 @@ class Gathering {
     await this.#readPackets(kept);
     lookedAt.add(this.#container.id);
     const startedMs = clock.monotonicMs();
+    let stoppedMs = clock.now().getTime();
     try {
       await this.#stop();
+      stoppedMs = clock.now().getTime();
+      this.#options.flushEvents?.();
       const over = AbortSignal.timeout(EVIDENCE_FREEZE_MS_MAX);
       const processes = await this.#readProcesses(kept, over);
       await this.#readExecutables(processes, kept, over);
@@ -284,6 +292,13 @@ class Gathering {
       if (code !== 0) return stderr.slice(0, 200);
       keep('log.txt', (stdout + stderr).slice(-EVIDENCE_TEXT_BYTES_MAX));
       return null;
+    });
+    await this.#part('events', async () => {
+      const last = (await this.#options.lastEvents?.(this.#container.id, stoppedMs)) ?? null;
+      if (last === null) return 'this host keeps no events';
+      keep('events.jsonl', last.lines.map((line) => `${line}\n`).join(''));
+      if (last.missing + last.damaged > 0) return 'partial: the host could not keep, or not read, all of that time';
+      return last.left > 0 ? `partial: ${last.left} earlier ones are not among them` : null;
     });
     yield* kept.seen;
   }

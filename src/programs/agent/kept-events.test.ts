@@ -3,7 +3,7 @@ import { appendFile, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type KeptQuestion, tryKept } from '../../detect/try-kept.ts';
+import { type KeptQuestion, lastKept, tryKept } from '../../detect/try-kept.ts';
 import {
   type ContainerFacts,
   EXEC,
@@ -126,6 +126,31 @@ test('a container that floods loses its own events, not those of others, and the
   // Who may see one project is not told how much there was of the others, only that not all of it is there.
   const one = tryKept({ ...question, projects: ['otra'] }, { folder, ...ground });
   assert.deepEqual([one.events, one.missing, one.bytes, one.lossy], [0, null, null, true]);
+});
+
+test('the last of one container are told, oldest first, and how many are not among them', async (t) => {
+  const { folder, kept } = await open(t);
+  const other = 'b'.repeat(64);
+  const events = [
+    exec('sh', START_MS),
+    exec('id', START_MS + 1_000),
+    exec('bash', START_MS + 2_000, 'tienda', other),
+    exec('cat', START_MS + 3_000),
+    exec('late', START_MS + 9_000),
+  ];
+  const containerId = events[0]?.container?.id ?? '';
+  // One batch has one clock.
+  for (const batch of keep(events.map((event) => [event]))) kept.add(batch);
+  await kept.settled();
+  const ask = { containerId, sinceMs: START_MS, untilMs: START_MS + 5_000, most: 10, lengthMax: 100_000 };
+  const names = (lines: readonly string[]): string[] =>
+    lines.map((line) => (JSON.parse(line) as { process: string }).process);
+  const all = lastKept(ask, { folder, deadlineMs: 60_000 });
+  assert.deepEqual([names(all.lines), all.left, all.missing, all.damaged], [['sh', 'id', 'cat'], 0, 0, 0]);
+  const two = lastKept({ ...ask, most: 2 }, { folder, deadlineMs: 60_000 });
+  assert.deepEqual([names(two.lines), two.left], [['id', 'cat'], 1]);
+  const none = lastKept({ ...ask, lengthMax: 10 }, { folder, deadlineMs: 60_000 });
+  assert.deepEqual([none.lines, none.left], [[], 3]);
 });
 
 test('what is too much for the time is answered from its newest back, in order, and it is said from when on', async (t) => {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RuleText, Tuning } from '../../detect/index.ts';
+import type { LastAnswer, LastQuestion } from '../../detect/try-kept.ts';
 import { defineFaults, type Json, type Text } from '../../system/index.ts';
 import type { KeptRulesTask } from '../link/protocol.ts';
 
@@ -37,6 +38,8 @@ export const keptFault = defineFaults({
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** What is read until then is answered, with up to where it went. */
 const DEADLINE_MS = 25_000;
+/** Somebody waits to act: what was read until then is what there is. */
+const LAST_DEADLINE_MS = 8_000;
 /** A child that does not hold to it. */
 const KILL_MS = DEADLINE_MS + 10_000;
 const HEAP_MIB = 256;
@@ -56,12 +59,26 @@ export async function askKept(
   signal: AbortSignal,
 ): Promise<Json> {
   const { kind: _kind, ...question } = task;
+  return askChild({ question, ground: { ...ground, deadlineMs: DEADLINE_MS } }, ground.folder, signal);
+}
+
+/**
+ * What was last in a container, by the same child.
+ *
+ * @throws Fault agent.kept-unreadable
+ */
+export async function askLast(last: LastQuestion, folder: string, signal: AbortSignal): Promise<LastAnswer> {
+  const answer = await askChild({ last, ground: { folder, deadlineMs: LAST_DEADLINE_MS } }, folder, signal);
+  return answer as unknown as LastAnswer;
+}
+
+async function askChild(order: object, folder: string, signal: AbortSignal): Promise<Json> {
   const code = ['src', 'rules', 'node_modules', 'package.json'].map((name) => join(ROOT, name));
   const child = spawn(
     'nice',
     [
       ...['-n', NICE, process.execPath, '--permission', '--no-warnings', `--max-old-space-size=${HEAP_MIB}`],
-      ...[...code, ground.folder].map((path) => `--allow-fs-read=${path}`),
+      ...[...code, folder].map((path) => `--allow-fs-read=${path}`),
       join(ROOT, 'src/programs/kept-rules.ts'),
     ],
     { cwd: '/', env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin' }, stdio: ['pipe', 'pipe', 'pipe'] },
@@ -90,7 +107,7 @@ export async function askKept(
     });
     // EPIPE: the child has ended, and says why itself.
     child.stdin.on('error', () => undefined);
-    child.stdin.end(JSON.stringify({ question, ground: { ...ground, deadlineMs: DEADLINE_MS } }));
+    child.stdin.end(JSON.stringify(order));
     const ended = await new Promise<number | null>((resolve) => {
       child.once('error', (error) => {
         why ??= error.message;

@@ -133,6 +133,13 @@ export class SensorServer {
     this.#channel?.send({ type: 'keep', on });
   }
 
+  /** Asks for what the sensor has gathered by now; it comes like everything else. False when nothing is kept. */
+  flushKept(): boolean {
+    if (!this.#keeping || this.#channel === undefined) return false;
+    this.#channel.send({ type: 'keep', on: true });
+    return true;
+  }
+
   /** Rules beside those that come with the platform, and what is known harmless. */
   setRules({ revision, files, tunings }: RuleOrder): void {
     if (this.#rules?.revision === revision) return;

@@ -221,8 +221,11 @@ function run(): void {
     else if (message.type === 'rules') reload(message);
     else if (message.type === 'watch') watch(message.watch);
     else if (message.type === 'unwatch') unwatch(message.id);
-    else if (message.type === 'keep') keeper.isOn = message.on;
-    else if (message.type === 'record') recordings.take(message);
+    else if (message.type === 'keep') {
+      keeper.isOn = message.on;
+      // Said again, it asks for what there is by now.
+      if (message.on) keeper.end();
+    } else if (message.type === 'record') recordings.take(message);
     else if (message.type === 'record-none') recordings.close();
     else running = false;
   };

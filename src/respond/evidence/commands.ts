@@ -18,6 +18,7 @@ const PART_WORDS: Readonly<Record<EvidencePart, Text>> = {
   'memory-files': { en: 'files in memory (tmpfs)', es: 'archivos en memoria (tmpfs)' },
   executables: { en: 'programs that run', es: 'programas en marcha' },
   log: { en: 'log', es: 'registro' },
+  events: { en: 'last events', es: 'últimos eventos' },
   packets: { en: 'packets of its network', es: 'paquetes de su red' },
 };
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -125,14 +125,36 @@ test('a receipt of a former key is signed anew when it goes out, one of a stolen
   await opened.close();
 });
 
+test('no byte of an exported archive can be another: headers, padding and the end of it included', async () => {
+  const { opened, store, key, folder, exported } = await open();
+  const pins = { control: readPublicKey(key.publicKeyPem), host: null };
+  const { id } = await store.take(TARGET, HOW, { incident: null });
+  const whole = await readFile(await exported(id));
+  const path = join(folder, 'changed.tar');
+  await writeFile(path, whole);
+  await verifyEvidence(path, pins);
+  const every = process.env['DARSENA_SOAK'] === '1' ? 1 : 97;
+  for (let at = 0; at < whole.length; at += every) {
+    const changed = Buffer.from(whole);
+    changed[at] = (changed[at] ?? 0) ^ (1 << (at % 8));
+    await writeFile(path, changed);
+    await assert.rejects(
+      verifyEvidence(path, pins),
+      (error) => hasCode('evidence.altered')(error) || hasCode('evidence.unreadable')(error),
+      `byte ${at}`,
+    );
+  }
+  await writeFile(path, Buffer.concat([whole, Buffer.alloc(512)]));
+  await assert.rejects(verifyEvidence(path, pins), hasCode('evidence.altered'), 'a longer end');
+  await opened.close();
+});
+
 test('one byte, one file or one signature of an exported archive that is another is found', async () => {
   const { opened, store, key, folder, exported } = await open();
   const control = readPublicKey(key.publicKeyPem);
   const { id } = await store.take(TARGET, HOW, { incident: null });
   const entries = new Map<string, Buffer>();
-  for await (const { entry, bytes } of readTar(
-    Readable.from([await (await import('node:fs/promises')).readFile(await exported(id))]),
-  ))
+  for await (const { entry, bytes } of readTar(Readable.from([await readFile(await exported(id))])))
     entries.set(entry.path, Buffer.from(bytes));
   const verify = async (
     change: (files: Map<string, Buffer>) => void,
@@ -141,7 +163,10 @@ test('one byte, one file or one signature of an exported archive that is another
     const files = new Map(entries);
     change(files);
     const path = join(folder, 'changed.tar');
-    await writeFile(path, await bytesOf(packTar([...files].map(([name, content]) => ({ path: name, content })))));
+    await writeFile(
+      path,
+      await bytesOf(packTar([...files].map(([name, content]) => ({ path: name, content, mode: 0o400 })))),
+    );
     return verifyEvidence(path, pins);
   };
   const inner = async (content: string, name = 'processes.txt') =>

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Kysely, Selectable } from 'kysely';
-import { packTar, type TarInput } from '../../formats/index.ts';
+import { packTar } from '../../formats/index.ts';
 import type { Journal } from '../../journal/index.ts';
 import { type Clock, Fault, type Json, newId, syncFolder } from '../../system/index.ts';
 import {
@@ -24,6 +24,7 @@ import {
   type CustodyStep,
   type EvidenceManifest,
   type EvidenceReceipt,
+  exportedEntries,
   MANIFEST_TYPE,
   PART,
   RECEIPT_TYPE,
@@ -253,26 +254,26 @@ export class EvidenceStore {
     await this.#refuseDeleted(row);
     await db.transaction().execute((tx) => this.#note(tx, row, 'exported', actor, null, {}));
     journal.committed();
+    const beside = { readme: EVIDENCE_README, hostKey: row.host_key, controlKey: key.publicKeyPem };
     const custody: CustodyRecord = {
       ...{ version: 1, id: row.id, exportedAt: clock.now().toISOString() },
       steps: await this.custody(row.id),
-    };
-    const text = (path: string, content: string): TarInput => ({ path, content: Buffer.from(content), mode: 0o400 });
-    const entries: TarInput[] = [
-      text(PART.readme, EVIDENCE_README),
-      text(PART.manifest, row.manifest),
-      text(PART.receipt, await this.#receiptNow(row.receipt)),
-      text(PART.context, row.context),
-      text(PART.custody, JSON.stringify(signRecord(key, CUSTODY_TYPE, custody as unknown as Json))),
-      text(PART.hostKey, row.host_key),
-      text(PART.controlKey, key.publicKeyPem),
-      {
-        path: PART.archive,
-        content: createReadStream(join(folder, `${row.id}.tar.gz`)),
-        sizeBytes: row.bytes,
-        mode: 0o400,
+      files: {
+        [PART.readme]: sha256(beside.readme),
+        [PART.hostKey]: sha256(beside.hostKey),
+        [PART.controlKey]: sha256(beside.controlKey),
       },
-    ];
+    };
+    const entries = exportedEntries(
+      {
+        ...beside,
+        manifest: row.manifest,
+        receipt: await this.#receiptNow(row.receipt),
+        context: row.context,
+        custody: JSON.stringify(signRecord(key, CUSTODY_TYPE, custody as unknown as Json)),
+      },
+      { content: createReadStream(join(folder, `${row.id}.tar.gz`)), sizeBytes: row.bytes },
+    );
     return { id: row.id, bytes: packTar(entries) };
   }
 

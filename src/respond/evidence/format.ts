@@ -1,3 +1,5 @@
+import type { TarInput } from '../../formats/index.ts';
+
 /**
  * What evidence is, for the host that takes it, the control that keeps it and whoever verifies it without either.
  *
@@ -35,6 +37,7 @@ export const EVIDENCE_PARTS = [
   'memory-files',
   'executables',
   'log',
+  'events',
   'packets',
 ] as const;
 export type EvidencePart = (typeof EVIDENCE_PARTS)[number];
@@ -105,4 +108,27 @@ export interface CustodyRecord {
   readonly id: string;
   readonly exportedAt: string;
   readonly steps: readonly CustodyStep[];
+  /** SHA-256 of the files beside the signed ones, by name. Absent in archives that are older than it. */
+  readonly files?: Readonly<Record<string, string>>;
 }
+
+/** What an exported archive is made of, in its order: each text by the name of its file, and the host's archive at the end. */
+export function exportedEntries(
+  texts: Readonly<Record<ExportedText, string>>,
+  archive: { readonly content: AsyncIterable<Uint8Array>; readonly sizeBytes: number },
+): TarInput[] {
+  return [
+    ...EXPORTED_TEXTS.map((name) => ({ path: PART[name], content: Buffer.from(texts[name]), mode: 0o400 })),
+    { path: PART.archive, ...archive, mode: 0o400 },
+  ];
+}
+export const EXPORTED_TEXTS = [
+  'readme',
+  'manifest',
+  'receipt',
+  'context',
+  'custody',
+  'hostKey',
+  'controlKey',
+] as const satisfies readonly (keyof typeof PART)[];
+export type ExportedText = (typeof EXPORTED_TEXTS)[number];

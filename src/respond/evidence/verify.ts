@@ -3,15 +3,18 @@ import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { TarReader } from '../../formats/index.ts';
+import { packTar, TarReader } from '../../formats/index.ts';
 import { Fault } from '../../system/index.ts';
-import { type PublicKey, readPublicKey, verifyRecord } from '../../trust/index.ts';
+import { type PublicKey, readPublicKey, type SignedRecord, verifyRecord } from '../../trust/index.ts';
 import { evidenceFault } from './errors.ts';
 import {
   CUSTODY_TYPE,
   type CustodyRecord,
   type EvidenceManifest,
   type EvidenceReceipt,
+  EXPORTED_TEXTS,
+  type ExportedText,
+  exportedEntries,
   MANIFEST_TYPE,
   PART,
   RECEIPT_TYPE,
@@ -66,8 +69,8 @@ async function verify(path: string, pins: EvidencePins): Promise<VerifiedEvidenc
     if (found === undefined) throw evidenceFault('evidence.unreadable', { file: path, why: `${name} is missing` });
     return found;
   };
-  const controlKey = pins.control ?? readPublicKey(text(PART.controlKey));
-  const hostKey = pins.host ?? readPublicKey(text(PART.hostKey));
+  const controlKey = pins.control ?? keyIn(PART.controlKey, text(PART.controlKey));
+  const hostKey = pins.host ?? keyIn(PART.hostKey, text(PART.hostKey));
   const receipt = signed<EvidenceReceipt>(PART.receipt, text(PART.receipt), controlKey, RECEIPT_TYPE);
   const custody = signed<CustodyRecord>(PART.custody, text(PART.custody), controlKey, CUSTODY_TYPE);
   const manifest = readManifest(signed<unknown>(PART.manifest, text(PART.manifest), hostKey, MANIFEST_TYPE));
@@ -80,6 +83,8 @@ async function verify(path: string, pins: EvidencePins): Promise<VerifiedEvidenc
   if (custody.id !== receipt.id || manifest.id !== receipt.id)
     throw altered(PART.custody, 'it speaks of other evidence');
   compareFiles(manifest, outer.files);
+  for (const [file, wanted] of Object.entries(custody.files ?? {})) same(file, sha256(text(file)), wanted);
+  await compareWhole(path, outer, text);
   return {
     manifest,
     receipt,
@@ -94,7 +99,9 @@ async function verify(path: string, pins: EvidencePins): Promise<VerifiedEvidenc
 
 interface Outer {
   readonly texts: ReadonlyMap<string, string>;
-  readonly archive: { readonly sha256: string };
+  readonly archive: { readonly sha256: string; readonly from: number; readonly bytes: number };
+  /** Of the file itself. */
+  readonly sha256: string;
   /** Of the inner archive: path to hash. */
   readonly files: ReadonlyMap<string, string>;
 }
@@ -117,15 +124,37 @@ async function readOuter(path: string): Promise<Outer> {
       end: () => texts.set(entry.path, Buffer.concat(pieces).toString('utf8')),
     };
   });
-  for await (const piece of createReadStream(path) as AsyncIterable<Buffer>) reader.write(piece);
+  const whole = createHash('sha256');
+  for await (const piece of createReadStream(path) as AsyncIterable<Buffer>) {
+    whole.update(piece);
+    reader.write(piece);
+  }
   reader.end();
   if (inner.bytes === 0) throw new RangeError(`${PART.archive} is missing`);
   const { from, bytes } = inner;
   return {
     texts,
-    archive: { sha256: inner.hash.digest('hex') },
+    sha256: whole.digest('hex'),
+    archive: { sha256: inner.hash.digest('hex'), from, bytes },
     files: await readInner(createReadStream(path, { start: from, end: from + bytes - 1 })),
   };
+}
+
+/**
+ * Nothing stands between the files, after them, or in what the archive says of them, that the platform did not write: made
+ * anew from its parts it is the same, byte for byte.
+ */
+async function compareWhole(path: string, { archive, sha256: found }: Outer, text: (name: string) => string) {
+  const { from, bytes } = archive;
+  const texts = Object.fromEntries(EXPORTED_TEXTS.map((name) => [name, text(PART[name])])) as Record<
+    ExportedText,
+    string
+  >;
+  const content = createReadStream(path, { start: from, end: from + bytes - 1 }) as AsyncIterable<Buffer>;
+  const anew = createHash('sha256');
+  for await (const piece of packTar(exportedEntries(texts, { content, sizeBytes: bytes }))) anew.update(piece);
+  if (anew.digest('hex') !== found)
+    throw altered(path, 'it has bytes beside its files that the platform did not write');
 }
 
 /** Unpacks what the host gathered, keeping nothing but the hashes. */
@@ -163,13 +192,40 @@ function compareFiles(manifest: EvidenceManifest, files: ReadonlyMap<string, str
   for (const path of files.keys()) if (!named.has(path)) throw altered(path, 'the host did not name it');
 }
 
+function keyIn(file: string, pem: string): PublicKey {
+  try {
+    return readPublicKey(pem);
+  } catch (cause) {
+    throw evidenceFault('evidence.altered', { file, why: 'it is no public key' }, { cause });
+  }
+}
+
 function signed<T>(file: string, text: string, key: PublicKey, type: string): T {
   try {
-    return verifyRecord(text, [key], type) as unknown as T;
+    const record = verifyRecord(text, [key], type) as unknown as T;
+    if (!isAsWritten(text, key.id)) throw new TypeError('it is not written as the one who signed it writes it');
+    return record;
   } catch (error) {
     const why = error instanceof Fault ? (error.text('en').why ?? error.message) : String(error);
     throw evidenceFault('evidence.altered', { file, why }, { cause: error });
   }
+}
+
+/** An envelope says the same with other names of keys, spaces or ends of base64: here each of its bytes is that of the signer. */
+function isAsWritten(text: string, keyId: string): boolean {
+  const envelope = JSON.parse(text) as SignedRecord;
+  const again = (base64: string): string => Buffer.from(base64, 'base64').toString('base64');
+  const [signature] = envelope.signatures;
+  return (
+    text === JSON.stringify(envelope) &&
+    Object.keys(envelope).sort().join() === 'payload,payloadType,signatures' &&
+    again(envelope.payload) === envelope.payload &&
+    envelope.signatures.length === 1 &&
+    signature !== undefined &&
+    Object.keys(signature).sort().join() === 'keyid,sig' &&
+    signature.keyid === keyId &&
+    again(signature.sig) === signature.sig
+  );
 }
 
 function same(file: string, found: string, wanted: string): void {
