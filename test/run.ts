@@ -54,6 +54,8 @@ const PACKAGES = [
   'docker-registry',
   'rpm',
   'restic',
+  'xfsprogs',
+  'btrfs-progs',
   'db5.3-util',
   'curl',
   'git',

@@ -273,6 +273,7 @@ function CopyItem({
           <When at={copy.verified.at} />
         </span>
       )}
+      {copy.state === 'done' && copy.problem !== null ? <span>{copy.problem[language]}</span> : null}
       {copy.state === 'done' && mayCopy ? (
         <span className="chips">
           <Button onClick={() => ask({ what: 'restore', copy })}>{t('restore')}</Button>

@@ -1157,7 +1157,11 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       await volumes.tick();
       status.volumesTroubled(await volumes.troubled());
     }),
-    every(LOOK_EVERY_MS, () => copies.tick()),
+    every(LOOK_EVERY_MS, async () => {
+      status.backupsTroubled(await copies.troubled());
+      await copies.tick();
+      status.backupsTroubled(await copies.troubled());
+    }),
     every(RENEWAL_CHECK_MS, async () => {
       const renewed = await loadControlKeys(files.control.keys, certified);
       const { certificatePem: cert, privateKeyPem: key } = renewed.server;

@@ -720,7 +720,7 @@ function printCopies(cli: CliProgram, copies: readonly Copy[]): void {
             ? '—'
             : verified.same
               ? print.age(verified.at)
-              : print.colour('bad', t({ en: 'differs', es: 'difiere' })),
+              : print.colour('bad', t({ en: 'lost', es: 'perdida' })),
       },
       { title: { en: 'why', es: 'motivo' }, value: ({ problem }) => (problem === null ? '' : t(problem)), long: true },
     ],

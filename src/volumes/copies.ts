@@ -427,11 +427,25 @@ export class Copies {
     const bytes = copy.bytes ?? 0;
     const place = placeInRepository(stored);
     const order = { action: 'verify', repository: access, ...place, bytes, tree, sealed: copy.sealed } as const;
-    const { same, ...found } = verifyAnswer.parse(await this.#options.run(order, { step: at, signal }));
+    let said: Json;
+    try {
+      said = await this.#options.run(order, { step: at, signal });
+    } catch (error) {
+      // Whoever called the trial off learnt nothing about the backup.
+      if (!signal.aborted) await this.#notTried(copy, actor, error);
+      throw error;
+    }
+    const { same, ...found } = verifyAnswer.parse(said);
+    const differs = same
+      ? null
+      : volumeFault('volume.restored-differs', { copy: copy.id, found: found.tree, expected: tree });
     await db.transaction().execute(async (tx) => {
       await tx
         .updateTable('volumes_copies')
-        .set({ verified_at: clock.now().toISOString(), verified_same: same ? 1 : 0 })
+        .set({
+          ...{ verified_at: clock.now().toISOString(), verified_same: same ? 1 : 0 },
+          problem: differs === null ? null : JSON.stringify(problemOf(differs)),
+        })
         .where('id', '=', copy.id)
         .execute();
       await journal.record(tx, {
@@ -443,14 +457,62 @@ export class Copies {
       });
     });
     journal.committed();
-    if (!same) {
-      throw volumeFault('volume.restored-differs', { copy: copy.id, found: found.tree, expected: tree });
-    }
+    if (differs !== null) throw differs;
     at.done({
       en: `${found.files} files came back as they were saved`,
       es: `${found.files} archivos volvieron como se guardaron`,
     });
     return { id: copy.id, same, ...found };
+  }
+
+  /** A trial that came to no end: of what is damaged nothing comes back; of what is away nobody can tell. */
+  async #notTried({ id, project, repository, ...copy }: Copy, actor: string, error: unknown): Promise<void> {
+    const { db, journal, clock } = this.#options;
+    const isDamaged = error instanceof Fault && error.code === 'backup.damaged';
+    const problem = problemOf(error);
+    const verdict = isDamaged ? { verified_at: clock.now().toISOString(), verified_same: 0 } : {};
+    await db.transaction().execute(async (tx) => {
+      await tx
+        .updateTable('volumes_copies')
+        .set({ ...verdict, problem: JSON.stringify(problem) })
+        .where('id', '=', id)
+        .execute();
+      await journal.record(tx, {
+        kind: isDamaged ? 'backup.damaged' : 'backup.untried',
+        ...{ project, actor, subject: formatClaim({ project, ...copy }) },
+        body: { id, repository, why: { en: problem.en, es: problem.es } },
+      });
+    });
+    journal.committed();
+  }
+
+  /**
+   * Claims whose backups a person should look at: one did not come back as it was saved, the newest could not be tried, or
+   * the last time of a schedule failed.
+   */
+  async troubled(): Promise<string[]> {
+    const { db } = this.#options;
+    const rows = await db
+      .selectFrom('volumes_copies')
+      .selectAll()
+      .where('kind', '=', 'backup')
+      .where('state', '!=', 'running')
+      .orderBy('created_at', 'desc')
+      .execute();
+    const scheduled = await db.selectFrom('volumes_schedules').select(['project', 'environment', 'claim']).execute();
+    const names = new Set(scheduled.map(formatClaim));
+    const copies = rows.map(toCopy);
+    const firstOf = (list: readonly Copy[]): readonly Copy[] => [
+      ...new Map(list.toReversed().map((copy) => [formatClaim(copy), copy])).values(),
+    ];
+    const bad = [
+      ...copies.filter(({ verified }) => verified?.same === false),
+      ...firstOf(copies.filter(({ state }) => state === 'done')).filter(({ problem }) => problem !== null),
+      ...firstOf(copies.filter((one) => one.scheduled && names.has(formatClaim(one)))).filter(
+        ({ state }) => state === 'failed',
+      ),
+    ];
+    return [...new Set(bad.map(formatClaim))].toSorted();
   }
 
   /** Takes one copy away for good. @throws Fault backup.unknown */
@@ -626,9 +688,10 @@ export class Copies {
       );
     }
     if (schedule.verifyDays === 0) return;
+    // One that did not come back is no trial that was passed: the next backup is tried at once.
     const last =
       mine
-        .map(({ verified }) => verified?.at ?? '')
+        .map(({ verified }) => (verified?.same === true ? verified.at : ''))
         .sort()
         .at(-1) ?? '';
     if (last !== '' && clock.now().getTime() - Date.parse(last) < schedule.verifyDays * 86_400_000) return;

@@ -258,6 +258,19 @@ export const volumeFault = defineFaults({
       why: 'el hash de todos los archivos es {found}, y se anotó {expected}',
     },
   },
+  'backup.damaged': {
+    kind: 'unavailable',
+    en: {
+      what: 'the backup {snapshot} cannot be read back',
+      why: 'its repository is damaged: {why}',
+      remedy: 'make a new backup in another repository at once, then look at this one with restic check',
+    },
+    es: {
+      what: 'la copia {snapshot} no se puede leer de vuelta',
+      why: 'su repositorio está dañado: {why}',
+      remedy: 'hacer ya una copia nueva en otro repositorio; después examinar este con restic check',
+    },
+  },
   'volume.no-room': {
     kind: 'exhausted',
     en: {

@@ -191,6 +191,8 @@ export const factsEn = {
   'backup.made': 'saved {subject}',
   'backup.failed': 'could not save {subject}',
   'backup.verified': 'restored a backup of {subject} aside: equal to what was saved',
+  'backup.damaged': 'could not read a backup of {subject} back: its repository is damaged',
+  'backup.untried': 'could not try the restore of a backup of {subject}',
   'backup.differs': 'restored a backup of {subject} aside: it differs from what was saved',
   'backup.removed': 'removed a backup of {subject}',
   'backup-repository.added': 'opened the backup repository {subject}',

@@ -192,6 +192,8 @@ export const factsEs: Readonly<Record<keyof typeof factsEn, string>> = {
   'backup.made': 'guardó {subject}',
   'backup.failed': 'no pudo guardar {subject}',
   'backup.verified': 'restauró aparte una copia de {subject}: igual a lo guardado',
+  'backup.damaged': 'no pudo leer de vuelta una copia de {subject}: su repositorio está dañado',
+  'backup.untried': 'no pudo probar la restauración de una copia de {subject}',
   'backup.differs': 'restauró aparte una copia de {subject}: difiere de lo guardado',
   'backup.removed': 'eliminó una copia de {subject}',
   'backup-repository.added': 'abrió el repositorio de copias {subject}',

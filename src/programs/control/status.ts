@@ -30,6 +30,7 @@ export class PlatformStatus {
   #damaged = 0;
   #refusal: Text | null = null;
   #volumes: readonly string[] = [];
+  #backups: readonly string[] = [];
 
   constructor(options: {
     readonly instance: Instance;
@@ -62,6 +63,11 @@ export class PlatformStatus {
   /** Volumes that are full or cannot be used, by their names. */
   volumesTroubled(names: readonly string[]): void {
     this.#volumes = names;
+  }
+
+  /** Volumes whose backups did not come back, could not be tried, or were not made when they should have been. */
+  backupsTroubled(names: readonly string[]): void {
+    this.#backups = names;
   }
 
   hostPart(message: Extract<ToControl, { type: 'sensor' | 'engine' | 'edge' }>): void {
@@ -101,7 +107,16 @@ export class PlatformStatus {
             en: `the volume ${first} is full or unavailable${more}; see darsena volume list`,
             es: `el volumen ${first} está lleno o no disponible${more}; ver darsena volume list`,
           };
-    const trouble = this.#refusal ?? volumes;
+    const [unsaved, ...unsavedToo] = this.#backups;
+    const moreToo = unsavedToo.length === 0 ? '' : ` (+${unsavedToo.length})`;
+    const backups: Text | null =
+      unsaved === undefined
+        ? null
+        : {
+            en: `the backups of ${unsaved} are not to be relied on${moreToo}; see darsena backup list`,
+            es: `no se puede confiar en las copias de ${unsaved}${moreToo}; ver darsena backup list`,
+          };
+    const trouble = this.#refusal ?? volumes ?? backups;
     this.#set('agent', !connected ? 'down' : trouble === null ? 'ok' : 'degraded', connected ? trouble : away);
     const unknown = connected ? null : away;
     const parts = (['control', 'database', 'agent', 'engine', 'edge', 'sensor'] as const).map((part): Part => {

@@ -9,6 +9,12 @@ import type { Tools } from './tree.ts';
 
 /** restic's exit code when some files could not be read: such a backup is none. */
 const INCOMPLETE = 3;
+/** What restic says of content that is not what was written there. */
+const BROKEN =
+  /verification failed|invalid data returned|wrong data returned|is damaged|no matching ID found|not found in (?:index|repository)|Unmarshal|hash does not match|StreamPack:.*no such file/i;
+/** A restore that ends for want of the host's own room, or of the way there, says nothing of what lies in the repository. */
+const NOT_ITS_FAULT =
+  /no space left|quota exceeded|read-only file system|connection (?:refused|reset)|no route to host|network is unreachable|timed? ?out|unexpected HTTP response \(5|stale file handle|input\/output error/i;
 
 export interface ResticSummary {
   readonly snapshot: string;
@@ -80,11 +86,33 @@ export class Restic {
     return readSummary(done.stdout);
   }
 
-  /** Puts a snapshot below a folder, each of its files checked against its hash. */
-  async restore(repository: RepositoryAccess, snapshot: string, target: string): Promise<void> {
-    const words = ['restore', snapshot, '--target', target, '--verify'];
+  /**
+   * Puts a snapshot below a folder, each of its files checked against its hash.
+   * @param options.fresh all of it from the repository, nothing from the cache: what lies there is put to the test
+   * @throws Fault backup.damaged; volume.tool-failed where it cannot be told, such as when the repository is away
+   */
+  async restore(
+    repository: RepositoryAccess,
+    snapshot: string,
+    target: string,
+    { fresh = false }: { readonly fresh?: boolean } = {},
+  ): Promise<void> {
+    const words = ['restore', snapshot, '--target', target, '--verify', ...(fresh ? ['--no-cache'] : [])];
     const done = await this.#run(repository, words, { timeoutMs: BACKUP_MS });
-    if (done.code !== 0) throw this.#failure(repository, done.stderr, { en: 'the restore', es: 'la restauración' });
+    if (done.code !== 0) throw await this.#whyNotRestored(repository, snapshot, done.stderr);
+  }
+
+  async #whyNotRestored(repository: RepositoryAccess, snapshot: string, stderr: string): Promise<Fault> {
+    const other = this.#failure(repository, stderr, { en: 'the restore', es: 'la restauración' });
+    if (NOT_ITS_FAULT.test(stderr) && !BROKEN.test(stderr)) return other;
+    // It answers and its key opens it: what it does not give back is lost. Where not even that is whole, it says so itself.
+    const known = await this.#run(repository, ['cat', 'config', '--no-lock', '--no-cache'], { timeoutMs: 120_000 });
+    if (known.code !== 0 && !BROKEN.test(known.stderr)) return this.#failure(repository, known.stderr, OPENING);
+    const lines = (known.code === 0 ? stderr : known.stderr).split('\n').filter((line) => line.trim() !== '');
+    const telling = lines.find((line) => BROKEN.test(line)) ?? lines.find((line) => /ignoring error/.test(line));
+    const words = (telling ?? lines.slice(-2).join(' ')).replace(/^ignoring error for /, '');
+    const why = this.#hideSecrets(repository, words).slice(0, TOOL_WORDS_MAX);
+    return volumeFault('backup.damaged', { snapshot: snapshot.slice(0, 8), why });
   }
 
   /** Takes snapshots away, and the blocks that nothing else needs. */
@@ -138,12 +166,16 @@ export class Restic {
   }
 
   #failure(repository: RepositoryAccess, stderr: string, what: Text): Fault {
-    let why = stderr.trim().split('\n').slice(-3).join(' ');
-    const own = repository.user?.password ?? '';
-    for (const secret of [repository.password, own, encodeURIComponent(own)]) {
-      if (secret !== '') why = why.replaceAll(secret, '***');
-    }
+    const why = this.#hideSecrets(repository, stderr.trim().split('\n').slice(-3).join(' '));
     return volumeFault('volume.tool-failed', { what, tool: 'restic', why: why.slice(-TOOL_WORDS_MAX) });
+  }
+
+  #hideSecrets({ password, user }: RepositoryAccess, text: string): string {
+    const own = user?.password ?? '';
+    return [password, own, encodeURIComponent(own)].reduce(
+      (hidden, secret) => (secret === '' ? hidden : hidden.replaceAll(secret, '***')),
+      text,
+    );
   }
 }
 
