@@ -21,6 +21,7 @@ import {
 } from '../system/index.ts';
 import { readBytes, readKey } from './commands.ts';
 import { Copies } from './copies.ts';
+import { volumeFault } from './errors.ts';
 import { type Exported, exportsOf, mountWords } from './host/exports.ts';
 import type { AskFormat } from './host/format-asks.ts';
 import { containersOf, Freezer } from './host/freeze.ts';
@@ -731,6 +732,55 @@ test('backups: the key stays in the vault, schedules keep as said, a restore nee
   assert.equal((await copies.show('shop', id)).verified?.same, false);
 });
 
+test('a backup that is damaged, or that could not be tried, is an alarm until one comes back whole', async (t) => {
+  const { volumes, copies, answer, ended, facts, pass, orders } = await platform(t);
+  await volumes.follow();
+  answer(() => ({ created: true }));
+  await ended((await copies.addRepository({ name: 'nas', location: '/srv/backup' }, 'user:ana')).id);
+  let number = 0;
+  let trial: () => Json = () => ({ tree: TREE, files: 3, bytes: 99, same: true });
+  let saves = true;
+  answer((order): Json => {
+    if (order.action === 'verify') return trial();
+    if (!saves) throw new Error('no route to host');
+    return { ...COPY, snapshot: `0123456${number++ % 10}`, path: '/x/_data', addedBytes: 5 };
+  });
+  const keep = { last: 9, daily: 0, weekly: 0, monthly: 0 };
+  await copies.setSchedule(asked, { repository: null, cron: '0 * * * *', keep, verifyDays: 7 }, 'user:ana');
+  const hour = async (): Promise<readonly string[]> => {
+    pass(1);
+    await copies.tick();
+    return await copies.troubled();
+  };
+  const trials = () => orders.filter(({ action }) => action === 'verify').length;
+  assert.deepEqual(await hour(), []);
+  pass(24 * 7);
+  trial = () => {
+    throw volumeFault('backup.damaged', { snapshot: '01234567', why: 'ciphertext verification failed' });
+  };
+  assert.deepEqual(await hour(), ['shop/prod/data']);
+  const [damaged] = await copies.list('shop');
+  assert.equal(damaged?.verified?.same, false);
+  assert.match(damaged?.problem?.es ?? '', /está dañado: ciphertext/);
+  // Tried again with each backup, not a week later; while it cannot be tried that is said, too.
+  trial = () => {
+    throw new Error('the NAS is away');
+  };
+  assert.deepEqual(await hour(), ['shop/prod/data']);
+  assert.equal(trials(), 3);
+  trial = () => ({ tree: TREE, files: 3, bytes: 99, same: true });
+  assert.deepEqual(await hour(), ['shop/prod/data'], 'the damaged one is still there');
+  await ended((await copies.remove('shop', damaged?.id ?? '', 'user:ana')).id);
+  assert.deepEqual(await copies.troubled(), []);
+  saves = false;
+  assert.deepEqual(await hour(), ['shop/prod/data'], 'nothing was saved this time');
+  saves = true;
+  assert.deepEqual(await hour(), []);
+  const kinds = ((await facts()) as { kind: string }[]).map(({ kind }) => kind);
+  for (const kind of ['backup.damaged', 'backup.untried', 'backup.failed'])
+    assert.equal(kinds.filter((one) => one === kind).length, 1, kind);
+});
+
 test('a copy that control did not see end is failed, and one of a host that failed says why', async (t) => {
   const { volumes, copies, answer, ended } = await platform(t);
   await volumes.follow();
@@ -1041,6 +1091,66 @@ test('one disk under two names, as a LUN and as a block device, is mounted under
   const refused = both.find((end) => end.status === 'rejected')?.reason;
   fault('volume.device-refused', /mounted as the export (san|disk) already/)(refused);
   await mounts.ensure('other', all.other);
+});
+
+test('one blank disk under two names at the same instant is given one file system, and under neither a second one', async () => {
+  const [lun, disk] = [
+    exportsOf.parse({ d: { kind: 'iscsi', server: 'n', target: 'iqn.2026-01.example:x' } })['d'] as Exported,
+    exportsOf.parse({ d: { kind: 'block', device: '/dev/disk/by-id/lun' } })['d'] as Exported,
+  ];
+  const target = '/devices/platform/host3/session1/target3:0:0/3:0:0:0';
+  const folders = new Map([
+    ['/sys/class/iscsi_session', ['session1']],
+    ['/sys/class/iscsi_session/session1/device', ['target3:0:0']],
+    ['/sys/class/iscsi_session/session1/device/target3:0:0', ['3:0:0:0']],
+    ['/sys/class/iscsi_session/session1/device/target3:0:0/3:0:0:0/block', ['sdb']],
+  ]);
+  const machine = (wwid: string, holds: { on: string }, say: (device: string) => void = () => undefined) => {
+    const one = aMachine(async (program, words) => {
+      const at = words.at(-1) ?? '';
+      await new Promise((done) => setImmediate(done));
+      if (program === 'realpath') return { stdout: `${at.startsWith('/sys') ? `/sys${target}` : '/dev/sdb'}\n` };
+      if (program === 'blkid') return holds.on === '' ? { code: 2 } : { stdout: holds.on };
+      if (program === 'blockdev') return { stdout: '1000000000\n' };
+      if (program === 'mkfs.ext4') {
+        // As slow as it is in truth: who looked before it was done would still see a blank disk.
+        for (let turn = 0; turn < 50; turn++) await new Promise((done) => setImmediate(done));
+        holds.on = `TYPE=ext4\nLABEL=darsena\nUUID=${words[words.indexOf('-U') + 1]}\n`;
+      }
+      return {};
+    });
+    one.files.set('/sys/class/block/sdb/dev', '8:16\n');
+    if (wwid !== '') one.files.set('/sys/class/block/sdb/device/wwid', wwid);
+    one.files.set('/sys/class/iscsi_session/session1/targetname', 'iqn.2026-01.example:x\n');
+    const ask: AskFormat = async ({ device }) => {
+      say(device);
+      return { type: 'format-answer', device, granted: true, holder: 'here' };
+    };
+    const mounts = mountsOn({ ...one.host, list: async (path) => folders.get(path) ?? [] }, systemClock, false, ask);
+    return { ...one, mounts, made: () => one.ran.filter((line) => line.startsWith('mkfs')).length };
+  };
+  const asked: string[] = [];
+  const both = machine('naa.600a', { on: '' }, (device) => asked.push(device));
+  await Promise.allSettled([both.mounts.ensure('san', lun as Exported), both.mounts.ensure('disk', disk as Exported)]);
+  assert.equal(both.made(), 1);
+  assert.deepEqual(asked, ['iqn.2026-01.example:x naa.600a'], 'by one name, whichever way it is reached');
+
+  // Later, cleared by somebody: what is written down under the one name holds for the other.
+  const records = [...both.files].find(([path]) => path === '/agent/devices')?.[1] ?? '';
+  const cleared = machine('naa.600a', { on: '' });
+  const was = records.includes('LUN') ? disk : lun;
+  const only = JSON.stringify(Object.fromEntries(Object.entries(JSON.parse(records) as object).slice(0, 1)));
+  cleared.files.set('/agent/devices', only);
+  await assert.rejects(
+    cleared.mounts.ensure('renamed', was as Exported),
+    fault('volume.device-refused', /second time/),
+  );
+  assert.equal(cleared.made(), 0);
+  // Another disk there is another one.
+  const fresh = machine('naa.600b', { on: '' });
+  fresh.files.set('/agent/devices', only);
+  await fresh.mounts.ensure('renamed', { kind: 'block', device: '/dev/z', fileSystem: 'ext4', format: true });
+  assert.equal(fresh.made(), 1);
 });
 
 test('a moment of a logical volume: none by a way through links, a thin one is whole, and what fails while it is put away hides nothing', async () => {

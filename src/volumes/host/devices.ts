@@ -20,7 +20,12 @@ const SESSION_SECONDS = 15;
 
 const records = z.record(
   z.string(),
-  z.strictObject({ state: z.enum(['formatting', 'ready']), uuid: z.string().regex(/^[0-9a-f-]{36}$/) }),
+  z.strictObject({
+    state: z.enum(['formatting', 'ready']),
+    uuid: z.string().regex(/^[0-9a-f-]{36}$/),
+    /** What the device says that it is: under another name it is still the one that has had its file system. */
+    device: z.string().max(500).exactOptional(),
+  }),
 );
 type Records = z.infer<typeof records>;
 
@@ -36,6 +41,8 @@ export class Devices {
   readonly #host: MountHost;
   readonly #file: string;
   readonly #askFormat: AskFormat;
+  /** Who looks at a device, and may give it its file system, does so alone: by its number, as two names may lead to it. */
+  readonly #turns = new Map<string, Promise<unknown>>();
   #writing: Promise<unknown> = Promise.resolve();
 
   /**
@@ -54,7 +61,15 @@ export class Devices {
    */
   async ready(name: string, one: DeviceExport): Promise<string> {
     const device = one.kind === 'block' ? one.device : await this.#login(name, one);
-    await this.#ensureFileSystem(name, one, device);
+    const turn = (await this.numberOf(device)) ?? device;
+    const mine = (this.#turns.get(turn) ?? Promise.resolve()).then(() => this.#ensureFileSystem(name, one, device));
+    const ended = mine.catch(() => undefined);
+    this.#turns.set(turn, ended);
+    try {
+      await mine;
+    } finally {
+      if (this.#turns.get(turn) === ended) this.#turns.delete(turn);
+    }
     return device;
   }
 
@@ -65,15 +80,18 @@ export class Devices {
     return number?.trim() || null;
   }
 
+  /** The kernel does not ask a target for the size of a disk again by itself. */
+  async lookAgain(one: DeviceExport): Promise<void> {
+    if (one.kind !== 'iscsi') return;
+    const session = ['--mode', 'node', '--targetname', one.target, '--portal', portalOf(one)];
+    const { code, stderr } = await this.#run('iscsiadm', [...session, '--rescan']);
+    if (code !== 0) throw failed(sayExport(one), lastWords(stderr));
+  }
+
   /** Gives a file system what its device has grown by. @throws Fault */
   async grow(one: DeviceExport, device: string, point: string): Promise<void> {
     const [program, words] =
       one.fileSystem === 'xfs' ? (['xfs_growfs', [point]] as const) : (['resize2fs', [device]] as const);
-    if (one.kind === 'iscsi') {
-      // The initiator does not ask a target for its size again by itself.
-      const session = ['--mode', 'node', '--targetname', one.target, '--portal', portalOf(one)];
-      await this.#run('iscsiadm', [...session, '--rescan']);
-    }
     const { code, stderr } = await this.#run(program, words, MAKE_MS);
     if (code !== 0) throw failed(sayExport(one), lastWords(stderr));
   }
@@ -180,17 +198,20 @@ export class Devices {
   async #ensureFileSystem(name: string, one: DeviceExport, device: string): Promise<void> {
     const what = sayExport(one);
     const refuse: Refused = (en, es) => volumeFault('volume.device-refused', { name, device, why: { en, es } });
-    const known = (await this.#read())[what];
+    const { id, isOwn } = await this.#nameOf(name, one, device);
+    const own = isOwn ? { device: id } : {};
+    const all = await this.#read();
+    const known = all[what] ?? (isOwn ? Object.values(all).find((record) => record.device === id) : undefined);
     const found = await this.#probe(device, refuse);
     if (known?.state === 'formatting') {
       // Nobody has mounted it yet, so nobody has data there; unless it is not what was begun.
       if (found !== null && (found.uuid !== known.uuid || found.type !== one.fileSystem))
         throw refuse(`it holds ${found.say}, which came there since`, `contiene ${found.say}, que llegó después`);
       if (found === null || !(await this.#isWhole(one, device))) {
-        await this.#requireGrant(name, one, device);
+        await this.#requireGrant(name, device, id);
         await this.#make(name, one, device, known.uuid, true);
       }
-      await this.#keep(what, { state: 'ready', uuid: known.uuid });
+      await this.#keep(what, { state: 'ready', uuid: known.uuid, ...own });
       return;
     }
     if (found !== null) {
@@ -210,7 +231,9 @@ export class Devices {
           `contiene ${found.say} de otra persona: solo uno con la etiqueta ${FILE_SYSTEM_LABEL} es para volúmenes`,
         );
       }
-      if (known === undefined) await this.#keep(what, { state: 'ready', uuid: found.uuid });
+      // Also of what an earlier program wrote down without what the device says of itself.
+      if (known === undefined || (isOwn && known.device !== id))
+        await this.#keep(what, { state: 'ready', uuid: found.uuid, ...own });
       return;
     }
     if (known !== undefined)
@@ -229,19 +252,19 @@ export class Devices {
         'contiene datos de una forma desconocida: solo se crea un sistema de archivos en un dispositivo lleno de ceros',
       );
     }
-    await this.#requireGrant(name, one, device);
+    await this.#requireGrant(name, device, id);
     // Whoever had the right before may have used it since this host looked.
     if ((await this.#probe(device, refuse)) !== null || !(await this.#isBlank(device)))
       throw refuse('it was blank a moment ago, and is not any more', 'estaba vacío hace un momento, y ya no lo está');
     const uuid = randomUUID();
-    await this.#keep(what, { state: 'formatting', uuid });
+    await this.#keep(what, { state: 'formatting', uuid, ...own });
     await this.#make(name, one, device, uuid);
-    await this.#keep(what, { state: 'ready', uuid });
+    await this.#keep(what, { state: 'ready', uuid, ...own });
   }
 
   /** Control says yes to one host alone, whatever several see at once. @throws Fault volume.mount-failed, volume.device-refused */
-  async #requireGrant(name: string, one: DeviceExport, device: string): Promise<void> {
-    const answer = await this.#askFormat({ type: 'format-ask', device: await this.#nameOf(name, one, device), name });
+  async #requireGrant(name: string, device: string, id: string): Promise<void> {
+    const answer = await this.#askFormat({ type: 'format-ask', device: id, name });
     if (answer === null) {
       throw failed(
         name,
@@ -258,23 +281,34 @@ export class Devices {
   }
 
   /**
-   * What a device is called whichever host sees it: what it says of itself (VPD page 0x83, by sysfs), beside its target for a
-   * LUN because some targets count their disks alike. One that says nothing is called as its export: two hosts that have
-   * different disks under one name are then told so, and none is formatted twice.
+   * What a device is called whichever host sees it, and by whichever name: what it says of itself (VPD page 0x83, by sysfs),
+   * beside its target for a LUN because some targets count their disks alike. One that says nothing is called as its export:
+   * two hosts that have different disks under one name are then told so, and none is formatted twice.
    */
-  async #nameOf(name: string, one: DeviceExport, device: string): Promise<string> {
+  async #nameOf(
+    name: string,
+    one: DeviceExport,
+    device: string,
+  ): Promise<{ readonly id: string; readonly isOwn: boolean }> {
     const real = (await this.#run('realpath', ['--', device])).stdout.trim();
     const top = `/sys/class/block/${real.slice(real.lastIndexOf('/') + 1)}`;
     const says = async (path: string): Promise<string> =>
-      ((await this.#host.read(`${top}/${path}`)) ?? '').replaceAll(/[^\x21-\x7e]+/g, ' ').trim();
-    const own = (await says('device/wwid')) || (await says('wwid')) || (await says('dm/uuid'));
+      ((await this.#host.read(path)) ?? '').replaceAll(/[^\x21-\x7e]+/g, ' ').trim();
+    const own = (await says(`${top}/device/wwid`)) || (await says(`${top}/wwid`)) || (await says(`${top}/dm/uuid`));
     const id = own.slice(0, 250);
-    if (one.kind === 'iscsi') return `${one.target} ${id === '' ? `LUN ${one.lun}` : id}`;
-    return id === '' ? `export ${name}` : id;
+    let target = one.kind === 'iscsi' ? one.target : '';
+    if (one.kind === 'block') {
+      // A LUN that is named as the disk that the kernel shows for it.
+      const way = (await this.#run('realpath', ['--', `${top}/device`])).stdout;
+      const [, session] = /\/(session\d+)\//.exec(way) ?? [];
+      if (session !== undefined) target = await says(`/sys/class/iscsi_session/${session}/targetname`);
+    }
+    if (id !== '') return { id: target === '' ? id : `${target} ${id}`, isOwn: true };
+    return { id: one.kind === 'iscsi' ? `${one.target} LUN ${one.lun}` : `export ${name}`, isOwn: false };
   }
 
   async #make(name: string, one: DeviceExport, device: string, uuid: string, again = false): Promise<void> {
-    // The first time the programs themselves refuse a device that holds something.
+    // mkfs.ext4 asks nobody where there is no terminal: what a device holds was looked at before, by whoever is alone with it.
     const force = (flag: string): string[] => (again ? [flag] : []);
     const [program, words] =
       one.fileSystem === 'xfs'

@@ -121,6 +121,7 @@ export class HostVolumes {
   readonly #mounts: Mounts;
   readonly #seals: Seals;
   readonly #lvm: Lvm;
+  readonly #machine: MountHost;
   /** Who touches the files of each place that may be away. */
   readonly #files = new Map<string, BoundedFiles>();
   readonly #limits = new Map<string, { readonly bytes: number; readonly limit: Limit }>();
@@ -141,6 +142,7 @@ export class HostVolumes {
     const { podman, tools, folder, log, host, env, clock, instance } = options;
     this.#freezer = new Freezer({ file: join(folder, 'frozen.json'), podman, log });
     const { run, rootless, machine = thisHost(env) } = options;
+    this.#machine = machine;
     this.#restic = new Restic({ tools, folder, keys: join(run, 'keys'), host, env });
     this.#mounts = new Mounts({
       ...{ host: machine, folder: exportsFolder(run), devicesFile: join(folder, 'storage-devices.json') },
@@ -274,7 +276,9 @@ export class HostVolumes {
       if (await this.#seals.grow(volume, home, bytes)) this.#limits.set(volume, { bytes, limit: { enforced: true } });
       return;
     }
-    const limit = this.#options.rootless ? ROOTLESS_LIMIT : await limitFolder(home ?? path, bytes, volume);
+    const limit = this.#options.rootless
+      ? ROOTLESS_LIMIT
+      : await limitFolder(this.#machine, home ?? path, bytes, volume);
     this.#limits.set(volume, { bytes, limit });
   }
 
@@ -713,7 +717,7 @@ export class HostVolumes {
     const passing = await this.#make(this.#passingName(), this.#passing(), null);
     return await this.#inPassing(passing, sealed, async (folder) => {
       await requireRoom(bytes, passing.path);
-      await this.#restic.restore(repository, snapshot, folder);
+      await this.#restic.restore(repository, snapshot, folder, { fresh: true });
       const hashed = await this.#hash(await this.#restoredIn(folder, path));
       return { ...hashed, same: hashed.tree === tree };
     });

@@ -80,6 +80,7 @@ export class Mounts {
     const point = this.pointOf(name, one);
     const device = await this.#deviceAt(point);
     if (device === null) return;
+    await this.#devices.lookAgain(one);
     const size = (await this.#host.run('blockdev', ['--getsize64', device], { timeoutMs: MOUNT_MS })).stdout.trim();
     const before = this.#sizes.get(name);
     this.#sizes.set(name, size);

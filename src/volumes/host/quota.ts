@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { Fault, runCommand, type Text } from '../../system/index.ts';
+import { Fault, type Text } from '../../system/index.ts';
+import type { MountHost } from './mount-host.ts';
 
 export type Limit = { readonly enforced: true } | { readonly enforced: false; readonly why: Text };
 
@@ -17,8 +17,13 @@ interface Mount {
  * file system does not keep is said, never pretended. Whoever has CAP_SYS_RESOURCE is above quotas (kernel, fs/quota/dquot.c,
  * ignore_hardlimit): containers do not have it unless a policy lets them.
  */
-export async function limitFolder(path: string, bytes: number, volume: string): Promise<Limit> {
-  const mount = mountOf(await readFile('/proc/self/mountinfo', 'utf8'), path);
+export async function limitFolder(
+  host: Pick<MountHost, 'read' | 'run'>,
+  path: string,
+  bytes: number,
+  volume: string,
+): Promise<Limit> {
+  const mount = mountOf((await host.read('/proc/self/mountinfo')) ?? '', path);
   if (mount === null || !hasProjectQuota(mount)) {
     const type = mount?.type ?? '?';
     return {
@@ -34,7 +39,7 @@ export async function limitFolder(path: string, bytes: number, volume: string): 
   try {
     // The number goes to what is there already and, by the P of its folder, to whatever comes to be in it. A folder that has
     // it is not walked again: by then a workload may be in it.
-    const known = await runCommand('lsattr', ['-d', '-p', '--', path], { timeoutMs: SET_MS });
+    const known = await host.run('lsattr', ['-d', '-p', '--', path], { timeoutMs: SET_MS });
     const numbering = [
       ['chattr', '-R', '-f', '-p', id, '--', path],
       ['chattr', '-R', '-f', '+P', '--', path],
@@ -44,7 +49,7 @@ export async function limitFolder(path: string, bytes: number, volume: string): 
       ...(known.code === 0 && hasProject(known.stdout, id) ? [] : numbering),
       ['setquota', '-P', id, '0', blocks, '0', '0', mount.point],
     ] as const) {
-      const { code, stderr } = await runCommand(program, words, { timeoutMs: SET_MS });
+      const { code, stderr } = await host.run(program, words, { timeoutMs: SET_MS });
       // chattr -R complains of links and sockets, which have no such number, and of files, which hand nothing on.
       if (code !== 0 && words[0] !== '-R') return notSet(`${program}: ${stderr.trim().slice(0, 200)}`);
     }
