@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type LabKernel, run } from './lab.ts';
+import { type LabKernel, run, runFetching } from './lab.ts';
 
 /**
  * A disk with packages of a Debian suite, for a machine whose first program is Debian's systemd: with cgroup v2, a bus, and
@@ -59,7 +59,7 @@ export function debianMissing(): string | null {
   return missing.length === 0 ? null : `not installed: ${missing.map(([, name]) => name).join(', ')}`;
 }
 
-/** @returns the image of the disk. @throws Error with what failed, such as a mirror without the suite */
+/** @returns the image of the disk. @throws MirrorAway; Error with what else failed */
 export function prepareDebian(kernel: LabKernel, suite: string, packages: readonly string[]): string {
   const all = [...BASE, ...packages];
   const hash = createHash('sha256').update([suite, ...all, kernel.release].join(' '));
@@ -69,7 +69,7 @@ export function prepareDebian(kernel: LabKernel, suite: string, packages: readon
   const making = mkdtempSync(join(kernel.folder, '..', '.making-'));
   try {
     const root = join(making, 'root');
-    run('mmdebstrap', [
+    runFetching('mmdebstrap', [
       ...['--mode=root', '--variant=extract', '--format=directory', `--keyring=${KEYRING}`],
       // A mirror may be the copy of some day; its lists are signed all the same.
       '--aptopt=Acquire::Check-Valid-Until "false"',

@@ -9,11 +9,12 @@ import { currentMode, type Instance, instanceFolders } from '../../src/programs/
 import { detectMachine } from '../../src/programs/setup/machine.ts';
 import { planPodman, writePodmanFiles } from '../../src/programs/setup/podman.ts';
 import { runCommand, silentLog, systemClock } from '../../src/system/index.ts';
+import { checkStorage } from './storage-guest.ts';
 
 /**
  * What runs inside a machine with another Podman: that machine is looked at and Podman is set up as `darsena up` does it, its
  * service is started as the agent does it, and the suite of engines is run against it. Lines of JSON tell what came out.
- * Arguments: an archive of an image's files, and the capabilities wanted, or none for all.
+ * Arguments: an archive of an image's files, and the capabilities wanted, or none for all; `storage` tries volumes instead.
  */
 
 const [archive = '', ...only] = process.argv.slice(2);
@@ -62,7 +63,10 @@ try {
     reopen: () => new PodmanEngine({ socketPath: podman.files.socket, instance: name }),
   };
   const report = (key: string, ms: number): void => say({ key, ms: Math.round(ms) });
-  say({ results: await checkConformance(ground, report, only.length === 0 ? null : only) });
+  if (only.includes('storage')) {
+    const env = { PATH: process.env['PATH'] ?? '', ...podman.files.environment };
+    say({ results: await checkStorage({ ...ground, folder: folders.data, run: folders.run, env, report }) });
+  } else say({ results: await checkConformance(ground, report, only.length === 0 ? null : only) });
 } finally {
   opened.close();
 }

@@ -12,6 +12,7 @@ import { Lvm } from '../../src/volumes/host/lvm.ts';
 import type { MountHost } from '../../src/volumes/host/mount-host.ts';
 import { Mounts } from '../../src/volumes/host/mounts.ts';
 import type { PlaceFiles } from '../../src/volumes/host/place-files.ts';
+import { limitFolder } from '../../src/volumes/host/quota.ts';
 import { Seals } from '../../src/volumes/host/seals.ts';
 import { LabMachine, labMissing, prepareKernel, prepareModules, preparePackages, preparePrograms } from '../lab/lab.ts';
 
@@ -36,7 +37,8 @@ const PACKAGES = [
     'cifs-utils',
     'libcap-ng0',
   ],
-  ...['lvm2', 'libdevmapper-event1.02.1', 'libedit2', 'libbsd0'],
+  ...['lvm2', 'libdevmapper-event1.02.1', 'libedit2', 'libbsd0', 'thin-provisioning-tools'],
+  ...['quota', 'xfsprogs', 'libinih1', 'liburcu8'],
   ...['cryptsetup-bin', 'libcryptsetup12', 'libpopt0', 'libjson-c5', 'libdevmapper1.02.1', 'dmsetup'],
 ];
 const PROGRAMS = [
@@ -53,6 +55,11 @@ const PROGRAMS = [
     'cryptsetup',
     'dmsetup',
     'lvm',
+    'thin_check',
+    'setquota',
+    'mkfs.xfs',
+    'xfs_growfs',
+    'xfs_repair',
   ],
   ...[
     'mount',
@@ -68,6 +75,8 @@ const PROGRAMS = [
     'mv',
     'realpath',
     'truncate',
+    'lsattr',
+    'chattr',
   ],
   ...['kmod', 'grep', 'mkdir', 'cat', 'test', 'rm', 'rmdir'],
 ];
@@ -83,6 +92,11 @@ const MODULES = [
     'loop',
     'dm-crypt',
     'dm-snapshot',
+    'dm-thin-pool',
+    'xfs',
+    'target_core_mod',
+    'target_core_iblock',
+    'iscsi_target_mod',
     'virtio_pci',
     'virtio_net',
   ],
@@ -103,6 +117,9 @@ const MODULES = [
 const IQN = 'iqn.2026-01.lab.darsena:vol0';
 const SECRET = 'a-secret-of-chap-15';
 
+/** It is emulated, by a machine that may have much else to do. */
+const SLOW_MS = 300_000;
+
 let vm: LabMachine | null = null;
 let host: MountHost;
 
@@ -116,7 +133,7 @@ before(async () => {
   files['etc/netconfig'] = readFileSync('/etc/netconfig');
   files['etc/services'] = readFileSync('/etc/services');
   files['etc/protocols'] = readFileSync('/etc/protocols');
-  vm = await LabMachine.boot(kernel, { files, memoryMb: 640, network: true });
+  vm = await LabMachine.boot(kernel, { files, memoryMb: 900, network: true });
   host = machineOf(vm);
   const setUp = await vm.run(
     [
@@ -129,7 +146,7 @@ before(async () => {
       'modprobe -a nfsd nfs nfsv4 iscsi_tcp sd_mod ext4 quota_v2 loop dm-crypt xts ecb algif_skcipher algif_hash crc32c_generic',
       'echo /sbin/modprobe > /proc/sys/kernel/modprobe',
     ].join('\n'),
-    60_000,
+    SLOW_MS,
   );
   assert.equal(setUp.code, 0, setUp.output);
 });
@@ -139,7 +156,7 @@ after(async () => vm?.off());
 function machineOf(machine: LabMachine): MountHost {
   const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
   const sh = async (script: string, timeoutMs = 30_000): Promise<{ code: number; output: string }> =>
-    machine.run(`export PATH=/usr/sbin:/bin LC_ALL=C\n${script}`, timeoutMs + 30_000);
+    machine.run(`export PATH=/usr/sbin:/bin LC_ALL=C\n${script}`, timeoutMs + SLOW_MS);
   const encode = (text: string | Uint8Array): string => Buffer.from(text).toString('base64');
   return {
     async run(program, words, { timeoutMs, input = '' }) {
@@ -175,7 +192,7 @@ function machineOf(machine: LabMachine): MountHost {
 }
 
 async function sh(script: string): Promise<string> {
-  const { code, output } = await (vm as LabMachine).run(`export PATH=/usr/sbin:/bin\n${script}`, 60_000);
+  const { code, output } = await (vm as LabMachine).run(`export PATH=/usr/sbin:/bin\n${script}`, SLOW_MS);
   assert.equal(code, 0, `${script}\n${output}\n${vm?.console.slice(-500)}`);
   return output;
 }
@@ -192,6 +209,11 @@ const mountsOf = (): Mounts =>
       return { type: 'format-answer', device, granted: true, holder: 'here' };
     },
   });
+
+async function blocksOf(point: string): Promise<number> {
+  const words = ['--file-system', '--format', '%b', '--', point];
+  return Number((await host.run('stat', words, { timeoutMs: 30_000 })).stdout);
+}
 
 /** Asks until the attempt has come to its end. */
 async function ended(mounts: Mounts, name: string, one: Exported): Promise<string> {
@@ -454,14 +476,82 @@ test('a disk is kept from a second host by the disk itself, and its file system 
   const mounts = mountsOf();
   const point = await ended(mounts, 'disk', disk('/dev/loop5'));
   await assert.rejects(ended(mounts, 'twice', disk('/dev/loop6')), fault('volume.mount-failed', /another host/));
-  const blocks = async (): Promise<number> =>
-    Number((await host.run('stat', ['--file-system', '--format', '%b', '--', point], { timeoutMs: 30_000 })).stdout);
-  const small = await blocks();
+  const small = await blocksOf(point);
   await mounts.followSize('disk', disk('/dev/loop5'));
   await sh('truncate -s 128M /tmp/disk; losetup -c /dev/loop5');
   await mounts.followSize('disk', disk('/dev/loop5'));
-  assert.ok((await blocks()) > small * 1.8);
+  assert.ok((await blocksOf(point)) > small * 1.8);
 });
+
+test('a LUN that grows at its target is followed by the file system on it', async (t) => {
+  if (vm === null) return t.skip(skip || 'no machine');
+  const target = 'iqn.2026-01.lab.darsena:grows';
+  const at = `/sys/kernel/config/target/iscsi/${target}/tpgt_1`;
+  // The kernel's own target: it asks the disk below for its size each time it is asked itself.
+  await sh(
+    [
+      'set -e; modprobe -a target_core_mod target_core_iblock iscsi_target_mod iscsi_tcp sd_mod loop',
+      'grep -q /sys/kernel/config /proc/mounts || mount -t configfs c /sys/kernel/config',
+      'truncate -s 64M /tmp/grows; losetup /dev/loop3 /tmp/grows; D=/sys/kernel/config/target/core/iblock_0/grows; mkdir -p $D',
+      'echo udev_path=/dev/loop3 > $D/control; echo 1 > $D/enable; mkdir -p /sys/kernel/config/target/iscsi',
+      `mkdir -p ${at}/lun/lun_0 ${at}/np/127.0.0.1:3261; ln -s $D ${at}/lun/lun_0/grows`,
+      `echo 0 > ${at}/attrib/authentication; echo 1 > ${at}/attrib/generate_node_acls; echo 0 > ${at}/attrib/demo_mode_write_protect; echo 1 > ${at}/enable`,
+      'echo InitiatorName=iqn.2026-01.lab.darsena:host > /etc/iscsi/initiatorname.iscsi; echo node.startup = manual > /etc/iscsi/iscsid.conf',
+      'pidof iscsid >/dev/null || (iscsid -f >/tmp/iscsid 2>&1 &) ; sleep 1',
+    ].join('\n'),
+  );
+  const lun: Exported = {
+    ...{ kind: 'iscsi', server: '127.0.0.1', port: 3261, target, lun: 0, fileSystem: 'ext4', format: true },
+  };
+  const mounts = mountsOf();
+  const point = await ended(mounts, 'grows', lun);
+  const small = await blocksOf(point);
+  await sh(`echo kept > ${point}/row; sync`);
+  await mounts.followSize('grows', lun);
+  await sh('truncate -s 128M /tmp/grows; losetup -c /dev/loop3');
+  await mounts.followSize('grows', lun);
+  assert.ok((await blocksOf(point)) > small * 1.8, `${small} blocks, then ${await blocksOf(point)}`);
+  assert.equal(await sh(`cat ${point}/row`), 'kept\n');
+  await mounts.release('grows', lun);
+});
+
+for (const { fileSystem, device, megabytes } of [
+  { fileSystem: 'ext4', device: '/dev/loop1', megabytes: 96 },
+  { fileSystem: 'xfs', device: '/dev/loop2', megabytes: 320 },
+] as const)
+  test(`a claim on ${fileSystem} is kept within its size by the kernel, grows in place, and its disk as well`, async (t) => {
+    if (vm === null) return t.skip(skip || 'no machine');
+    await sh(
+      `modprobe -a loop xfs; truncate -s ${megabytes}M /tmp/${fileSystem}; losetup ${device} /tmp/${fileSystem}`,
+    );
+    const disk: Exported = { kind: 'block', device, fileSystem, format: true };
+    const mounts = mountsOf();
+    const point = await ended(mounts, `sized-${fileSystem}`, disk);
+    await sh(`mkdir -m 777 ${point}/claim ${point}/other`);
+    // As a workload's user: whoever has CAP_SYS_RESOURCE is above quotas.
+    const write = async (megabytesWanted: number, folder = 'claim') =>
+      (vm as LabMachine).run(
+        `su -s /bin/sh nobody -c 'dd if=/dev/zero of=${point}/${folder}/file bs=1M count=${megabytesWanted} conv=fsync' 2>&1`,
+        SLOW_MS,
+      );
+    assert.deepEqual(await limitFolder(host, `${point}/claim`, 8 * 2 ** 20, 'a-claim'), { enforced: true });
+    const over = await write(16);
+    assert.notEqual(over.code, 0, over.output);
+    assert.match(over.output, /quota exceeded|No space left/i);
+    const used = Number((await sh(`du -sk ${point}/claim`)).split('\t')[0]);
+    assert.ok(used <= 8 * 1024 && used >= 7 * 1024, `${used} kB`);
+    assert.equal((await write(16, 'other')).code, 0, 'its neighbour has room');
+    assert.deepEqual(await limitFolder(host, `${point}/claim`, 24 * 2 ** 20, 'a-claim'), { enforced: true });
+    const within = await write(16);
+    assert.equal(within.code, 0, within.output);
+    const small = await blocksOf(point);
+    await mounts.followSize(`sized-${fileSystem}`, disk);
+    await sh(`truncate -s ${megabytes * 2}M /tmp/${fileSystem}; losetup -c ${device}`);
+    await mounts.followSize(`sized-${fileSystem}`, disk);
+    assert.ok((await blocksOf(point)) > small * 1.8, `${small} blocks, then ${await blocksOf(point)}`);
+    await mounts.release(`sized-${fileSystem}`, disk);
+    await sh(`losetup -d ${device}; rm /tmp/${fileSystem}`);
+  });
 
 test('a copy of what lies on LVM is one moment of it, of which nothing stays, also after a stop and when its room was too small', async (t) => {
   if (vm === null) return t.skip(skip || 'no machine');
@@ -498,6 +588,39 @@ test('a copy of what lies on LVM is one moment of it, of which nothing stays, al
   assert.equal((await sh('lvm lvs --noheadings -o lv_name vg0')).trim(), 'data');
   assert.doesNotMatch(await sh('cat /proc/self/mountinfo'), /run\/moments/);
   assert.equal(await sh('cat /srv/lv/claim/row'), 'two\n');
+});
+
+test('a copy of what lies on thin LVM is one moment of it, takes no room beforehand, and nothing of it stays', async (t) => {
+  if (vm === null) return t.skip(skip || 'no machine');
+  await sh(
+    [
+      'set -e; mkdir -p /etc/lvm /srv/thin; echo "activation { udev_sync = 0 udev_rules = 0 }" > /etc/lvm/lvm.conf; for p in lvs lvcreate lvremove; do ln -sf lvm /usr/sbin/$p; done; modprobe -a loop dm-thin-pool',
+      'truncate -s 160M /tmp/tp; losetup /dev/loop4 /tmp/tp; lvm pvcreate -q /dev/loop4; lvm vgcreate -q vg1 /dev/loop4',
+      // All that is free is the pool's: a copy that needs room of its own would have none.
+      'lvm lvcreate -q -y -l 80%FREE -T vg1/pool; lvm lvcreate -q -y -n data -V 96M -T vg1/pool',
+      '/usr/sbin/mke2fs -q -t ext4 /dev/vg1/data; mount -t ext4 /dev/vg1/data /srv/thin; mkdir /srv/thin/claim; echo one > /srv/thin/claim/row',
+    ].join('\n'),
+  );
+  const lvm = new Lvm({ host, folder: '/run/moments', instance: 'lab', log: silentLog });
+  const origin = await lvm.originOf('/srv/thin/claim');
+  assert.ok(origin !== null, await sh('lvm lvs -a'));
+  assert.deepEqual([origin.group, origin.volume, origin.bytes], ['vg1', 'data', null]);
+  const began = performance.now();
+  const moment = await lvm.open(origin, await lvm.take(origin), 'claim');
+  t.diagnostic(`taken and opened in ${Math.round(performance.now() - began)} ms`);
+  await sh(
+    'echo two > /srv/thin/claim/row; dd if=/dev/urandom of=/srv/thin/claim/much bs=1M count=30 conv=fsync 2>/dev/null',
+  );
+  assert.equal(await sh(`cat ${moment.pathOf('/srv/thin/claim')}/row`), 'one\n');
+  await moment.requireWhole();
+  await moment.drop();
+  // One that an agent left by ending in the middle.
+  await lvm.open(origin, await lvm.take(origin), 'claim');
+  await new Lvm({ host, folder: '/run/moments', instance: 'lab', log: silentLog }).recover();
+  const left = (await sh('lvm lvs --noheadings -o lv_name vg1')).trim().split(/\s+/).toSorted();
+  assert.deepEqual(left, ['data', 'pool']);
+  assert.doesNotMatch(await sh('cat /proc/self/mountinfo'), /run\/moments/);
+  assert.equal(await sh('cat /srv/thin/claim/row'), 'two\n');
 });
 
 test('a volume lies in LUKS where the kernel can, under a key that no argument and no file ever holds', async (t) => {
