@@ -9,6 +9,7 @@ interface BuildFlags {
   readonly buildArg: readonly string[];
   readonly target?: string;
   readonly secret: readonly string[];
+  readonly ssh: readonly string[];
   readonly platform?: string;
   readonly label: readonly string[];
   readonly cache: boolean;
@@ -59,6 +60,15 @@ export function buildImageCommands(cli: CliProgram): void {
       collect,
       [],
     )
+    .option(
+      '--ssh <id=FILE>',
+      t({
+        en: 'a private key for RUN --mount=type=ssh, which steps use and never see; often default=FILE',
+        es: 'una clave privada para RUN --mount=type=ssh, que los pasos usan y no ven; a menudo default=ARCHIVO',
+      }),
+      collect,
+      [],
+    )
     .option('--platform <platform>', t({ en: 'such as linux/arm64', es: 'como linux/arm64' }))
     .option('--label <key=value>', t({ en: 'a label of the image', es: 'una etiqueta de la imagen' }), collect, [])
     .option('--no-cache', t({ en: 'do every step anew', es: 'hacer de nuevo cada paso' }))
@@ -88,7 +98,7 @@ export function buildImageCommands(cli: CliProgram): void {
         if (options.target !== undefined) query.set('target', options.target);
         if (options.platform !== undefined) query.set('platform', options.platform);
         addSourceFacts(query, opened, options.timestamp);
-        await addSecrets(cli, project, query, options.secret);
+        await addSecrets(cli, project, query, options.secret, options.ssh);
         const operation = await api.upload<OperationView>(
           `/projects/${project}/builds?${query}`,
           packSource(opened.folder),

@@ -92,8 +92,89 @@ test('secrets, platforms and agents of ssh are seen before anything is built', (
     ],
   );
   assert.deepEqual(file.platforms, ['linux/arm64']);
-  assert.throws(
-    () => parse('FROM base/a\nRUN --mount=type=ssh git clone x'),
-    (error) => error instanceof Fault && error.code === 'build.ssh-refused' && error.params['line'] === 2,
+  const { agents } = parse('FROM base/a\nRUN --mount=type=ssh git x\nRUN --mount=type=ssh,id=b,required=true c');
+  assert.deepEqual(agents, [
+    { id: 'default', required: false, line: 2 },
+    { id: 'b', required: true, line: 3 },
+  ]);
+});
+
+test('here-documents become what buildah reads: scripts of the same shell, and files beside the source', () => {
+  const file = parse(
+    [
+      'FROM base/a',
+      'RUN <<EOF',
+      'set -e',
+      '# FROM nobody',
+      'echo "$HOME" \\',
+      '  two',
+      'EOF',
+      'SHELL ["/bin/bash", "-ec"]',
+      'RUN --mount=type=cache,target=/c cat <<-one > /x && cat 3<<"two"',
+      '\ta',
+      'one',
+      'b',
+      'two',
+      'RUN <<X',
+      '#!/usr/bin/python3 -u',
+      'print(1)',
+      'X',
+      'COPY --chown=1 <<"a.conf" <<b /etc/',
+      'k=$v',
+      'a.conf',
+      'plain',
+      'b',
+      'RUN echo "<<no" $((1<<2)) a\\ \\<<b',
+      'FROM base/b',
+      'RUN <<E',
+      'x',
+      'E',
+    ].join('\n'),
   );
+  assert.deepEqual(file.rewritten?.text.split('\n'), [
+    'FROM base/a',
+    `RUN ${JSON.stringify(['/bin/sh', '-c', 'set -e\n# FROM nobody\necho "$HOME" \\\n  two\n'])}`,
+    'SHELL ["/bin/bash", "-ec"]',
+    `RUN --mount=type=cache,target=/c ${JSON.stringify([
+      '/bin/bash',
+      '-ec',
+      'cat <<-one > /x && cat 3<<"two"\na\none\nb\ntwo\n',
+    ])}`,
+    `RUN ${JSON.stringify([
+      '/bin/sh',
+      '-c',
+      "/usr/bin/python3 -u /dev/fd/3 3<<'X'\n#!/usr/bin/python3 -u\nprint(1)\nX\n",
+    ])}`,
+    'COPY --from=darsena-inline --chmod=0644 --chown=1 18/a.conf 18/b /etc/',
+    'RUN echo "<<no" $((1<<2)) a\\ \\<<b',
+    'FROM base/b',
+    'RUN ["/bin/sh","-c","x\\n"]',
+    '',
+  ]);
+  assert.deepEqual(file.rewritten?.files, [
+    { path: '18/a.conf', text: 'k=$v\n' },
+    { path: '18/b', text: 'plain\n' },
+  ]);
+  assert.deepEqual(
+    file.instructions.map(({ line }) => line),
+    [1, 2, 8, 9, 14, 18, 23, 24, 25],
+  );
+  const named = parse('ARG B=base/a\nFROM --platform=$TARGETPLATFORM $B:1 AS x\nRUN y');
+  assert.deepEqual(named.rewritten, {
+    text: 'ARG B=base/a\nFROM --platform=$TARGETPLATFORM base/a:1 AS x\nRUN y\n',
+    files: [],
+  });
+  assert.equal(parse('FROM base/a\nRUN x').rewritten, null, 'a file without any is read as it was written');
+  for (const text of [
+    'RUN <<EOF\nx',
+    'COPY <<A /a\n$HOME\nA',
+    'COPY <<"A" b /a\nx\nA',
+    'COPY --from=base/x <<"A" /a\nx\nA',
+  ]) {
+    assert.throws(
+      () => parse(`FROM base/a\n${text}`),
+      (error) => error instanceof Fault && error.code === 'build.containerfile-invalid' && error.params['line'] === 2,
+      text,
+    );
+  }
 });

@@ -1,9 +1,9 @@
 /**
  * Reads a Containerfile as far as the platform must know it before buildah runs it: which images it starts from, what it
- * would fetch, and on which line each instruction stands. The grammar is Dockerfile reference 1.4 without here-documents,
- * which buildah 1.28 does not read either.
+ * would fetch, and on which line each instruction stands. The grammar is Dockerfile reference 1.4.
  */
 import { buildFault } from './errors.ts';
+import { type Heredoc, heredocsOf, type InlineFile, readHeredoc, rewrite } from './heredocs.ts';
 import { CONTAINERFILE_BYTES_MAX, CONTAINERFILE_INSTRUCTIONS_MAX } from './limits.ts';
 
 export interface Instruction {
@@ -17,11 +17,18 @@ export interface Instruction {
   readonly stage: number;
   /** Its place in its stage as buildah counts steps, FROM being 1. */
   readonly step: number;
+  readonly heredocs: readonly Heredoc[];
 }
 
 /** An image another part of the build reads: as FROM, `COPY --from` or `RUN --mount=from=`. */
 export interface ImageUse {
   readonly name: string;
+  readonly line: number;
+}
+
+export interface SecretMount {
+  readonly id: string;
+  readonly required: boolean;
   readonly line: number;
 }
 
@@ -31,7 +38,11 @@ export interface Containerfile {
   /** Images outside this file, each name once, in reading order; `scratch` and stage names are not among them. */
   readonly images: readonly ImageUse[];
   /** What `RUN --mount=type=secret` asks for. */
-  readonly secrets: readonly { readonly id: string; readonly required: boolean; readonly line: number }[];
+  readonly secrets: readonly SecretMount[];
+  /** What `RUN --mount=type=ssh` asks for. */
+  readonly agents: readonly SecretMount[];
+  /** What buildah gets in its place, with the inline files of COPY; null where it reads the file as it is. */
+  readonly rewritten: { readonly text: string; readonly files: readonly InlineFile[] } | null;
   /** What `FROM --platform=` asks for, each once, without those that mean the host or the target. */
   readonly platforms: readonly string[];
 }
@@ -53,7 +64,10 @@ export function parseContainerfile(
   const declared = new Map<string, string>();
   const stageNames = new Set<string>();
   const images = new Map<string, ImageUse>();
-  const secrets: { id: string; required: boolean; line: number }[] = [];
+  const secrets: SecretMount[] = [];
+  const agents: SecretMount[] = [];
+  /** FROM by its line, where an argument names the image: buildah looks up what was pinned by the words of the file. */
+  const expanded = new Map<number, string>();
   const platforms = new Set<string>();
   let stages = 0;
   const use = (name: string, line: number): void => {
@@ -67,6 +81,11 @@ export function parseContainerfile(
       const name = expand(words[0] ?? '', declared, (variable) => refuse(line, `${variable} has no value`));
       if (name === '') throw refuse(line, 'FROM needs the name of an image');
       use(name, line);
+      if (name !== words[0])
+        expanded.set(
+          line,
+          rest.replace(words[0] ?? '', () => name),
+        );
       const platform = /(?:^|\s)--platform=(\S+)/.exec(rest)?.[1] ?? '';
       // These two name what the build is told by --platform, or the host.
       if (platform !== '' && !/^\$\{?(?:BUILD|TARGET)PLATFORM\}?$/.test(platform))
@@ -79,10 +98,13 @@ export function parseContainerfile(
         if (!/^\d+$/.test(name)) use(name, line);
       }
       for (const mount of keyword === 'RUN' ? mountsOf(rest) : []) {
-        if (mount['type'] === 'ssh') throw buildFault('build.ssh-refused', { file, line });
-        if (mount['type'] !== 'secret') continue;
+        if (mount['type'] !== 'secret' && mount['type'] !== 'ssh') continue;
         // Docker's short form; buildah 1.28 ends with a panic at it.
         if (mount['required'] === '') throw refuse(line, 'write required=true');
+        if (mount['type'] === 'ssh') {
+          agents.push({ id: mount['id'] ?? 'default', required: mount['required'] === 'true', line });
+          continue;
+        }
         const id = mount['id'] ?? mount['target']?.split('/').at(-1) ?? '';
         secrets.push({ id, required: mount['required'] === 'true', line });
       }
@@ -93,12 +115,21 @@ export function parseContainerfile(
     }
   }
   if (stages === 0) throw refuse(1, 'it has no FROM');
-  return { instructions, stages, images: [...images.values()], secrets, platforms: [...platforms] };
+  const rewritten = rewrite(
+    instructions.map((one) => ({ ...one, text: expanded.get(one.line) ?? one.text })),
+    refuse,
+    expanded.size > 0,
+    ESCAPE.test(text.split(/\r?\n/, 1)[0] ?? '') ? ['# escape=`'] : [],
+  );
+  return {
+    ...{ instructions, stages, secrets, agents, rewritten },
+    ...{ images: [...images.values()], platforms: [...platforms] },
+  };
 }
 
 function readInstructions(text: string, refuse: (line: number, reason: string) => Error): Instruction[] {
   const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
-  const escapeCharacter = /^#\s*escape\s*=\s*`\s*$/im.test(lines[0] ?? '') ? '`' : '\\';
+  const escapeCharacter = ESCAPE.test(lines[0] ?? '') ? '`' : '\\';
   const instructions: Instruction[] = [];
   let stage = -1;
   let step = 0;
@@ -129,10 +160,20 @@ function readInstructions(text: string, refuse: (line: number, reason: string) =
     if (instructions.length === CONTAINERFILE_INSTRUCTIONS_MAX) {
       throw refuse(line, `it has more than ${CONTAINERFILE_INSTRUCTIONS_MAX} instructions`);
     }
-    instructions.push({ keyword, text: (match?.[2] ?? '').trim(), line, stage, step });
+    const rest = (match?.[2] ?? '').trim();
+    const heredocs: Heredoc[] = [];
+    for (const head of heredocsOf(keyword, rest)) {
+      const read = readHeredoc(lines, at + 1, head);
+      if (read === null) throw refuse(line, `the end of <<${head.name} is missing`);
+      heredocs.push(read.heredoc);
+      at = read.next - 1;
+    }
+    instructions.push({ keyword, text: rest, line, stage, step, heredocs });
   }
   return instructions;
 }
+
+const ESCAPE = /^(?:\uFEFF)?#\s*escape\s*=\s*`\s*$/i;
 
 const KEYWORDS = new Set(
   'ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL STOPSIGNAL USER VOLUME WORKDIR'.split(

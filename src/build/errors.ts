@@ -248,18 +248,17 @@ export const buildFault = defineFaults({
       why: 'se guardan diez minutos y se usan una vez',
     },
   },
-  'build.ssh-refused': {
-    kind: 'refused',
+  'build.ssh-missing': {
+    kind: 'invalid',
     en: {
-      what: '{file} line {line} asks for an agent of ssh',
-      why: 'a build has no network, so its keys would reach nobody',
-      remedy: 'fetch before the build, with your own keys: darsena build git@HOST:PATH.git, or a copy in the folder',
+      what: '{file} line {line} needs the agent of ssh {id}',
+      why: 'no key was given for it',
+      remedy: '--ssh {id}=FILE',
     },
     es: {
-      what: '{file}, línea {line}: pide un agente de ssh',
-      why: 'una construcción no tiene red, así que sus claves no llegarían a nadie',
-      remedy:
-        'descargar antes de construir, con las claves propias: darsena build git@HOST:RUTA.git, o una copia en la carpeta',
+      what: '{file}, línea {line}: necesita el agente de ssh {id}',
+      why: 'no se entregó ninguna clave para él',
+      remedy: '--ssh {id}=ARCHIVO',
     },
   },
 });

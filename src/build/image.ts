@@ -1,13 +1,15 @@
 import { join } from 'node:path';
 import { type Digest, digestOf, parseReference, projectOf } from '../oci/index.ts';
 import type { StepHandle } from '../progress/index.ts';
-import { type Clock, Fault } from '../system/index.ts';
+import { type Clock, Fault, type Text } from '../system/index.ts';
 import { type Containerfile, type Instruction, parseContainerfile } from './containerfile.ts';
 import { buildFault } from './errors.ts';
+import { INLINE_CONTEXT } from './heredocs.ts';
 import { BUILD_TIMEOUT_MS, OUTPUT_LINE_CHARACTERS_MAX, OUTPUT_LINES_KEPT } from './limits.ts';
 import { hasEmulator, ownArchitecture } from './platform.ts';
 import { CONTAINERFILE_BUILD_TYPE, imageDependency, type Provenance, type ResolvedDependency } from './provenance.ts';
 import { type BuildRegistry, RegistryClient } from './registry-client.ts';
+import { AGENT_PREFIX, agentOf } from './secrets.ts';
 import { checkSource, type SourceSummary } from './source.ts';
 import { type Desk, lastLine, type Workshop } from './workshop.ts';
 
@@ -226,6 +228,8 @@ async function runBuild(
   const secrets: { id: string; path: string }[] = [];
   for (const [id, value] of Object.entries(request.secrets ?? {}))
     secrets.push({ id, path: await workshop.putSecret(desk, id, value) });
+  const written = file.rewritten === null ? null : await workshop.put(desk, 'Containerfile', file.rewritten.text);
+  const inline = file.rewritten?.files.length ? await workshop.putInline(desk, file.rewritten.files) : null;
   const idFile = join(desk.output, 'image-id');
   const arguments_ = [
     ...storeOf(request, workshop, desk),
@@ -247,7 +251,8 @@ async function runBuild(
     '--iidfile',
     idFile,
     '--file',
-    join(desk.source, file.path),
+    written ?? join(desk.source, file.path),
+    ...(inline === null ? [] : ['--build-context', `${INLINE_CONTEXT}=${inline}`]),
     ...bases.flatMap(({ written, name, digest }) => [
       '--build-context',
       `${written}=docker-image://${name.replace(/:[^:/]*$/, '')}@${digest}`,
@@ -258,7 +263,11 @@ async function runBuild(
     ...(request.platform ? ['--platform', request.platform] : []),
     ...(request.noCache === true ? ['--no-cache'] : []),
     ...Object.entries(request.labels ?? {}).flatMap(([name, value]) => ['--label', `${name}=${value}`]),
-    ...secrets.flatMap(({ id, path }) => ['--secret', `id=${id},src=${path}`]),
+    ...secrets.flatMap(({ id, path }) => {
+      // The agent of ssh is buildah's own: steps ask it to sign, and never see the key.
+      const agent = agentOf(id);
+      return agent === null ? ['--secret', `id=${id},src=${path}`] : ['--ssh', `${agent}=${path}`];
+    }),
     desk.source,
   ];
   const { code, stderr } = await workshop.runEnclosed('buildah', arguments_, {
@@ -278,6 +287,18 @@ async function runBuild(
   });
   return { imageId, steps: watcher.steps, cacheHits: watcher.cacheHits };
 }
+
+/** What buildah reads and an OCI image cannot say: a person is told, as it would not be there when it is wanted. */
+const LEFT_OUT: Readonly<Record<string, Text>> = {
+  HEALTHCHECK: {
+    en: 'left out, an OCI image has none: write a livenessProbe',
+    es: 'omitido, una imagen OCI no lo tiene: escribir una livenessProbe',
+  },
+  ONBUILD: {
+    en: 'left out, an OCI image has none: write it where it is wanted',
+    es: 'omitido, una imagen OCI no lo tiene: escribirlo donde se quiera',
+  },
+};
 
 /** Follows what buildah prints: `[1/2] STEP 3/7: RUN …` and `--> Using cache …`; each instruction is a step of its own. */
 export class BuildWatcher {
@@ -327,7 +348,8 @@ export class BuildWatcher {
 
   /** The step that ran so far has come to its end. */
   end(): void {
-    this.#shown?.done(this.#isCached ? { en: 'from the cache', es: 'de la caché' } : undefined);
+    const leftOut = LEFT_OUT[this.#current?.keyword ?? ''];
+    this.#shown?.done(leftOut ?? (this.#isCached ? { en: 'from the cache', es: 'de la caché' } : undefined));
     this.#shown = null;
     this.#isCached = false;
   }
@@ -471,6 +493,9 @@ const ALIKE_MAX = 100;
 
 /** @throws Fault build.secret-missing */
 function checkSecrets({ secrets = {} }: BuildRequest, file: NamedContainerfile): void {
+  const keyless = file.agents.find(({ id, required }) => required && !Object.hasOwn(secrets, AGENT_PREFIX + id));
+  if (keyless !== undefined)
+    throw buildFault('build.ssh-missing', { file: file.path, line: keyless.line, id: keyless.id });
   const missing = file.secrets.find(({ id, required }) => required && !Object.hasOwn(secrets, id));
   if (missing !== undefined)
     throw buildFault('build.secret-missing', { file: file.path, line: missing.line, id: missing.id });
@@ -523,7 +548,12 @@ function describeProvenance(
         platform: request.platform ?? null,
         labels: request.labels ?? {},
         // Which were given, never what is in them.
-        secrets: Object.keys(request.secrets ?? {}).sort(),
+        secrets: Object.keys(request.secrets ?? {})
+          .filter((id) => agentOf(id) === null)
+          .sort(),
+        agents: Object.keys(request.secrets ?? {})
+          .flatMap((id) => agentOf(id) ?? [])
+          .sort(),
         sourceDirty: commit?.dirty ?? null,
       },
       internalParameters: {

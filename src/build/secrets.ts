@@ -14,6 +14,14 @@ export type BuildSecretValues = Readonly<Record<string, string>>;
 
 export const SECRET_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 
+/** What begins so is no file of a step but a key of its agent of ssh (`--mount=type=ssh`). */
+export const AGENT_PREFIX = 'ssh-agent.';
+
+/** The id of the agent whose key this is, or null for a secret. */
+export function agentOf(id: string): string | null {
+  return id.startsWith(AGENT_PREFIX) ? id.slice(AGENT_PREFIX.length) : null;
+}
+
 interface Kept {
   readonly values: BuildSecretValues;
   readonly project: string;

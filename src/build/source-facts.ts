@@ -1,8 +1,9 @@
 /** What a command line says of a source beside its bytes. */
 import { readFile } from 'node:fs/promises';
-import type { CliProgram } from '../system/index.ts';
+import { type CliProgram, fileReason } from '../system/index.ts';
 import { buildFault } from './errors.ts';
 import type { OpenedSource } from './open-source.ts';
+import { AGENT_PREFIX } from './secrets.ts';
 
 /** Its commit, and the time that the image bears. */
 export function addSourceFacts(query: URLSearchParams, { commit }: OpenedSource, timestamp?: string): void {
@@ -21,11 +22,32 @@ export async function addSecrets(
   project: string,
   query: URLSearchParams,
   words: readonly string[],
+  agents: readonly string[] = [],
 ): Promise<void> {
-  if (words.length === 0) return;
-  const secrets = Object.fromEntries(await Promise.all(words.map(readSecret)));
+  if (words.length + agents.length === 0) return;
+  const all = await Promise.all([...words.map(readSecret), ...agents.map(readAgentKey)]);
+  const secrets = Object.fromEntries(all);
   const { id } = await cli.api.post<{ id: string }>(`/projects/${project}/build-secrets`, { secrets });
   query.set('secrets', id);
+}
+
+/** `default=FILE`, as docker and podman have it. What an agent holds never leaves it, so that the file is wanted. */
+async function readAgentKey(word: string): Promise<[string, string]> {
+  const at = word.indexOf('=');
+  const id = at < 0 ? word : word.slice(0, at);
+  const refuse = (reason: string, motivo: string): never => {
+    throw buildFault('build.secret-invalid', { id: `--ssh ${id.slice(0, 80)}`, reason, motivo });
+  };
+  const path = word.slice(at + 1);
+  if (at < 1)
+    return refuse('expected ID=FILE, the file of a private key', 'se esperaba ID=ARCHIVO, el de una clave privada');
+  const bytes = await readFile(path).catch((error: unknown) => {
+    const why = fileReason(error);
+    return refuse(`${path}: ${why.en}`, `${path}: ${why.es}`);
+  });
+  if (!/^-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(bytes.toString('latin1')))
+    return refuse(`${path} is no private key`, `${path} no es una clave privada`);
+  return [`${AGENT_PREFIX}${id}`, bytes.toString('base64')];
 }
 
 /** `id=npmrc,src=.npmrc`, `id=token,env=TOKEN`; without either, a variable of the id's name, else a file of it, as docker has it. */

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { chmod, chown, mkdir, readdir, readFile, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { commandFault, runCommand, writeFileAtomic } from '../system/index.ts';
 import { buildFault } from './errors.ts';
 import { BUILD_FILES_MAX, BUILD_OUTPUT_BYTES_MAX, BUILD_PROCESSES_MAX } from './limits.ts';
@@ -133,6 +133,18 @@ export class Workshop {
     const path = join(desk.folder, name);
     await writeFileAtomic(path, text, { mode: 0o400, owner: { uid: this.user.uid, gid: this.user.gid } });
     return path;
+  }
+
+  /** Puts inline files of a Containerfile beside the source, where no list of what is ignored speaks of them. */
+  async putInline(desk: Desk, files: readonly { readonly path: string; readonly text: string }[]): Promise<string> {
+    const folder = join(desk.folder, 'inline');
+    const owner = { uid: this.user.uid, gid: this.user.gid };
+    for (const at of [folder, ...new Set(files.map(({ path }) => join(folder, dirname(path))))]) {
+      await mkdir(at, { recursive: true, mode: 0o750 });
+      await chown(at, owner.uid, owner.gid);
+    }
+    for (const { path, text } of files) await writeFileAtomic(join(folder, path), text, { mode: 0o444, owner });
+    return folder;
   }
 
   /**

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
@@ -165,6 +166,46 @@ test('a secret is there for the step that asks for it, and in no layer, history,
     (await readdir(bench.workshop.paths.run)).filter((name) => name.startsWith('secrets-')),
     [],
   );
+});
+
+test('here-documents, a base named by an argument, and an agent of ssh that signs with a key no step sees', {
+  skip,
+  timeout: 120_000,
+}, async () => {
+  const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const body = key.split('\n')[1] ?? '';
+  const Containerfile = [
+    'ARG WHICH=12',
+    'FROM base/debian-$WHICH AS one',
+    'RUN <<EOF',
+    'set -e',
+    'for n in 1 2; do',
+    '  echo "line $n" >> /made',
+    'done',
+    'EOF',
+    'COPY <<"conf" /etc/app.conf',
+    'price = $9',
+    'conf',
+    'FROM one',
+    'RUN test "$(cat /made)" = "$(printf "line 1\\nline 2")" && test "$(cat /etc/app.conf)" = \'price = $9\'',
+    'RUN test "$(stat -c %a /etc/app.conf)" = 644',
+    `RUN --mount=type=ssh,required=true test -S "$SSH_AUTH_SOCK" && ! grep -rsF ${body.slice(0, 12)}"${body.slice(12)}" /run /tmp /root`,
+    'RUN test -z "$SSH_AUTH_SOCK"',
+  ].join('\n');
+  const files = { Containerfile, '.dockerignore': '*\n' };
+  const missing = await failureOf(buildImage(request(files), bench.context()));
+  assert.deepEqual([missing.code, missing.params['line'], missing.params['id']], ['build.ssh-missing', 15, 'default']);
+  const built = await buildImage(
+    request(files, { secrets: { 'ssh-agent.default': Buffer.from(key) } }),
+    bench.context(),
+  );
+  const said = built.provenance.buildDefinition.externalParameters;
+  assert.deepEqual([said['agents'], said['secrets']], [['default'], []]);
+  assert.ok(!JSON.stringify(built.provenance).includes(body));
+  const wrong = await failureOf(
+    buildImage(request({ Containerfile: 'FROM base/debian-12\nRUN <<E\necho x; exit 9\nE\n' }), bench.context()),
+  );
+  assert.deepEqual([wrong.code, wrong.params['line']], ['build.step-failed', 2], JSON.stringify(wrong.params));
 });
 
 test('equal sources give equal images whatever the cache holds, and of the time that is asked for', {

@@ -397,7 +397,7 @@ test('a flag that means nothing here ends the command before anything is done', 
   for (const words of [
     ['run', '--no-hosts', 'tienda/web'],
     ['exec', '--privileged', 'tienda/web', 'sh'],
-    ['build', '--ssh', 'default', '-t', 'tienda/web', '.'],
+    ['build', '--network', 'host', '-t', 'tienda/web', '.'],
     ['cp', '-a', 'tienda/web:/etc', '.'],
   ]) {
     const target = captured();

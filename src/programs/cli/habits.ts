@@ -146,17 +146,6 @@ export const HABITS: Readonly<Record<string, readonly RefusedFlags[]>> = {
   ],
   build: [
     {
-      flags: ['--ssh <agent>'],
-      why: {
-        en: 'a build has no network, so keys would reach nobody',
-        es: 'una construcción no tiene red, así que las claves no llegarían a nadie',
-      },
-      way: {
-        en: 'darsena build git@HOST:PATH.git, fetched with your own keys',
-        es: 'darsena build git@HOST:RUTA.git, descargado con sus claves',
-      },
-    },
-    {
       flags: [
         ...[
           '--add-host <host>',
