@@ -57,6 +57,33 @@ test('a way is kept once, with all its connections, and forgotten when nobody ta
   }
 });
 
+test('a proposal opens one address of either family, and no way that its other end always refused', () => {
+  const known = (more: Partial<WorkloadFlow>): KnownFlow => ({ ...WAY, ...more, firstAt: '', lastAt: '' });
+  const fromWeb = { kind: 'workload', ...PLACE, name: 'web' } as const;
+  const flows = [
+    known({ peer: { kind: 'address', address: '2001:db8::7' }, port: 443 }),
+    known({ port: 9000 }),
+    known({ workload: 'api', direction: 'in', refused: true, peer: fromWeb, port: 9000 }),
+    known({}),
+    known({ workload: 'api', direction: 'in', refused: true, peer: fromWeb }),
+    known({ workload: 'api', direction: 'in', peer: fromWeb }),
+  ];
+  const [web] = proposePolicies('shop', 'dev', flows, ({ name }) => ({
+    matchLabels: { app: name },
+    matchExpressions: [],
+  })).filter(({ name }) => name === 'web');
+  assert.deepEqual(
+    web?.egress?.map(({ peers: [peer], ports: [port] }) => [
+      peer?.kind === 'block' ? peer.cidr : peer?.kind,
+      port?.port,
+    ]),
+    [
+      ['2001:db8::7/128', 443],
+      ['pods', 8080],
+    ],
+  );
+});
+
 test('a proposal leaves what was done, in both directions, and closes the rest', () => {
   const known = (more: Partial<WorkloadFlow>): KnownFlow => ({ ...WAY, ...more, firstAt: '', lastAt: '' });
   const flows = [

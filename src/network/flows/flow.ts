@@ -41,7 +41,20 @@ export function proposePolicies(
   flows: readonly KnownFlow[],
   labelsOf: (peer: { project: string; environment: string; name: string }) => LabelSelector | null,
 ): NetworkPolicy[] {
-  const own = flows.filter((flow) => flow.project === project && flow.environment === environment && !flow.refused);
+  /** Ways by what both of their ends say of them: from whom, to whom, by which port. */
+  const wayOf = ({ direction, peer, protocol, port, ...flow }: KnownFlow): string => {
+    const here = `${flow.project}/${flow.environment}/${flow.workload}`;
+    const there = peer.kind === 'workload' ? `${peer.project}/${peer.environment}/${peer.name}` : peer.address;
+    return [...(direction === 'out' ? [here, there] : [there, here]), protocol, port].join(' ');
+  };
+  const came = new Set(flows.filter(({ direction, refused }) => direction === 'in' && !refused).map(wayOf));
+  const refused = new Set(flows.filter((flow) => flow.direction === 'in' && flow.refused).map(wayOf));
+  const own = flows.filter((flow) => {
+    if (flow.project !== project || flow.environment !== environment || flow.refused) return false;
+    // It was let out, and never in.
+    const isVain = flow.direction === 'out' && refused.has(wayOf(flow)) && !came.has(wayOf(flow));
+    return !isVain;
+  });
   const workloads = [...new Set(own.map(({ workload }) => workload))].sort();
   return workloads.flatMap((name): NetworkPolicy[] => {
     const selector = labelsOf({ project, environment, name });
@@ -53,7 +66,8 @@ export function proposePolicies(
         .flatMap(({ peer, protocol, port }): TrafficRule[] => {
           const ports = [{ protocol: protocolOf(protocol), port, endPort: null }];
           if (peer.kind === 'address') {
-            return [{ peers: [{ kind: 'block', cidr: `${peer.address}/32`, except: [] }], ports }];
+            const cidr = `${peer.address}/${peer.address.includes(':') ? 128 : 32}`;
+            return [{ peers: [{ kind: 'block', cidr, except: [] }], ports }];
           }
           const pods = labelsOf(peer);
           if (pods === null) return [];
