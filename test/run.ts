@@ -54,6 +54,7 @@ const PACKAGES = [
   'docker-registry',
   'rpm',
   'restic',
+  'gocryptfs',
   'xfsprogs',
   'btrfs-progs',
   'db5.3-util',

@@ -1153,6 +1153,28 @@ test('one blank disk under two names at the same instant is given one file syste
   assert.equal(fresh.made(), 1);
 });
 
+test('a LUN that grew is seen because its target is asked again, and its file system follows once', async () => {
+  const lun = exportsOf.parse({ d: { kind: 'iscsi', server: 'n', target: 'iqn.2026-01.example:x' } })['d'] as Exported;
+  let atTarget = 1_000;
+  let known = 1_000;
+  const { host, ran } = aMachine(async (program, words) => {
+    if (program === 'iscsiadm' && words.includes('--rescan')) known = atTarget;
+    if (program === 'blockdev') return { stdout: `${known}\n` };
+    return program === 'stat' ? { stdout: '1 990\n' } : {};
+  });
+  const mounts = mountsOn({
+    ...host,
+    read: async (path) => (path === '/proc/self/mountinfo' ? '1 2 8:16 / /run/e/d rw - ext4 /dev/sdb rw\n' : null),
+  });
+  const grown = () => ran.filter((line) => line === 'resize2fs /dev/sdb').length;
+  await mounts.followSize('d', lun);
+  assert.equal(grown(), 0);
+  atTarget = 2_000;
+  await mounts.followSize('d', lun);
+  await mounts.followSize('d', lun);
+  assert.equal(grown(), 1);
+});
+
 test('a moment of a logical volume: none by a way through links, a thin one is whole, and what fails while it is put away hides nothing', async () => {
   const machine = aMachine(async (program, words) => {
     if (program === 'realpath') return { stdout: words.at(-1) === '/srv/link' ? '/srv/lv/x\n' : `${words.at(-1)}\n` };

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { rolldown } from 'rolldown';
 import type { ConformanceResults } from '../../src/deploy/engines/local/test-conformance.ts';
 import { debianMissing, LAB_ACCOUNT, makeDisk, prepareDebian } from '../lab/debian.ts';
-import { isMirrorAway, type LabKernel, LabMachine, labMissing, MirrorAway, prepareKernel, run } from '../lab/lab.ts';
+import { isMirrorAway, type LabKernel, LabMachine, labMissing, MirrorAway, prepareKernel } from '../lab/lab.ts';
 import { compareEngine } from './engine-record.ts';
+import { makeGuestFiles } from './guest-files.ts';
 import type { StorageOutcome } from './storage-guest.ts';
 
 /**
@@ -37,33 +37,13 @@ let folder = '';
 before(async () => {
   if (skip !== false) return;
   folder = mkdtempSync(join(tmpdir(), 'darsena-podman5-'));
-  await makeFiles();
+  const files = join(folder, 'files');
+  await makeGuestFiles(files);
+  makeDisk(files, join(folder, 'files.img'), 320);
 });
 after(() => {
   if (folder !== '') rmSync(folder, { recursive: true, force: true });
 });
-
-/** The suite in one file, this very Node, and an image: what the machine is brought. */
-async function makeFiles(): Promise<void> {
-  const files = join(folder, 'files');
-  const bundle = await rolldown({
-    input: { guest: join(import.meta.dirname, 'podman-guest.ts') },
-    ...{ platform: 'node', external: ['pg', 'pg-native'], logLevel: 'silent' },
-  });
-  await bundle.write({ dir: join(files, 'suite'), format: 'esm', entryFileNames: '[name].mjs' });
-  await bundle.close();
-  copyFileSync(process.execPath, join(files, 'node'));
-  chmodSync(join(files, 'node'), 0o755);
-  const image = join(folder, 'image');
-  for (const name of ['bin', 'tmp']) mkdirSync(join(image, name), { recursive: true });
-  chmodSync(join(image, 'tmp'), 0o1777);
-  copyFileSync('/bin/busybox', join(image, 'bin', 'busybox'));
-  for (const applet of run('/bin/busybox', ['--list']).trim().split('\n'))
-    if (applet !== 'busybox') symlinkSync('busybox', join(image, 'bin', applet));
-  run('tar', ['-C', image, '-cf', join(files, 'image.tar'), '.']);
-  chmodSync(files, 0o755);
-  makeDisk(files, join(folder, 'files.img'), 320);
-}
 
 async function boot(suite: string, t: TestContext): Promise<LabMachine | null> {
   const began = performance.now();

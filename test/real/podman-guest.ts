@@ -65,7 +65,8 @@ try {
   const report = (key: string, ms: number): void => say({ key, ms: Math.round(ms) });
   if (only.includes('storage')) {
     const env = { PATH: process.env['PATH'] ?? '', ...podman.files.environment };
-    say({ results: await checkStorage({ ...ground, folder: folders.data, run: folders.run, env, report }) });
+    const holds = mode === 'root' || machine.cgroup === 'v2';
+    say({ results: await checkStorage({ ...ground, folder: folders.data, run: folders.run, env, holds, report }) });
   } else say({ results: await checkConformance(ground, report, only.length === 0 ? null : only) });
 } finally {
   opened.close();

@@ -87,7 +87,9 @@ export async function installCode(
         sizeBytes += size;
       }
     };
-    await Promise.all(Array.from({ length: COPIES_AT_ONCE }, copyLeft));
+    const copied = await Promise.allSettled(Array.from({ length: COPIES_AT_ONCE }, copyLeft));
+    // Only when none of them writes there any more is it taken away, and what went wrong first is what is said.
+    for (const one of copied) if (one.status === 'rejected') throw one.reason;
     await writeFileAtomic(join(temporary, CODE_MARK), `${name}\n`);
     if (!(await takePlace(temporary, folder))) return { folder, copied: false, sizeBytes: 0 };
   } finally {
