@@ -162,7 +162,7 @@ function toRule(id: string, name: string, validation: Validation, binding: Bindi
     const namespace = namespaceOf(object, values);
     return matched(object, namespace)
       .flatMap((one) => binding.params.map((params) => sceneFor(one, params, namespace, variables)))
-      .filter((all) => conditions.every((condition) => isTrue(condition.evaluate(all))));
+      .filter((all) => isAsked(conditions, all));
   };
   return {
     ...{ id, doors: DOORS, effect: binding.effect, expression: validation.expression },
@@ -181,6 +181,23 @@ function toRule(id: string, name: string, validation: Validation, binding: Bindi
   };
 }
 
+/**
+ * Whether all conditions hold. One that is false decides, also beside one that fails: only where none is false does a failure
+ * count, as in Kubernetes.
+ */
+function isAsked(conditions: readonly KubernetesExpression[], values: Record<string, unknown>): boolean {
+  let failure: unknown = null;
+  for (const condition of conditions) {
+    try {
+      if (!isTrue(condition.evaluate(values))) return false;
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  if (failure !== null) throw failure;
+  return true;
+}
+
 function isTrue(answer: unknown): boolean {
   if (typeof answer !== 'boolean') throw new TypeError(`expected true or false, got ${typeof answer}`);
   return answer;
@@ -193,8 +210,10 @@ function sceneFor(
   variables: SceneOf['variables'],
 ): Record<string, unknown> {
   const known = new Map<string, unknown>();
+  const placed = withUsual(namespace === null ? object : inNamespace(object, nameOfNamespace(namespace)));
   const all: Record<string, unknown> = {
-    ...{ object, oldObject: null, params, request: requestOf(object), namespaceObject: namespace, variables: known },
+    ...{ object: placed, oldObject: null, params, request: requestOf(placed), namespaceObject: namespace },
+    variables: known,
   };
   for (const variable of variables) {
     try {
@@ -289,6 +308,32 @@ const CLUSTER_KINDS: ReadonlySet<string> = new Set([
   ...['Namespace', 'Node', 'PersistentVolume', 'StorageClass', 'ClusterRole', 'ClusterRoleBinding'],
   ...['CustomResourceDefinition', 'PriorityClass', 'IngressClass', 'RuntimeClass'],
 ]);
+
+function nameOfNamespace(namespace: PolicyMap): PolicyValue {
+  const metadata = namespace.get('metadata');
+  return metadata instanceof Map ? (metadata.get('name') ?? '') : '';
+}
+
+const USUAL: Readonly<Record<string, readonly [string, PolicyValue]>> = {
+  ...{ Deployment: ['replicas', 1n], StatefulSet: ['replicas', 1n], ReplicaSet: ['replicas', 1n] },
+  ...{ ReplicationController: ['replicas', 1n], Service: ['type', 'ClusterIP'] },
+};
+
+/** The API fills in what an object leaves open before policies are asked; this is what policies compare most. */
+function withUsual(object: PolicyMap): PolicyMap {
+  const kind = String(object.get('kind'));
+  const [name, value] = (Object.hasOwn(USUAL, kind) ? USUAL[kind] : undefined) ?? ['', null];
+  const spec = object.get('spec');
+  if (name === '' || !(spec instanceof Map) || spec.has(name)) return object;
+  return new Map(object).set('spec', new Map(spec).set(name, value));
+}
+
+/** The API writes the namespace of a request into an object that names none, before policies are asked. */
+function inNamespace(object: PolicyMap, namespace: PolicyValue): PolicyMap {
+  const metadata = object.get('metadata');
+  if (!(metadata instanceof Map) || metadata.has('namespace')) return object;
+  return new Map(object).set('metadata', new Map(metadata).set('namespace', namespace));
+}
 
 function requestOf(object: PolicyMap): PolicyMap {
   const [group, version] = groupOf(String(object.get('apiVersion') ?? ''));

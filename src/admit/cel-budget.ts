@@ -44,10 +44,15 @@ export function withinBudget<Value>(run: () => Value, steps = EVALUATION_STEPS_M
 export function meterNode(node: ASTNode, isSearched: boolean): void {
   const runnable = node as unknown as Runnable;
   let { evaluate } = runnable;
+  const counts = node.op === '-_' || node.op === '/' || node.op === '+' || node.op === '-';
   const makes = node.op === '+' || node.op === 'call' || node.op === 'rcall';
+  // The library makes an object of a map, whose keys are texts whatever was written, and drops some names.
+  const entries = node.op === 'map' && node.args.length > 0 ? node.args : null;
   const metered: Runnable['evaluate'] = (evaluator, own, scope) => {
     spend(1);
+    if (entries !== null) return mapOf(entries, (part) => runnableOf(part).evaluate(evaluator, part, scope));
     const value = evaluate.call(node, evaluator, own, scope);
+    if (counts) checkEnds(value);
     if (makes || isSearched) spendMembers(sizeOf(value));
     return value;
   };
@@ -57,6 +62,35 @@ export function meterNode(node: ASTNode, isSearched: boolean): void {
       evaluate = next;
     },
   });
+}
+
+const INT64_MAX = 2n ** 63n - 1n;
+
+/** From the first second of year 1 to the last of year 9999, as the specification has it. */
+const [FIRST_TIME, LAST_TIME] = [Date.parse('0001-01-01T00:00:00Z'), Date.UTC(9999, 11, 31, 23, 59, 59, 999)];
+
+/** @throws RangeError for a number of more than 64 bits, or a time that is none; the library lets some pass */
+function checkEnds(value: unknown): void {
+  const isTooLarge = typeof value === 'bigint' && (value > INT64_MAX || value < -INT64_MAX - 1n);
+  if (isTooLarge) throw new RangeError('integer overflow');
+  if (value instanceof Date && !(value.getTime() >= FIRST_TIME && value.getTime() <= LAST_TIME))
+    throw new RangeError('timestamp overflow');
+}
+
+function runnableOf(node: ASTNode): Runnable {
+  return node as unknown as Runnable;
+}
+
+/** @throws RangeError for a key that no map has */
+function mapOf(entries: readonly (readonly [ASTNode, ASTNode])[], run: (node: ASTNode) => unknown) {
+  const map = new Map<unknown, unknown>();
+  for (const [key, value] of entries) {
+    const name = run(key);
+    if (!['string', 'bigint', 'boolean', 'object'].includes(typeof name) || name === null)
+      throw new RangeError('a key of a map is a text, a whole number or a truth');
+    map.set(name, run(value));
+  }
+  return map;
 }
 
 /** @throws RangeError for a text or a list that is larger than any of a document */

@@ -1,9 +1,12 @@
 import { type Environment, Optional } from '@marcbachmann/cel-js';
+import { Duration, UnsignedInt } from '@marcbachmann/cel-js/evaluator';
 import { spendMembers } from './cel-budget.ts';
+import { formatText, quoteText } from './cel-format.ts';
+import { addListFunctions, LIST_TYPES, LISTS } from './cel-lists.ts';
 import { registerMacros } from './cel-macros.ts';
 import { addNameFunctions, FORMAT_NAMES, NAME_TYPES, Version } from './cel-names.ts';
 import { ADDRESS_NAMES, Address, AddressRange, addNetworkFunctions, NETWORK_TYPES } from './cel-network.ts';
-import { formatText, quoteText } from './cel-text.ts';
+import { registerOptionalEquality } from './cel-standard.ts';
 
 /** Adds a function by its signature, `name(type): type` or `type.name(type): type`. */
 export type AddFunction = (signature: string, handler: (...values: never[]) => unknown) => void;
@@ -25,7 +28,8 @@ const SCALE: Readonly<Record<string, bigint>> = {
   ...{ Ki: 2n ** 10n * UNIT, Mi: 2n ** 20n * UNIT, Gi: 2n ** 30n * UNIT },
   ...{ Ti: 2n ** 40n * UNIT, Pi: 2n ** 50n * UNIT, Ei: 2n ** 60n * UNIT },
 };
-const QUANTITY = /^([+-]?)(\d{0,40})(?:\.(\d{0,30}))?(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d{1,2}))?$/;
+const QUANTITY = /^([+-]?)(\d{0,120})(?:\.(\d{0,60}))?(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d{1,3}))?$/;
+
 const INT64_MAX = 2n ** 63n - 1n;
 
 /** @throws RangeError for what is no amount */
@@ -37,7 +41,9 @@ function parseQuantity(text: string): Quantity {
   const digits = BigInt(whole + fraction) * unit;
   // What is finer than a thousandth of a millionth is rounded up, so that nothing that is there becomes nothing.
   const finer = 10n ** BigInt(Math.max(0, -power));
-  const nanos = (digits * 10n ** BigInt(Math.max(0, power)) + finer - 1n) / finer;
+  const exact = (digits * 10n ** BigInt(Math.max(0, power)) + finer - 1n) / finer;
+  // In powers of two an amount ends at the largest of 64 bits, as in Kubernetes; in powers of ten it does not.
+  const nanos = suffix.endsWith('i') && exact > INT64_MAX * UNIT ? INT64_MAX * UNIT : exact;
   return new Quantity(sign === '-' ? -nanos : nanos);
 }
 
@@ -87,10 +93,18 @@ function isSame(a: unknown, b: unknown): boolean {
   if (a instanceof Quantity && b instanceof Quantity) return a.nanos === b.nanos;
   const isText = [Address, AddressRange].some((one) => a instanceof one && b instanceof one);
   if (isText) return String(a) === String(b);
+  if (a instanceof Duration && b instanceof Duration) return a.seconds === b.seconds && a.nanos === b.nanos;
+  if (a instanceof Date && b instanceof Date) return a.getTime() === b.getTime();
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0;
+  if (a instanceof UnsignedInt || b instanceof UnsignedInt) return isSame(plainOf(a), plainOf(b));
   if (a instanceof Version && b instanceof Version) {
     return a.numbers.join('.') === b.numbers.join('.') && a.before.join('.') === b.before.join('.');
   }
   return a === b;
+}
+
+function plainOf(number: unknown): unknown {
+  return number instanceof UnsignedInt ? number.value : number;
 }
 
 /** Empty, zero and false are no value. */
@@ -113,11 +127,13 @@ export function registerKubernetesFunctions(environment: Environment): void {
     ...{ 'kubernetes.Quantity': Quantity, 'kubernetes.Sets': Sets, 'kubernetes.Strings': Strings },
     ...NETWORK_TYPES,
     ...NAME_TYPES,
+    ...LIST_TYPES,
   };
   for (const [name, type] of Object.entries(types)) environment.registerType(name, type);
   environment
     .registerConstant('sets', 'kubernetes.Sets', new Sets())
     .registerConstant('strings', 'kubernetes.Strings', new Strings())
+    .registerConstant('lists', 'kubernetes.Lists', LISTS)
     .registerConstant('ip', 'kubernetes.AddressNames', ADDRESS_NAMES)
     .registerConstant('format', 'kubernetes.FormatNames', FORMAT_NAMES);
   for (const type of ['kubernetes.Quantity', 'net.IP', 'net.CIDR', 'kubernetes.Semver'])
@@ -125,7 +141,9 @@ export function registerKubernetesFunctions(environment: Environment): void {
   addQuantityFunctions(add);
   addNetworkFunctions(add);
   addNameFunctions(add);
-  addListFunctions(add);
+  addSetFunctions(add);
+  addListFunctions(add, isSame);
+  registerOptionalEquality(environment, isSame);
   addAuthorizerFunctions(environment, add);
   registerMacros(environment);
   add('string.format(list): string', formatText);
@@ -158,7 +176,7 @@ function addQuantityFunctions(add: AddFunction): void {
   add(`${Q}.asApproximateFloat(): double`, (a: Quantity) => Number(a.nanos) / 1e9);
 }
 
-function addListFunctions(add: AddFunction): void {
+function addSetFunctions(add: AddFunction): void {
   const within = (list: unknown[], value: unknown): boolean => list.some((one) => isSame(one, value));
   add('kubernetes.Sets.contains(list, list): bool', (_: Sets, a: unknown[], b: unknown[]) =>
     b.every((one) => within(a, one)),
@@ -169,20 +187,6 @@ function addListFunctions(add: AddFunction): void {
   add(
     'kubernetes.Sets.equivalent(list, list): bool',
     (_: Sets, a: unknown[], b: unknown[]) => b.every((one) => within(a, one)) && a.every((one) => within(b, one)),
-  );
-  const ends = (list: (bigint | number | string)[], isBetter: (a: unknown, b: unknown) => boolean) => {
-    if (list.length === 0) throw new RangeError('expected a list that is not empty');
-    return list.reduce((best, one) => (isBetter(one, best) ? one : best));
-  };
-  add('list.max(): dyn', (list: bigint[]) => ends(list, (a, b) => (a as bigint) > (b as bigint)));
-  add('list.min(): dyn', (list: bigint[]) => ends(list, (a, b) => (a as bigint) < (b as bigint)));
-  add('list.sum(): dyn', (list: bigint[]) => (list.length === 0 ? 0n : list.reduce((sum, one) => sum + one)));
-  add('list.isSorted(): bool', (list: bigint[]) => list.every((one, i) => i === 0 || (list[i - 1] ?? one) <= one));
-  add('list.indexOf(dyn): int', (list: unknown[], value: unknown) =>
-    BigInt(list.findIndex((one) => isSame(one, value))),
-  );
-  add('list.lastIndexOf(dyn): int', (list: unknown[], value: unknown) =>
-    BigInt(list.findLastIndex((one) => isSame(one, value))),
   );
 }
 

@@ -1,4 +1,5 @@
 import { type ASTNode, type Environment, Optional } from '@marcbachmann/cel-js';
+import { sortByKeys } from './cel-lists.ts';
 
 /** What a macro is given by the library and may ask of it; the library's own types leave these open. */
 interface Scope {
@@ -21,6 +22,10 @@ interface CheckedType {
 }
 interface Evaluator {
   run(node: ASTNode, scope: Scope): unknown;
+}
+/** What a node keeps for the library, which the library's types leave out. */
+interface Changeable {
+  setMeta(name: string, value: unknown): void;
 }
 interface Call {
   readonly ast: ASTNode;
@@ -91,6 +96,7 @@ export function registerMacros(environment: Environment): void {
     environment.registerFunction(`list.${name}(ast, ast, ast): ${type}`, expand);
     environment.registerFunction(`list.${name}(ast, ast, ast, ast): ${type}`, expand);
   }
+  environment.registerFunction('list.sortBy(ast, ast): list<dyn>', sortBy);
   environment.registerFunction('optional.optMap(ast, ast): optional<dyn>', (call: Call) => mapOptional(call, false));
   environment.registerFunction('optional.optFlatMap(ast, ast): optional<dyn>', (call: Call) => mapOptional(call, true));
 }
@@ -226,4 +232,70 @@ function mapOptional({ ast, args, receiver }: Call, isFlat: boolean): object {
       return made;
     },
   };
+}
+
+/** `list.sortBy(e, key)`. */
+function sortBy({ ast, args, receiver }: Call): object {
+  const name = nameOf(args[0]);
+  const key = args[1];
+  if (key === undefined) throw new TypeError('expected an expression');
+  let inner: Overlay | null = null;
+  return {
+    ast,
+    async: false,
+    typeCheck(checker: Checker, _macro: unknown, scope: Scope) {
+      const over = checker.check(receiver, scope);
+      if (!['list', 'dyn'].includes(over.kind))
+        throw checker.createError('invalid_comprehension_range', 'expected a list', receiver);
+      inner = scope.forkWithVariable(name, over.valueType ?? checker.getType('dyn'));
+      checker.check(key, inner);
+      return over.kind === 'list' ? over : checker.getType('list<dyn>');
+    },
+    evaluate(evaluator: Evaluator, _macro: unknown, scope: Scope) {
+      const list = evaluator.run(receiver, scope);
+      if (inner === null || !Array.isArray(list)) throw new TypeError('expected a list');
+      const over = inner;
+      const keys = list.map((one: unknown) => evaluator.run(key, over.reuse(scope).setIterValue(one, evaluator)));
+      return sortByKeys(list, keys);
+    },
+  };
+}
+
+/** `a`, `a.b.?c`: what the library's own `has` takes. */
+function isPathOfNames(node: ASTNode): boolean {
+  if (node.op === '.' || node.op === '.?') return isPathOfNames(node.args[0]);
+  return node.op === 'id';
+}
+
+/** Nothing is known of the members of an empty literal; the library finds too many operators for them, and stops. */
+export function openEmpty(node: ASTNode): void {
+  const isEmpty = (node.op === 'list' || node.op === 'map') && node.args.length === 0;
+  if (!isEmpty) return;
+  const type = node.op === 'list' ? 'list<dyn>' : 'map<dyn, dyn>';
+  const make = node.op === 'list' ? () => [] : () => new Map();
+  (node as unknown as Changeable).setMeta('check', (checker: Checker) => checker.getType(type));
+  (node as unknown as Changeable).setMeta('evaluate', make);
+}
+
+/** `has` of the library asks only fields of fields of a variable; after this it asks fields of whatever has fields. */
+export function askAnywhere(node: Extract<ASTNode, { op: 'call' }>): void {
+  const [asked] = node.args[1];
+  if (asked?.op !== '.' || isPathOfNames(asked)) return;
+  const [holder] = asked.args;
+  (node as unknown as Changeable).setMeta('macro', {
+    typeCheck(checker: Checker, _macro: unknown, scope: Scope) {
+      checker.check(holder, scope);
+      return checker.getType('bool');
+    },
+    evaluate: (evaluator: Evaluator, _ast: unknown, scope: Scope) =>
+      hasField(evaluator.run(holder, scope), asked.args[1]),
+  });
+}
+
+function hasField(holder: unknown, name: string): boolean {
+  if (holder instanceof Optional) return holder.hasValue() && hasField(holder.value(), name);
+  if (holder instanceof Map) return holder.has(name);
+  const isPlain = typeof holder === 'object' && holder !== null && Object.getPrototypeOf(holder) === Object.prototype;
+  if (!isPlain) throw new TypeError(`has: expected something with fields, to ask for ${name}`);
+  return Object.hasOwn(holder, name);
 }

@@ -11,6 +11,14 @@ const ENTRY = 'thisIfItIs';
 /** Names that a text gets by this; written by hand they do the same. */
 export const OPTIONAL_FUNCTIONS: readonly string[] = [WHOLE.list, WHOLE.map, ENTRY];
 
+/** A name of a field in back quotes, ``labels.`app.kubernetes.io/name` ``: written as one that the library reads. */
+const QUOTED = 'nameInQuotes_';
+
+/** The field that a name means, whether it was in back quotes or not. */
+export function fieldName(written: string): string {
+  return written.startsWith(QUOTED) ? Buffer.from(written.slice(QUOTED.length), 'hex').toString() : written;
+}
+
 class Maybe {
   readonly value: Optional;
 
@@ -37,7 +45,7 @@ interface Opened {
 
 /** Strings with their prefixes and comments, which are passed over; whatever else, character by character. */
 const TOKENS =
-  /\/\/[^\n]*|[rR]?[bB]?[rR]?(?:"""(?:\\[\s\S]|[^\\])*?"""|'''(?:\\[\s\S]|[^\\])*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|[A-Za-z_][A-Za-z0-9_]*|\s+|[\s\S]/g;
+  /\/\/[^\n]*|[rR]?[bB]?[rR]?(?:"""(?:\\[\s\S]|[^\\])*?"""|'''(?:\\[\s\S]|[^\\])*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|`[A-Za-z0-9_.\-/ ]+`|[A-Za-z_][A-Za-z0-9_]*|\s+|[\s\S]/g;
 
 /** A text without such entries comes back as it is. */
 export function rewriteOptionalEntries(text: string): Rewritten {
@@ -55,6 +63,9 @@ export function rewriteOptionalEntries(text: string): Rewritten {
     // A string that never ends: no expression, and from each of its quotes on all the rest would be read again.
     if (token === '"' || token === "'") break;
     const inside = open.at(-1);
+    if (token.startsWith('`') && (before === '.' || before === '?')) {
+      add(index, QUOTED + Buffer.from(token.slice(1, -1)).toString('hex'), token.length);
+    }
     if (token === '[' || token === '{' || token === '(') {
       const isAfterValue = /[\w)\]}"']$/.test(before) && before !== 'in';
       const literal = token === '(' || isAfterValue ? null : token === '[' ? 'list' : 'map';

@@ -1,6 +1,6 @@
 import type { Environment } from '@marcbachmann/cel-js';
 import { fromRe2, linearSearch } from '../formats/index.ts';
-import { spendMembers, tooLarge } from './cel-budget.ts';
+import { tooLarge } from './cel-budget.ts';
 import { EVALUATION_VALUE_MAX, PATTERNS_KEPT_MAX } from './limits.ts';
 
 const patterns = new Map<string, RegExp>();
@@ -15,11 +15,20 @@ export function patternOf(source: string): RegExp {
   // An escaped backslash or bracket begins no such part.
   if (OTHERWISE_IN_RE2.test(source.replaceAll(/\\[^pPQECaZx]/g, '')))
     throw new RangeError(`the pattern ${JSON.stringify(source.slice(0, 60))} has parts of RE2 that are not known here`);
-  const pattern = linearSearch(fromRe2(isOfAllLines(source) ? overLines(source) : source));
+  const { rest, byLines } = withoutLines(source);
+  const pattern = linearSearch(fromRe2(isOfAllLines(rest) ? overLines(rest) : rest), byLines);
   // Patterns may come out of documents: what is kept is bounded.
   if (patterns.size >= PATTERNS_KEPT_MAX) patterns.clear();
   patterns.set(source, pattern);
   return pattern;
+}
+
+/** With the flag `m` each line has a beginning and an end. */
+function withoutLines(source: string): { rest: string; byLines: boolean } {
+  const flags = /^\(\?([ims]+)\)/.exec(source)?.[1] ?? '';
+  if (!flags.includes('m')) return { rest: source, byLines: false };
+  const others = flags.replaceAll('m', '');
+  return { rest: `${others === '' ? '' : `(?${others})`}${source.slice(flags.length + 3)}`, byLines: true };
 }
 
 function isOfAllLines(source: string): boolean {
@@ -105,77 +114,4 @@ function hoursBetween(from: string, to: string): bigint {
   const ms = Date.parse(to) - Date.parse(from);
   if (Number.isNaN(ms)) throw new RangeError('expected two times in RFC 3339');
   return BigInt(Math.floor(ms / 3_600_000));
-}
-
-/** `strings.quote`: in double quotes, with escapes, fit for a log. */
-export function quoteText(text: string): string {
-  return JSON.stringify(text);
-}
-
-const VERB = /%(?:%|(\.\d{1,2})?([sdfeboxX]))/g;
-
-/**
- * `'%s has %d'.format([a, 1])`: the verbs of CEL's string extension.
- * @throws RangeError for a verb or a number of values that does not fit
- */
-export function formatText(template: string, values: readonly unknown[]): string {
-  let used = 0;
-  let end = 0;
-  const parts: string[] = [];
-  for (const match of template.matchAll(VERB)) {
-    parts.push(template.slice(end, match.index));
-    end = match.index + match[0].length;
-    if (match[0] === '%%') {
-      parts.push('%');
-      continue;
-    }
-    if (used >= values.length) throw new RangeError('format: there are more places than values');
-    parts.push(formatOne(match[2] ?? 's', match[1], values[used]));
-    used += 1;
-  }
-  parts.push(template.slice(end));
-  if (parts.some((part, index) => index % 2 === 0 && part.includes('%')))
-    throw new RangeError('format: a place that is none');
-  if (used < values.length) throw new RangeError('format: there are more values than places');
-  return parts.join('');
-}
-
-function formatOne(verb: string, precision: string | undefined, value: unknown): string {
-  const digits = precision === undefined ? 6 : Number(precision.slice(1));
-  const isNumber = typeof value === 'number' || typeof value === 'bigint';
-  if (verb === 's') return wordsOf(value);
-  if (verb === 'x' || verb === 'X') {
-    const hex =
-      typeof value === 'bigint'
-        ? value.toString(16)
-        : typeof value === 'string'
-          ? Buffer.from(value).toString('hex')
-          : null;
-    if (hex === null) throw new RangeError(`format: %${verb} of ${typeof value}`);
-    return verb === 'x' ? hex : hex.toUpperCase();
-  }
-  if (verb === 'b' && typeof value === 'boolean') return value ? '1' : '0';
-  if ((verb === 'd' || verb === 'b' || verb === 'o') && typeof value === 'bigint') {
-    return value.toString({ d: 10, b: 2, o: 8 }[verb]);
-  }
-  if (isNumber && verb === 'f') return Number(value).toFixed(digits);
-  if (isNumber && verb === 'e') return Number(value).toExponential(digits);
-  throw new RangeError(`format: %${verb} of ${typeof value}`);
-}
-
-/** Values as `%s` writes them: lists in brackets, maps in braces with their keys in order. */
-function wordsOf(value: unknown): string {
-  spendMembers(1);
-  if (Array.isArray(value)) return joinParts('[', value.map(wordsOf), ']');
-  if (value instanceof Map) {
-    const members = [...value].map(([name, member]) => `${wordsOf(name)}: ${wordsOf(member)}`);
-    return joinParts('{', members.sort(), '}');
-  }
-  return String(value);
-}
-
-/** Lists in lists may name the same list many times: their text can be larger than all of them. @throws RangeError */
-function joinParts(begin: string, parts: readonly string[], end: string): string {
-  if (parts.reduce((sum, { length }) => sum + length, 0) > EVALUATION_VALUE_MAX) throw tooLarge();
-  return `${begin}${parts.join(', ')}${end}`;
 }

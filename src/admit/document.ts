@@ -162,7 +162,7 @@ export function toPolicyValue(value: Json): PolicyValue {
   const convert = (node: Json): PolicyValue => {
     left -= 1;
     if (left < 0) throw new RangeError(`expected at most ${DOCUMENT_NODES_MAX} values in a document`);
-    if (typeof node === 'number') return Number.isSafeInteger(node) ? BigInt(node) : node;
+    if (typeof node === 'number') return Number.isInteger(node) && Math.abs(node) < INT64_END ? BigInt(node) : node;
     if (typeof node !== 'object' || node === null) return node;
     if (Array.isArray(node)) return node.map(convert);
     const map = new Map<string, PolicyValue>();
@@ -237,6 +237,9 @@ export function toDirectPod({ metadata, spec }: PodTemplate): DirectScope {
   const ofPod: Json = { name: 'pod', role: 'pod', securityContext: members['securityContext'] ?? null };
   return { pod: { metadata: metadata ?? {}, spec }, containers, contexts: [ofPod, ...containers] };
 }
+
+/** Whole numbers from here on have no 64 bits. */
+const INT64_END = 2 ** 63;
 
 /** The type of a field, as far as policies lean on it. */
 type Shape =

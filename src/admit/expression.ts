@@ -10,8 +10,10 @@ import { SCHEMAS } from './admission.ts';
 import { meterNode, withinBudget } from './cel-budget.ts';
 import { compileDirect, type DirectScope, UNSURE } from './cel-direct.ts';
 import { registerKubernetesFunctions } from './cel-kubernetes.ts';
-import { OPTIONAL_FUNCTIONS, registerOptionalEntries, rewriteOptionalEntries } from './cel-optional.ts';
-import { LINEAR_MATCHES, registerTextFunctions } from './cel-text.ts';
+import { askAnywhere, openEmpty } from './cel-macros.ts';
+import { fieldName, OPTIONAL_FUNCTIONS, registerOptionalEntries, rewriteOptionalEntries } from './cel-optional.ts';
+import { IN_PLACE_OF, registerStandard } from './cel-standard.ts';
+import { registerTextFunctions } from './cel-text.ts';
 import {
   COMPREHENSION_DEPTH_MAX,
   EXPRESSION_CHARACTERS_MAX,
@@ -96,6 +98,7 @@ const environment = new Environment({
   .registerVariable('containers', 'list<dyn>')
   .registerVariable('contexts', 'list<dyn>');
 registerTextFunctions(environment);
+registerStandard(environment);
 registerOptionalEntries(environment);
 
 const VARIABLES_OF_KUBERNETES = ['object', 'oldObject', 'request', 'params', 'namespaceObject', 'variables'];
@@ -106,6 +109,7 @@ const kubernetes = new Environment({
 });
 for (const variable of VARIABLES_OF_KUBERNETES) kubernetes.registerVariable(variable, 'dyn');
 registerTextFunctions(kubernetes);
+registerStandard(kubernetes);
 registerKubernetesFunctions(kubernetes);
 registerOptionalEntries(kubernetes);
 
@@ -231,13 +235,17 @@ class Survey {
     this.nodes += 1;
     if (node.op === 'in') this.#searched.add(node.args[1]);
     meterNode(node, this.#searched.has(node));
+    if (this.#functions === null) openEmpty(node);
     if (node.op === 'id' && typeof node.args === 'string') this.#read(node.args);
+    if (node.op === '.' || node.op === '.?') node.args[1] = fieldName(node.args[1]);
     if (node.op !== 'call' && node.op !== 'rcall') return this.#all(childrenOf(node.args), inside);
     const name = node.args[0];
     if (this.#functions?.has(name) === false) {
       return { offset: node.start, reason: `the function ${name} is not available in policies` };
     }
-    if (name === 'matches' && node.op === 'rcall') node.args[0] = LINEAR_MATCHES;
+    const own = node.op === 'rcall' ? IN_PLACE_OF.get(name) : undefined;
+    if (own !== undefined) node.args[0] = own;
+    if (name === 'has' && node.op === 'call') askAnywhere(node);
     const loops = inside + (COMPREHENSIONS.has(name) ? 1 : 0);
     this.loops = Math.max(this.loops, loops);
     if (loops > this.#depth) {

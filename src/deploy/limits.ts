@@ -4,6 +4,9 @@ export const REPORT_FILES_MAX = 100;
 /** Characters of one manifest: etcd, which would hold it in a cluster, takes 1.5 MiB. */
 export const REPORT_TEXT_MAX = 1_572_864;
 
+/** Bytes of one question about files: one of the largest, each of its characters escaped in JSON, and others beside it. */
+export const REPORT_BODY_MAX = 4 * REPORT_TEXT_MAX;
+
 /** Runs of a project that are kept, going on or ended: each is a part of what every host is sent. */
 export const RUNS_MAX = 100;
 

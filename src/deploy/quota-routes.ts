@@ -44,7 +44,9 @@ export function registerQuotaRoutes(app: ApiApp, quotas: Quotas, deployments: De
     schema: { params, querystring, body: limits },
     handler: async ({ params: { project }, query: { environment }, body, principal }) => {
       requirePlatform(principal);
-      if (environment !== undefined) await deployments.readEnvironment(project, environment);
+      // Limits of a project whose name was mistyped would limit nothing, and nobody would know.
+      if (environment === undefined) await deployments.readProject(project);
+      else await deployments.readEnvironment(project, environment);
       await quotas.set(project, environment ?? null, body, principal.actor);
       return { items: await quotas.list(project) };
     },

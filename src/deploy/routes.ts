@@ -10,7 +10,7 @@ import type { Deployments, Maintenance, Promotion } from './deployments.ts';
 import type { WorkloadStatus } from './engines/local/index.ts';
 import { deployFault } from './errors.ts';
 import { explainField, reportManifest } from './kubernetes/index.ts';
-import { REPORT_FILES_MAX, REPORT_TEXT_MAX } from './limits.ts';
+import { REPORT_BODY_MAX, REPORT_FILES_MAX, REPORT_TEXT_MAX } from './limits.ts';
 import { type Controller, formatKey } from './model.ts';
 
 export interface PublishedRoute {
@@ -293,6 +293,7 @@ export function registerDeployRoutes(
     method: 'POST',
     url: '/api/v1/kubernetes/report',
     config: { action: 'any' },
+    bodyLimit: REPORT_BODY_MAX,
     schema: {
       body: z.object({
         files: z
@@ -308,6 +309,7 @@ export function registerDeployRoutes(
     method: 'POST',
     url: '/api/v1/compose/convert',
     config: { action: 'any' },
+    bodyLimit: REPORT_BODY_MAX,
     schema: {
       body: z.object({
         files: z

@@ -15,8 +15,8 @@ export function linearPattern(source: string): RegExp {
 }
 
 /** A pattern that is looked for anywhere in a text, all places of it; as RE2, its `.` does not match the end of a line. */
-export function linearSearch(source: string): RegExp {
-  return compile(source, source.length, 'lg');
+export function linearSearch(source: string, byLines = false): RegExp {
+  return compile(source, source.length, byLines ? 'lgm' : 'lg');
 }
 
 function compile(pattern: string, length: number, flags: string): RegExp {

@@ -488,7 +488,12 @@ test('parseQuantity() reads what Kubernetes reads', () => {
     ['64mb', null],
     ['', null],
     ['Infinity', null],
-    ['9007199254740993Ki', null],
+    ['1ki', null],
+    // Beyond what a number holds exactly: as much as there can be.
+    ['9007199254740993Ki', Number.MAX_SAFE_INTEGER],
+    ['1Ei', Number.MAX_SAFE_INTEGER],
+    ['1E', Number.MAX_SAFE_INTEGER],
+    ['7Pi', 7 * 2 ** 50],
   ];
   for (const [written, value] of table) assert.equal(parseQuantity(written), value, String(written));
 });

@@ -19,12 +19,12 @@ const SUFFIX: Readonly<Record<string, number>> = {
 
 /**
  * A Kubernetes resource quantity as a plain number: `500m` is 0.5, `64Mi` is 67108864, `1e3` is 1000.
- * Null when it is none, negative, or beyond what a number holds exactly.
+ * What is beyond a number's whole range (8 Pi) is the end of it, which no machine has either. Null when it is none, or negative.
  */
 export function parseQuantity(written: string | number): number | null {
-  const parts = /^\+?(\d+(?:\.\d*)?|\.\d+)(?:([eE][+-]?\d{1,2})|([kMGTPE]i?|Ki|m|u|n))?$/.exec(String(written));
+  const parts = /^\+?(\d+(?:\.\d*)?|\.\d+)(?:([eE][+-]?\d{1,2})|([kMGTPE]|[KMGTPE]i|m|u|n))?$/.exec(String(written));
   if (parts === null) return null;
   const [, digits, exponent, suffix = ''] = parts;
   const value = Number(`${digits}${exponent ?? ''}`) * (SUFFIX[suffix] ?? Number.NaN);
-  return Number.isFinite(value) && value <= Number.MAX_SAFE_INTEGER ? value : null;
+  return Number.isFinite(value) ? Math.min(value, Number.MAX_SAFE_INTEGER) : null;
 }

@@ -980,7 +980,7 @@ class Translator {
     const limits: RawAmounts = raw.resources?.limits ?? {};
     const requests: RawAmounts = raw.resources?.requests ?? {};
     const millis = (cpu: RawAmounts['cpu']): number | null =>
-      cpu == null ? null : Math.ceil((parseQuantity(cpu) ?? 0) * 1000);
+      cpu == null ? null : Math.min(Math.ceil((parseQuantity(cpu) ?? 0) * 1000), Number.MAX_SAFE_INTEGER);
     const bytes = (memory: RawAmounts['memory']): number | null =>
       memory == null ? null : Math.ceil(parseQuantity(memory) ?? 0);
     const read = {
