@@ -5,6 +5,7 @@ import { queries } from '../api/queries.ts';
 import { ActivityTabs } from '../operations/activity-tabs.tsx';
 import { addresses } from '../shell/addresses.ts';
 import { useEnvironment } from '../shell/environment.ts';
+import { harmless } from '../shell/harmless.ts';
 import { useLanguage, useWords } from '../shell/language.tsx';
 import { Button, FilterBox, Select } from '../shell/parts/controls.tsx';
 import { EmptyState, Failure, PageHead, Panel } from '../shell/parts/surface.tsx';
@@ -55,10 +56,11 @@ function Rows({ rows }: { rows: readonly ActivityRow[] }) {
                 )}
               </td>
               <td className="process mono">
-                {row.process} {row.pid}
+                {harmless(row.process)} {row.pid}
               </td>
-              <td className="about mono" title={row.arguments ?? undefined}>
-                {(row.type === 'execve' ? row.arguments : null) ?? row.about ?? row.arguments ?? '—'}
+              <td className="about mono" title={row.arguments === null ? undefined : harmless(row.arguments)}>
+                {row.truncated ? <span className="tone-warn">{t('truncated')} </span> : null}
+                {harmless((row.type === 'execve' ? row.arguments : null) ?? row.about ?? row.arguments ?? '—')}
               </td>
               <td className="result mono">{row.result === 'SUCCESS' ? '' : row.result}</td>
             </tr>

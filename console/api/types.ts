@@ -1246,6 +1246,8 @@ export interface Alert {
   readonly container: Readonly<Record<string, Json>> | null;
   readonly process: ProcessFacts | null;
   readonly ancestors: readonly { readonly pid: number; readonly name: string }[];
+  /** A text of the event was longer than what is kept. */
+  readonly truncated?: true;
 }
 
 export interface ProcessNode {
@@ -1618,6 +1620,8 @@ export interface Activity {
   readonly about: string | null;
   readonly result: string | null;
   readonly arguments: string | null;
+  /** A text of it is longer than what is kept. */
+  readonly truncated?: true;
 }
 
 /** Events of a host since the batch before; of `seen` that fit, `dropped` are not among them. */

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { queries } from '../api/queries.ts';
 import type { Alert, Incident, IncidentDetail } from '../api/types.ts';
 import { addresses } from '../shell/addresses.ts';
+import { harmless } from '../shell/harmless.ts';
 import { useKeys } from '../shell/keys.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
@@ -31,21 +32,25 @@ function AlertItem({ alert }: { alert: Alert }) {
         <span className="alert-rule">{alert.title}</span>
         <When at={alert.at} />
         {/* Many alerts of one rule are told apart by what they say. */}
-        <span className="alert-brief mono">{alert.output}</span>
+        <span className="alert-brief mono">{harmless(alert.output)}</span>
       </summary>
       <div className="alert-body">
-        <p className="mono alert-output">{alert.output}</p>
+        <p className="mono alert-output">{harmless(alert.output)}</p>
+        {alert.truncated ? <p className="tone-warn">{t('truncated')}</p> : null}
         <p>
           <Link to={addresses.rule(alert.rule)}>{t('openRule')}</Link>
         </p>
         {alert.process === null ? null : (
           <Facts
             items={[
-              [t('process'), <code key="c">{alert.process.cmdline}</code>],
-              [t('executable'), <code key="e">{alert.process.exe}</code>],
-              [t('directory'), <code key="d">{alert.process.cwd}</code>],
+              [t('process'), <code key="c">{harmless(alert.process.cmdline)}</code>],
+              [t('executable'), <code key="e">{harmless(alert.process.exe)}</code>],
+              [t('directory'), <code key="d">{harmless(alert.process.cwd)}</code>],
               [t('user'), String(alert.process.uid)],
-              [t('ancestors'), alert.ancestors.map((ancestor) => `${ancestor.name} (${ancestor.pid})`).join(' ← ')],
+              [
+                t('ancestors'),
+                alert.ancestors.map((ancestor) => `${harmless(ancestor.name)} (${ancestor.pid})`).join(' ← '),
+              ],
             ]}
           />
         )}
@@ -61,7 +66,7 @@ function AlertItem({ alert }: { alert: Alert }) {
                 <th scope="row" className="mono">
                   {name}
                 </th>
-                <td className="mono">{typeof value === 'string' ? value : JSON.stringify(value)}</td>
+                <td className="mono">{harmless(typeof value === 'string' ? value : JSON.stringify(value))}</td>
               </tr>
             ))}
           </tbody>

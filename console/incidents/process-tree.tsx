@@ -1,5 +1,6 @@
 import type { ProcessNode } from '../api/types.ts';
 import { useFormats } from '../shell/format.ts';
+import { harmless } from '../shell/harmless.ts';
 import { useWords } from '../shell/language.tsx';
 import { StateBadge } from '../shell/parts/badge.tsx';
 import { words } from './words.ts';
@@ -15,8 +16,8 @@ function ProcessItem({ node }: { node: ProcessNode }) {
     <li>
       <div className={node.alert ? 'process alerted' : 'process'}>
         <span className="process-pid">{node.pid}</span>
-        <code className="process-command" title={node.cmdline}>
-          {node.cmdline === '' ? node.name : node.cmdline}
+        <code className="process-command" title={harmless(node.cmdline)}>
+          {harmless(node.cmdline === '' ? node.name : node.cmdline)}
         </code>
         {node.alert ? <StateBadge tone="bad">{t('alerted')}</StateBadge> : null}
         <span className="process-meta">

@@ -1,4 +1,10 @@
-import { ancestorsOf, type ContainerFacts, commandLine, type KernelEvent, type ProcessFacts } from '../events/index.ts';
+import {
+  ancestorsOf,
+  type ContainerFacts,
+  type KernelEvent,
+  type ProcessFacts,
+  shownCommandLine,
+} from '../events/index.ts';
 import { newId } from '../system/id.ts';
 import { ALERT_ANCESTORS_MAX } from './limits.ts';
 import type { Priority } from './rules.ts';
@@ -42,6 +48,8 @@ export interface Alert {
   readonly source: { readonly kind: 'rule'; readonly file: string; readonly line: number };
   /** How many alike it stands for, itself with them; left out: it is one. */
   readonly count?: number;
+  /** A text of the event was longer than what the kernel or the sensor keeps. Left out: all are whole. */
+  readonly truncated?: true;
 }
 
 /** Wall clock time as text. Nanoseconds below a millisecond are cut. */
@@ -59,7 +67,7 @@ export function describeProcess(event: KernelEvent): { process: AlertProcess; an
       ppid: process.ppid,
       name: process.name,
       exe: process.exePath,
-      cmdline: commandLine(process),
+      cmdline: shownCommandLine(process),
       cwd: process.cwd,
       uid: process.uid,
       tty: process.tty,
@@ -70,7 +78,7 @@ export function describeProcess(event: KernelEvent): { process: AlertProcess; an
 }
 
 function describeAncestor(process: ProcessFacts): AlertAncestor {
-  return { pid: process.pid, name: process.name, exe: process.exePath, cmdline: commandLine(process) };
+  return { pid: process.pid, name: process.name, exe: process.exePath, cmdline: shownCommandLine(process) };
 }
 
 export function newAlertId(): string {

@@ -184,7 +184,8 @@ export class RuleEngine {
     if (state === undefined || output === undefined)
       throw new RangeError(`no rule ${held} for events of type ${event.type}`);
     const { rule } = state;
-    const { text, fields } = output.format(event);
+    const { text, fields, isCut } = output.format(event);
+    const truncated = isCut || event.isCut;
     return {
       id: newAlertId(),
       at: timeText(event.wallTimeNs),
@@ -192,14 +193,18 @@ export class RuleEngine {
       rule: rule.name,
       priority: rule.priority,
       tags: rule.tags,
-      output: text,
+      output: truncated ? `${text}${CUT_WORD}` : text,
       outputFields: fields,
       container: event.container,
       ...describeProcess(event),
       source: { kind: 'rule', file: rule.place.file, line: rule.place.line },
+      ...(truncated ? { truncated } : {}),
     };
   }
 }
+
+/** Behind a sentence that does not say all: a receiver that shows nothing else shows this. */
+const CUT_WORD = ' (truncated)';
 
 const never = (): null => null;
 

@@ -1,5 +1,5 @@
 /** What tries rules on events as they come, without the pages of rules and what reads them. */
-export { type Alert, type AlertAncestor, type AlertProcess, selfAlert } from './alert.ts';
+export { type Alert, type AlertAncestor, type AlertProcess, describeProcess, selfAlert } from './alert.ts';
 export { RuleEngine, type RuleState, type RuleText } from './engine.ts';
 export { FilterError } from './filter-ast.ts';
 export { type LiveFilter, readLiveFilter } from './live-filter.ts';

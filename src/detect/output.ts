@@ -1,5 +1,5 @@
 /** Output sentences: text with `%field` places. */
-import type { FieldValue } from '../events/index.ts';
+import { cutText, type FieldValue } from '../events/index.ts';
 import { FilterError, type Operand } from './filter-ast.ts';
 import { OUTPUT_VALUE_LENGTH_MAX } from './limits.ts';
 import { type FieldSource, makeReader, typeOfOperand } from './transforms.ts';
@@ -10,7 +10,12 @@ const PLACE =
 
 export interface Output<Event> {
   /** The sentence and the values in it by their names, as they are (not escaped). */
-  format(event: Event): { text: string; fields: Record<string, string | number | boolean | null> };
+  format(event: Event): {
+    text: string;
+    fields: Record<string, string | number | boolean | null>;
+    /** A value was longer than what is kept of one. */
+    isCut: boolean;
+  };
   /** Fields in the sentence that this source cannot see. */
   readonly unseen: readonly string[];
 }
@@ -49,33 +54,37 @@ export function compileOutput<Event>(template: string, fields: FieldSource<Event
     format: (event) => {
       const values: Record<string, string | number | boolean | null> = {};
       let sentence = '';
+      let isCut = false;
       for (const part of parts) {
         if (typeof part === 'string') {
           sentence += part;
           continue;
         }
-        const value = shown(part.read(event));
+        const given = part.read(event);
+        if (isTooLong(given)) isCut = true;
+        const value = shown(given);
         values[part.name] = value;
         sentence += value === null ? MISSING : String(value);
       }
-      return { text: escapeControls(sentence), fields: values };
+      return { text: escapeControls(sentence), fields: values, isCut };
     },
   };
 }
 
 function shown(value: FieldValue): string | number | boolean | null {
-  if (Array.isArray(value)) return value.map((one) => cut(String(one))).join(',');
-  return typeof value === 'string' ? cut(value) : (value as number | boolean | null);
+  if (Array.isArray(value)) return value.map((one) => cutText(String(one), OUTPUT_VALUE_LENGTH_MAX)).join(',');
+  return typeof value === 'string' ? cutText(value, OUTPUT_VALUE_LENGTH_MAX) : (value as number | boolean | null);
 }
 
-function cut(text: string): string {
-  return text.length > OUTPUT_VALUE_LENGTH_MAX ? `${text.slice(0, OUTPUT_VALUE_LENGTH_MAX)}…` : text;
+function isTooLong(value: FieldValue): boolean {
+  if (Array.isArray(value)) return value.some((one) => String(one).length > OUTPUT_VALUE_LENGTH_MAX);
+  return typeof value === 'string' && value.length > OUTPUT_VALUE_LENGTH_MAX;
 }
 
 /** Controls, the C1 range that terminals obey, line separators, and the marks that turn the direction of writing. */
 function isUnsafe(point: number): boolean {
   if (point < 0x20 || (point >= 0x7f && point <= 0x9f)) return true;
-  if (point === 0x2028 || point === 0x2029 || point === 0x200e || point === 0x200f) return true;
+  if (point === 0x061c || point === 0x2028 || point === 0x2029 || point === 0x200e || point === 0x200f) return true;
   return (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
 }
 

@@ -1,7 +1,8 @@
 /** Events as people watch them live: who did what, to what, and how it ended. */
-import { commandLine, type KernelEvent } from './event.ts';
+import { type KernelEvent, shownCommandLine } from './event.ts';
 import { fieldReader } from './fields.ts';
 import { EVENT_NAMES, RECORD } from './layout.ts';
+import { cutText } from './text.ts';
 
 export interface Activity {
   /** RFC 3339, milliseconds. */
@@ -23,6 +24,8 @@ export interface Activity {
   readonly result: string | null;
   /** Command lines and arguments of calls; null for who may not see them. */
   readonly arguments: string | null;
+  /** A text of it is longer than what is kept. Left out: it is whole. */
+  readonly truncated?: true;
 }
 
 /** Longer texts are cut: a line on a screen has some two hundred. */
@@ -40,11 +43,21 @@ const readName = fieldReader('fd.name', null);
 const readPath = fieldReader('fs.path.name', null);
 const readArguments = fieldReader('evt.args', null);
 const readResult = fieldReader('evt.res', null);
+const readChild = fieldReader('evt.arg', 'pid');
 
 /** @param withArguments whether whoever looks may see them */
 export function describeActivity(event: KernelEvent, withArguments: boolean): Activity {
   const { process, container } = event;
-  return {
+  let isCut = event.isCut;
+  const cut = (text: string): string => {
+    if (text.length > TEXT_LENGTH_MAX) isCut = true;
+    return cutText(text, TEXT_LENGTH_MAX);
+  };
+  const orNull = (value: unknown): string | null => {
+    const text = String(value ?? '');
+    return text === '' ? null : cut(text);
+  };
+  const activity = {
     at: new Date(Math.floor(event.wallTimeNs / 1e6)).toISOString(),
     type: EVENT_NAMES[event.type] ?? '',
     project: container?.project ?? null,
@@ -57,29 +70,22 @@ export function describeActivity(event: KernelEvent, withArguments: boolean): Ac
     parent: cut(event.surroundings.parentOf(process)?.name ?? process.parentName),
     exe: cut(process.exePath),
     uid: process.uid,
-    about: aboutOf(event),
-    result: textOf(readResult?.(event) ?? null),
-    arguments: withArguments ? argumentsOf(event) : null,
+    about: orNull(aboutOf(event)),
+    result: orNull(readResult?.(event) ?? null),
+    arguments: withArguments ? orNull(argumentsOf(event)) : null,
   };
+  return isCut ? { ...activity, truncated: true } : activity;
 }
 
-function aboutOf(event: KernelEvent): string | null {
-  if (event.type === RECORD.exec) return cut(event.process.exePath);
-  if (event.type === RECORD.fork) return textOf(fieldReader('evt.arg', 'pid')?.(event) ?? null);
+function aboutOf(event: KernelEvent): unknown {
+  if (event.type === RECORD.exec) return event.process.exePath;
+  if (event.type === RECORD.fork) return readChild?.(event);
   if (event.type === RECORD.exit) return null;
-  return textOf(readName?.(event) ?? readPath?.(event) ?? null);
+  return readName?.(event) ?? readPath?.(event);
 }
 
-function argumentsOf(event: KernelEvent): string | null {
-  if (event.type === RECORD.exec) return cut(commandLine(event.process));
+function argumentsOf(event: KernelEvent): unknown {
+  if (event.type === RECORD.exec) return shownCommandLine(event.process);
   if (event.type === RECORD.fork || event.type === RECORD.exit) return null;
-  return textOf(readArguments?.(event) ?? null);
-}
-
-function textOf(value: unknown): string | null {
-  return value === null || value === '' ? null : cut(String(value));
-}
-
-function cut(text: string): string {
-  return text.length > TEXT_LENGTH_MAX ? `${text.slice(0, TEXT_LENGTH_MAX)}…` : text;
+  return readArguments?.(event);
 }

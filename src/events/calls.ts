@@ -22,6 +22,8 @@ export type CallArgument =
   | { readonly from: 'argument'; readonly place: number; readonly as: WordTable }
   /** A name of the call, made whole from the folder it is relative to. */
   | { readonly from: 'path'; readonly which: 0 | 1 }
+  /** A name that is none of a file. */
+  | { readonly from: 'name'; readonly which: 0 | 1 }
   /** The file behind the descriptor. */
   | { readonly from: 'file' }
   | { readonly from: 'result' };
@@ -350,6 +352,67 @@ export const CALLS: readonly CallDefinition[] = [
       { file: 2, onlyControl: true },
     ),
   ),
+  // Rights of a thread beside those of setuid: on files, in groups, and what it gives up.
+  plain('setfsuid', 122, 151, 'user', { uid: decimal(0) }),
+  plain('setfsgid', 123, 152, 'user', { gid: decimal(0) }),
+  plain('setgroups', 116, 159, 'user', { size: decimal(0) }),
+  plain('landlock_restrict_self', 446, 446, 'process', { ruleset_fd: descriptor(0), flags: hexadecimal(1) }),
+  // Signals and descriptors by the descriptor of a process; queued signals.
+  plain('pidfd_send_signal', 424, 424, 'signal', { pidfd: descriptor(0), sig: words(1, SIGNALS) }),
+  plain('pidfd_getfd', 438, 438, 'process', { pidfd: descriptor(0), targetfd: descriptor(1) }, { file: 'result' }),
+  plain('rt_sigqueueinfo', 129, 138, 'signal', { pid: decimal(0), sig: words(1, SIGNALS) }),
+  plain('rt_tgsigqueueinfo', 297, 240, 'signal', { pid: decimal(0), tid: decimal(1), sig: words(2, SIGNALS) }),
+  plain('process_madvise', 440, 440, 'process', { pidfd: descriptor(0), advice: decimal(3) }),
+  plain('close_range', 436, 436, 'file', { first: descriptor(0), last: descriptor(1), flags: hexadecimal(2) }),
+  // Attributes of files: capabilities of a program are one.
+  ...(
+    [
+      ['setxattr', 188, 5],
+      ['lsetxattr', 189, 6],
+    ] as const
+  ).map(([name, x64, arm64]) =>
+    onPath(
+      name,
+      x64,
+      arm64,
+      [
+        ['cwd', 0],
+        ['cwd', 1],
+      ],
+      { path: path(0), name: { from: 'name', which: 1 } },
+    ),
+  ),
+  plain(
+    'fsetxattr',
+    190,
+    7,
+    'file',
+    { fd: descriptor(0), name: { from: 'name', which: 0 } },
+    { file: 0, names: [['cwd', 1]] },
+  ),
+  onPath(
+    'setxattrat',
+    463,
+    463,
+    [
+      [0, 1],
+      ['cwd', 3],
+    ],
+    { dirfd: descriptor(0), path: path(0), name: { from: 'name', which: 1 } },
+  ),
+  plain('name_to_handle_at', 303, 264, 'file', { dirfd: descriptor(0), path: path() }, ONE_NAME),
+  // What concerns the whole machine.
+  plain('sethostname', 170, 161, 'system', { length: decimal(1) }),
+  plain('swapon', 167, 224, 'system', { path: path() }, { names: [['cwd', 0]] }),
+  plain('acct', 163, 89, 'system', { path: path() }, { names: [['cwd', 0]] }),
+  plain('clock_settime', 227, 112, 'system', { clock: decimal(0) }),
+  plain('settimeofday', 164, 170, 'system', {}),
+  plain('personality', 135, 92, 'process', { persona: hexadecimal(0) }),
+  plain('iopl', 172, null, 'system', { level: decimal(0) }),
+  plain('ioperm', 173, null, 'system', { from: hexadecimal(0), num: decimal(1) }),
+  plain('modify_ldt', 154, null, 'process', { func: decimal(0) }),
+  plain('socketpair', 53, 199, 'net', { domain: words(0, FAMILIES), type: decimal(1), proto: decimal(2) }),
+  plain('request_key', 249, 218, 'system', {}),
 ];
 
 /** Record type of the first call of the table. */

@@ -1,5 +1,17 @@
 import type { ContainerFacts, ProcessFacts, Surroundings } from './facts.ts';
-import { CALL, CONNECT, EXEC, HEADER, isCall, isOpen, OPEN, RECORD, RECORD_FLAG } from './layout.ts';
+import {
+  CALL,
+  CONNECT,
+  EXE_FLAG,
+  EXEC,
+  HEADER,
+  isCall,
+  isOpen,
+  OPEN,
+  RECORD,
+  RECORD_FLAG,
+  WHOLE_PATH,
+} from './layout.ts';
 import { type PathName, type PathNames, partPath } from './path-names.ts';
 import { type Question, readQuestion } from './question.ts';
 import { plainPath, readArguments, readReversedPath, readText } from './text.ts';
@@ -74,6 +86,11 @@ export class KernelEvent {
     return (this.u16(HEADER.flags) & flag) !== 0;
   }
 
+  /** Whether a text of the record, or what is known of the acting process, is not the whole of it. */
+  get isCut(): boolean {
+    return this.hasFlag(RECORD_FLAG.truncated) || (this.process.exeFlags & EXE_FLAG.cut) !== 0;
+  }
+
   /** Nanoseconds since 1970. */
   get wallTimeNs(): number {
     return this.u64(HEADER.time) + this.surroundings.wallOffsetNs;
@@ -86,11 +103,11 @@ export class KernelEvent {
 
   /** exec: path of the program as the kernel resolved it. */
   execPath(): string {
-    const path = readReversedPath(this.#bytes, this.#at + EXEC.bytes, this.u32(EXEC.exe_length));
+    const path = this.#longPath(this.#at + EXEC.bytes, this.u32(EXEC.exe_length));
     return this.hasFlag(RECORD_FLAG.unlinkedRoot) && path.startsWith('/memfd:') ? path.slice(1) : path;
   }
   execCwd(): string {
-    return readReversedPath(this.#bytes, this.#at + EXEC.bytes + this.u32(EXEC.exe_length), this.u32(EXEC.cwd_length));
+    return this.#longPath(this.#at + EXEC.bytes + this.u32(EXEC.exe_length), this.u32(EXEC.cwd_length));
   }
   execArguments(): string[] {
     const before = this.u32(EXEC.exe_length) + this.u32(EXEC.cwd_length) + this.u32(EXEC.name_length);
@@ -183,7 +200,21 @@ export class KernelEvent {
   }
 
   #pathAt(at: number, length: number): PathName {
+    if (this.hasFlag(RECORD_FLAG.truncated) && this.#lacksRoot(at, length)) return partPath(this.#longPath(at, length));
     return this.#paths.find(this.#bytes, this.#view, at, length);
+  }
+
+  /** A path as text. What lost its beginning does not begin at the root: it must not look as if it did. */
+  #longPath(at: number, length: number): string {
+    const path = readReversedPath(this.#bytes, at, length);
+    return this.hasFlag(RECORD_FLAG.truncated) && this.#lacksRoot(at, length) ? `…${path}` : path;
+  }
+
+  #lacksRoot(at: number, length: number): boolean {
+    if (length >= WHOLE_PATH.bytes) return true;
+    let names = 0;
+    for (let i = at; i < at + length; i++) if (this.#bytes[i] === 0) names++;
+    return names >= WHOLE_PATH.names;
   }
 
   #startOfName(which: 0 | 1): number {
@@ -266,6 +297,11 @@ export function unknownProcess(pid: number, startedNs: number, name = ''): Proce
     capabilities: { inheritable: 0n, permitted: 0n, effective: 0n },
     execTimeNs: 0,
   };
+}
+
+/** The command line as it is told to people: where not all of it is kept, it says so. */
+export function shownCommandLine(process: ProcessFacts): string {
+  return (process.exeFlags & EXE_FLAG.cut) === 0 ? commandLine(process) : `${commandLine(process)}…`;
 }
 
 /** The command line as Falco prints it: the kernel's name and the arguments. */

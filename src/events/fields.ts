@@ -1,7 +1,7 @@
 /** How each field that this sensor knows is read from an event. The catalogue of all names is in `field-types.ts`. */
 import { hostname } from 'node:os';
 import { wordsOf } from './call-words.ts';
-import { CALLS, type CallArgument, callOf } from './calls.ts';
+import { CALLS, type CallArgument, callOf, FIRST_CALL } from './calls.ts';
 import { commandLine, type KernelEvent } from './event.ts';
 import type { LivingFacts, ProcessFacts } from './facts.ts';
 import { capabilityNames, fileKind, OPEN_ACCESS, openFlagNames, resultName } from './kernel-words.ts';
@@ -154,6 +154,8 @@ function readArgument(event: KernelEvent, argument: CallArgument): string | numb
       return event.callFile()?.text ?? null;
     case 'path':
       return event.callPath(argument.which);
+    case 'name':
+      return event.callName(argument.which);
     case 'argument': {
       const { as, place } = argument;
       if (as === 'descriptor') return event.callInteger(place);
@@ -213,7 +215,8 @@ const EVENT_ARGUMENTS: Readonly<Record<string, FieldReader>> = {
   args: (event) => (event.type === RECORD.exec ? event.process.args.join(' ') : null),
   uid: (event) => event.u32(HEADER.uid),
   // Ours: how it was done, and what a name server was asked.
-  via: (event) => (event.hasFlag(RECORD_FLAG.uring) ? 'io_uring' : null),
+  via: (event) =>
+    event.hasFlag(RECORD_FLAG.uring) ? 'io_uring' : event.hasFlag(RECORD_FLAG.of32Bits) ? '32-bit' : null,
   question: (event) => event.question()?.name ?? null,
   qtype: (event) => event.question()?.type ?? null,
   status: (event) => (event.type === RECORD.exit ? event.i32(EXIT.code) : null),
@@ -325,6 +328,9 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'proc.pid.ts': (event) => startOf(event.process, event),
   'proc.ppid.ts': (event) => startOf(parent(event), event),
   'proc.is_exe_upper_layer': (event) => (event.process.exeFlags & EXE_FLAG.upperLayer) !== 0,
+  'darsena.truncated': (event) => event.isCut,
+  'darsena.is_32_bit': (event) =>
+    (event.process.exeFlags & EXE_FLAG.of32Bits) !== 0 || event.hasFlag(RECORD_FLAG.of32Bits),
   'proc.is_exe_from_memfd': (event) => (event.process.exeFlags & EXE_FLAG.memfd) !== 0,
   'proc.exe_ino': (event) => event.process.exeInode,
   'proc.exe_ino.ctime': (event) => event.process.exeChangedNs,
@@ -535,11 +541,22 @@ function clientAddress(event: KernelEvent): string | null {
 }
 
 function hasTwoNames(event: KernelEvent): boolean {
-  return callOf(event.type)?.names?.length === 2;
+  return callOf(event.type)?.names?.length === 2 && !isText(event, 1);
+}
+
+/** The names of calls that are no paths, as twice the place of the call and which of its names. */
+const TEXTS: ReadonlySet<number> = new Set(
+  CALLS.flatMap(({ arguments: list }, place) =>
+    Object.values(list).flatMap((one) => (one.from === 'name' ? [2 * place + one.which] : [])),
+  ),
+);
+
+function isText(event: KernelEvent, which: 0 | 1): boolean {
+  return TEXTS.has(2 * (event.type - FIRST_CALL) + which);
 }
 
 function nameOfCall(event: KernelEvent, which: 0 | 1, raw: boolean): string | null {
-  if (callOf(event.type)?.names?.[which] === undefined) return null;
+  if (callOf(event.type)?.names?.[which] === undefined || isText(event, which)) return null;
   return raw ? event.callName(which) : event.callPath(which);
 }
 

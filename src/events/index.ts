@@ -1,7 +1,8 @@
 export { type Activity, ARGUMENT_FIELDS, describeActivity } from './activity.ts';
 export { callSpecs } from './calls.ts';
+export { calls32 } from './calls-32.ts';
 export { CapturePacker } from './capture/pack.ts';
-export { commandLine, KernelEvent, unknownProcess } from './event.ts';
+export { commandLine, KernelEvent, shownCommandLine, unknownProcess } from './event.ts';
 export type { ContainerFacts, LivingFacts, ProcessFacts, Surroundings } from './facts.ts';
 export {
   type FieldArgument,
@@ -30,4 +31,4 @@ export {
   RECORD_TYPES_MAX,
 } from './layout.ts';
 export { PATH_PLACES, PathNames } from './path-names.ts';
-export { readText } from './text.ts';
+export { cutText, readText } from './text.ts';

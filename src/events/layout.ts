@@ -24,7 +24,7 @@ export const EVENT_NAMES: readonly string[] = [
   ...Array<string>(FIRST_CALL - OWN_RECORDS.length).fill(''),
   ...CALLS.map(({ name }) => name),
 ];
-export const RECORD_TYPES_MAX = 128;
+export const RECORD_TYPES_MAX = 192;
 
 export const RECORD_FLAG = {
   pathFromCwd: 1,
@@ -33,8 +33,12 @@ export const RECORD_FLAG = {
   unlinkedRoot: 8,
   uring: 16,
   uringUnanswered: 32,
+  of32Bits: 64,
 } as const;
-export const EXE_FLAG = { upperLayer: 1, memfd: 2 } as const;
+/** `cut` is not the kernel's: what is kept of the command line or the paths is not all of them. */
+export const EXE_FLAG = { upperLayer: 1, memfd: 2, of32Bits: 4, cut: 256 } as const;
+/** A record whose flag says that something was cut: its paths are whole as long as they are shorter than this. */
+export const WHOLE_PATH = { names: 32, bytes: 8_192 } as const;
 
 export const HEADER = {
   type: 0,

@@ -55,3 +55,10 @@ export function plainPath(folder: string, name: string): string {
   const path = joinPath(folder, name).replace(THROUGH_ROOT, '');
   return path === '' ? '/' : path;
 }
+
+/** The beginning of a text, with a sign that it goes on; half a character is none. */
+export function cutText(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const last = text.charCodeAt(most - 1);
+  return `${text.slice(0, last >= 0xd800 && last <= 0xdbff ? most - 1 : most)}…`;
+}

@@ -26,6 +26,8 @@ export class ContainerRegister {
   readonly #onlyTold: boolean;
   readonly #slots = new Map<number, Slot>();
   readonly #told = new Map<string, ContainerFacts>();
+  /** Whether all that the agent named are known by name. */
+  #isWhole = true;
   #lastToldMs = -1;
   /** Who came a moment ago, by the last bits of its number. */
   readonly #recentKeys = new Float64Array(RECENT_PLACES).fill(-1);
@@ -43,7 +45,11 @@ export class ContainerRegister {
   tell(containers: readonly ContainerFacts[], nowMs: number): void {
     this.#lastToldMs = nowMs;
     this.#told.clear();
-    for (const container of containers) this.#told.set(container.id, container);
+    this.#isWhole = containers.length <= CGROUPS_MAX;
+    for (const container of containers) {
+      if (this.#told.size >= CGROUPS_MAX) break;
+      this.#told.set(container.id, container);
+    }
     for (const slot of this.#slots.values()) {
       const facts = this.#told.get(slot.id);
       if (facts !== undefined) {
@@ -52,6 +58,11 @@ export class ContainerRegister {
         slot.standing = 'known';
       }
     }
+  }
+
+  /** What the agent said of a container, or undefined. */
+  toldOf(id: string): ContainerFacts | undefined {
+    return this.#told.get(id);
   }
 
   /** The slot of a cgroup, or undefined when it has to be made. */
@@ -93,7 +104,8 @@ export class ContainerRegister {
   settle(nowMs: number): void {
     for (const slot of this.#slots.values()) {
       if (slot.standing !== 'awaited' || nowMs < slot.deadlineMs) continue;
-      if (this.#onlyTold && this.#lastToldMs !== -1) {
+      // Of more than are known by name none is taken for a stranger's: its events pass with its number alone.
+      if (this.#onlyTold && this.#isWhole && this.#lastToldMs !== -1) {
         slot.standing = 'foreign';
         if (this.strangers.length < STRANGERS_MAX && !this.strangers.includes(slot.id)) this.strangers.push(slot.id);
         this.#switch.setIgnored(slot.cgroup, slot.id, true);

@@ -19,7 +19,7 @@ import {
 
 const MAPS = [
   ...(['process_ring', 'open_ring', 'containers', 'settings', 'calls', 'counts', 'told'] as const),
-  ...(['guards', 'denials', 'prevent_ring', 'hook_calls'] as const),
+  ...(['guards', 'denials', 'prevent_ring', 'hook_calls', 'calls_32'] as const),
 ] as const;
 export type MapName = (typeof MAPS)[number];
 /** Hangs on the exit of each call that rules ask for. */
@@ -35,12 +35,16 @@ const HOOK_PROGRAMS: readonly string[] = [
   ...Object.values(HOOKS).flatMap((hook): string[] => Object.values(hook)),
   QUESTION_PROGRAM,
 ];
+/** Hangs on the calls of programs of 32 bits; many kernels let nothing hang there. */
+export const PROGRAM_32 = 'on_call_32';
 /** magic.h */
 const BPF_FS_MAGIC = 0xcafe4a11;
 const EVENTS_FOLDERS = ['/sys/kernel/tracing/events', '/sys/kernel/debug/tracing/events'];
 /** Made when all is in its place, with the number of the programs' links; and while a sensor runs. */
 const COMPLETE = 'complete-';
 const RUNNING = 'running';
+/** In hexadecimal it is a part of a file name. */
+const REASON_BYTES_MAX = 80;
 
 export interface PartOptions {
   readonly objectFile: string;
@@ -107,7 +111,8 @@ export class KernelPart {
     const left = folder === null ? null : KernelPart.#takeOver(folder, wasCut);
     if (left !== null) return left;
     if (options.pins !== null) removePins(options.pins);
-    const object = BpfObject.load(options.objectFile, options.sizes, [], HOOK_PROGRAMS);
+    const without = kernelHas(CALLS_32_FUNCTION) ? [] : [PROGRAM_32];
+    const object = BpfObject.load(options.objectFile, options.sizes, without, [...HOOK_PROGRAMS, PROGRAM_32]);
     if (!(object instanceof BpfObject)) return object;
     return KernelPart.#attach(object, folder, wasCut);
   }
@@ -139,6 +144,7 @@ export class KernelPart {
     if (folder !== null) {
       for (const name of MAPS) pinToFile(maps[name], join(folder, `map-${name}`));
       if (callProgram !== null) pinToFile(callProgram, join(folder, `program-${CALL_PROGRAM}`));
+      for (const { program, reason } of refused) mkdirSync(join(folder, refusedName(program, reason)));
       mkdirSync(join(folder, `${COMPLETE}${attached.length}`));
     }
     return new KernelPart(maps, callProgram, folder, object, { attached, refused, held, hooks, wasCut });
@@ -165,7 +171,8 @@ export class KernelPart {
       const fd = openPinned(join(folder, `program-${name}`));
       if (fd !== null) hooks.set(name, fd);
     }
-    const state = { attached, refused: [], held: [], hooks, wasCut };
+    const refused = there.flatMap((name) => readRefused(name) ?? []);
+    const state = { attached, refused, held: [], hooks, wasCut };
     return new KernelPart(Object.fromEntries(entries) as Record<MapName, number>, callProgram, folder, null, state);
   }
 
@@ -230,6 +237,36 @@ export class KernelPart {
   }
 }
 
+/** Where all calls of 32 bits come by, on x86. */
+const CALLS_32_FUNCTION = 'ia32_sys_call';
+/** What a kernel has that runs programs of 32 bits at all, also those in which the calls do not come by one place. */
+const FUNCTION_32 = /^(?:__ia32_compat_sys_|__arm64_compat_sys_|compat_sys_)/;
+const X32_FUNCTION = 'x32_sys_call';
+
+let functions: { readonly named: ReadonlySet<string>; readonly any32: boolean } | null = null;
+
+function readFunctions(): NonNullable<typeof functions> {
+  const named = new Set<string>();
+  let any32 = false;
+  for (const line of readFileSync('/proc/kallsyms', 'latin1').split('\n')) {
+    const name = line.slice(line.lastIndexOf(' ') + 1);
+    if (name === CALLS_32_FUNCTION || name === X32_FUNCTION) named.add(name);
+    any32 ||= FUNCTION_32.test(name);
+  }
+  return { named, any32 };
+}
+
+function kernelHas(name: string): boolean {
+  functions ??= readFunctions();
+  return functions.named.has(name);
+}
+
+/** Whether programs of 32 bits run on this kernel, by their own calls or by those of x32. */
+export function runs32(): boolean {
+  functions ??= readFunctions();
+  return functions.any32 || functions.named.size > 0;
+}
+
 /** Lets the kernel forget all that is kept below the folder. It does so in its own time. */
 export function removePins(folder: string): void {
   if (!existsSync(folder) || !isBpfFs(folder)) return;
@@ -247,6 +284,18 @@ export function isBpfFs(path: string): boolean {
   return statfsSync(at).type === BPF_FS_MAGIC;
 }
 
+/** What the kernel refused is kept as the name of a folder, since nothing else can be written there: the next sensor says it too. */
+function refusedName(program: string, reason: string): string {
+  return `refused-${program}-${Buffer.from(reason).subarray(0, REASON_BYTES_MAX).toString('hex')}`;
+}
+
+function readRefused(name: string): Refusal | null {
+  const [, program, reason] = /^refused-(\w+)-([0-9a-f]*)$/.exec(name) ?? [];
+  return program === undefined || reason === undefined
+    ? null
+    : { program, reason: Buffer.from(reason, 'hex').toString() };
+}
+
 /** A part of other programs or with other rings cannot be gone on with. */
 function versionOf({ objectFile, sizes }: PartOptions): string {
   return createHash('sha256').update(readFileSync(objectFile)).update(JSON.stringify(sizes)).digest('hex').slice(0, 16);
@@ -260,6 +309,7 @@ function keep(fd: number, folder: string | null, name: string, held: number[]): 
 
 function attach(section: string, program: number): KernelHold {
   const [kind, category, event] = section.split('/');
+  // What hangs on a function is attached as what hangs on a tracepoint by its type is.
   if (kind !== 'tracepoint') return attachRawTracepoint(program);
   const id = tracepointId(`${category}/${event}`);
   return id === null ? { errno: 2, reason: `the kernel has no tracepoint ${event}` } : attachTracepoint(program, id);

@@ -1,12 +1,12 @@
 /** The BPF programs in the kernel: loading, settings, counters, rings. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { callSpecs, EVENT_NAMES, isCall } from '../events/index.ts';
+import { callSpecs, calls32, EVENT_NAMES, isCall } from '../events/index.ts';
 import type { Text } from '../system/index.ts';
 import { mapKeys, mapRing, Poller, possibleCpus, readMapEntry, writeMapEntry } from '../system/native.ts';
 import { observeFault } from './errors.ts';
 import { KernelGuards } from './kernel-guards.ts';
-import { KernelPart, QUESTION_PROGRAM } from './kernel-part.ts';
+import { KernelPart, PROGRAM_32, QUESTION_PROGRAM, runs32 } from './kernel-part.ts';
 import { CGROUPS_MAX } from './limits.ts';
 import { missingCapabilities } from './proc.ts';
 import { RingReader } from './ring.ts';
@@ -35,6 +35,8 @@ const RING_BYTES = { process_ring: 1 << 20, open_ring: 1 << 22 } as const;
 /** As prevent.h has it. */
 const PREVENT_RING_BYTES = 1 << 18;
 
+export const CALLS_OF_32_BITS = 'calls of 32-bit programs, and those that others make by int 0x80';
+
 /** What each program sees, for the word of what is missing. */
 const SEES: Readonly<Record<string, string>> = {
   on_exec: 'programs started',
@@ -48,9 +50,16 @@ const SEES: Readonly<Record<string, string>> = {
   on_connect: 'connections made',
   on_exec_guarded: 'denied programs killed',
   on_uring_taken: 'what is done through io_uring',
+  on_uring_taken_before: 'what is done through io_uring',
   on_uring_answered: 'how it ended what is done through io_uring',
   on_uring_overflow: 'how it ended what is done through io_uring when its answers overflow',
   on_question: 'questions to name servers',
+  on_call_32: CALLS_OF_32_BITS,
+};
+/** A kernel has one place of these two, by its age. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  on_uring_taken: 'on_uring_taken_before',
+  on_uring_taken_before: 'on_uring_taken',
 };
 /** Without them nothing is blocked, and as much is seen: prevention says so by itself. */
 const NOT_SEEING = /^guard_/;
@@ -115,10 +124,23 @@ export class Probe {
     this.coverage = {
       programs: part.attached,
       missing: part.refused
-        .filter(({ program }) => !NOT_SEEING.test(program))
+        .filter(({ program }) => !NOT_SEEING.test(program) && !part.attached.includes(INSTEAD[program] ?? ''))
         .map(({ program, reason }) => ({ what: SEES[program] ?? program, why: reason })),
     };
+    // Left out without a try: the place where they would be seen is not in this kernel, and the calls may be.
+    if (!this.#tells(PROGRAM_32) && runs32()) {
+      const why = {
+        en: 'this kernel has no one place where they come by',
+        es: 'este núcleo no tiene un único lugar por donde pasen',
+      };
+      this.coverage = { ...this.coverage, missing: [...this.coverage.missing, { what: CALLS_OF_32_BITS, why }] };
+    }
     this.#containers = part.map('containers');
+    for (const { place, spec } of process.arch === 'x64' ? calls32() : []) {
+      const key = Buffer.alloc(4);
+      key.writeUInt32LE(place);
+      writeMapEntry(part.map('calls_32'), key, spec);
+    }
     this.#calls = part.map('calls');
     this.#counts = part.map('counts');
     this.#told = part.map('told');
@@ -134,6 +156,12 @@ export class Probe {
     this.poller.add(part.map('prevent_ring'));
     const ring = new RingReader(mapRing(part.map('prevent_ring'), PREVENT_RING_BYTES));
     this.guards = new KernelGuards(part, ring, options.hostToo === true);
+  }
+
+  /** Whether the program is attached, or it was said why not. */
+  #tells(program: string): boolean {
+    const what = SEES[program] ?? program;
+    return this.coverage.programs.includes(program) || this.coverage.missing.some((one) => one.what === what);
   }
 
   /** Takes in what does not come by itself: here everything does. */

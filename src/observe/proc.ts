@@ -1,6 +1,6 @@
 /** What /proc says of a process that was there before the sensor, or whose birth was not seen. */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
-import type { LivingFacts, ProcessFacts } from '../events/index.ts';
+import { EXE_FLAG, type LivingFacts, type ProcessFacts } from '../events/index.ts';
 import { ENVIRONMENT_BYTES_MAX, PASSWD_BYTES_MAX, PROC_TEXT_BYTES_MAX } from './limits.ts';
 
 /** The unit of start times in /proc (USER_HZ) is 100 a second on every architecture that Linux has. */
@@ -43,7 +43,8 @@ export function readProcess(pid: number): ProcessFacts | null {
     const number = (key: string): number => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
     const mask = (key: string): bigint =>
       BigInt(`0x${new RegExp(`^${key}:\\s+([0-9a-f]+)`, 'm').exec(status)?.[1] ?? '0'}`);
-    const words = readBounded(`/proc/${pid}/cmdline`).split('\0');
+    const line = readBounded(`/proc/${pid}/cmdline`);
+    const words = line.split('\0');
     if (words.at(-1) === '') words.pop();
     const inner = /^NSpid:.*\t(\d+)$/m.exec(status)?.[1];
     return {
@@ -63,7 +64,9 @@ export function readProcess(pid: number): ProcessFacts | null {
       tty: Number(fields[4] ?? 0),
       session: Number(fields[3] ?? 0),
       innerPid: inner === undefined ? pid : Number(inner),
-      exeFlags: 0,
+      // Ended by a NUL it is whole; who writes over its own command line may end it without.
+      exeFlags:
+        line !== '' && !line.endsWith('\0') && Buffer.byteLength(line) >= PROC_TEXT_BYTES_MAX ? EXE_FLAG.cut : 0,
       exeInode: 0,
       exeChangedNs: 0,
       exeModifiedNs: 0,

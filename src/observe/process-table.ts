@@ -1,5 +1,6 @@
 import {
   COMM_BYTES,
+  EXE_FLAG,
   EXEC,
   FORK,
   HEADER,
@@ -7,6 +8,7 @@ import {
   type LivingFacts,
   type ProcessFacts,
   RECORD,
+  RECORD_FLAG,
   type Surroundings,
   unknownProcess,
 } from '../events/index.ts';
@@ -183,7 +185,7 @@ export class ProcessTable implements Surroundings {
       exePath: event.execPath(),
       args,
       cwd: event.execCwd(),
-      exeFlags: event.u32(EXEC.exe_flags),
+      exeFlags: event.u32(EXEC.exe_flags) | (event.hasFlag(RECORD_FLAG.truncated) ? EXE_FLAG.cut : 0),
       exeInode: event.u64(EXEC.inode),
       exeChangedNs: event.u64(EXEC.changed),
       exeModifiedNs: event.u64(EXEC.modified),

@@ -91,6 +91,11 @@ export class Watcher {
     this.#judgeWaiting();
   }
 
+  /** What the agent said of a container, or null. */
+  toldOf(id: string): ContainerFacts | null {
+    return this.#containers.toldOf(id) ?? null;
+  }
+
   /** Handles what is in the rings, at most one batch; answers whether there may be more. */
   drain(): boolean {
     const { processRing, openRing } = this.#probe;

@@ -9,7 +9,7 @@
  */
 import { parseArgs } from 'node:util';
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import type { ContainerFacts } from '../events/index.ts';
+import { type ContainerFacts, cutText } from '../events/index.ts';
 import { EXIT_CODE, Fault } from '../system/fault.ts';
 import { Doorbell } from '../system/native.ts';
 import { alertSocketOf } from './link/stations.ts';
@@ -19,6 +19,8 @@ import type { ContainerWord, FromAgent, FromWorker, ToWorker, WorkerStart } from
 import { Spool } from './sensor/spool.ts';
 
 const FORGET_EVERY_MS = 1_000;
+/** Of a name or label; there may be as many as containers. */
+const LABEL_LENGTH_MAX = 255;
 /** The worker holds rules, processes and waiting events; more than this is a leak, and a restart is better than a full host. */
 const WORKER_HEAP_MB_MAX = 96;
 
@@ -27,7 +29,8 @@ function say(level: string, fields: Record<string, unknown>, message: string): v
 }
 
 function toFacts(word: ContainerWord): ContainerFacts {
-  const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
+  const text = (value: unknown): string | null =>
+    typeof value === 'string' && value !== '' ? cutText(value, LABEL_LENGTH_MAX) : null;
   return {
     id: word.id,
     name: text(word.name),

@@ -1,4 +1,5 @@
 import { type Alert, PRIORITIES, type Priority } from '../detect/index.ts';
+import { cutText } from '../events/index.ts';
 import { respondFault } from './errors.ts';
 import {
   ALERT_ANCESTORS_MAX,
@@ -47,6 +48,7 @@ export function readAlert(value: unknown): Alert {
       file: name(source['file'], 'source.file'),
       line: integer(source['line'], 0, Number.MAX_SAFE_INTEGER, 'source.line'),
     },
+    ...(alert['truncated'] === true ? { truncated: true } : {}),
     ...(alert['count'] === undefined ? {} : { count: integer(alert['count'], 1, ALERT_COUNT_MAX, 'count') }),
   };
 }
@@ -63,7 +65,9 @@ function ancestor(value: unknown, at: string): Alert['ancestors'][number] {
 
 function container(value: unknown): NonNullable<Alert['container']> {
   const facts = record(value, 'container');
-  const nullable = (key: string): string | null => (facts[key] === null ? null : name(facts[key], `container.${key}`));
+  // Names of an engine or a registry may be longer: what they are cut to is no reason to refuse the alert.
+  const nullable = (key: string): string | null =>
+    facts[key] === null ? null : cutText(text(facts[key], `container.${key}`), ALERT_NAME_MAX);
   return {
     id: name(facts['id'], 'container.id'),
     name: nullable('name'),
@@ -105,7 +109,7 @@ function list(value: unknown, most: number, at: string): unknown[] {
 /** Texts of an alert are written by the program that raised it: they are cut, never believed. */
 function text(value: unknown, at: string): string {
   if (typeof value !== 'string') throw unreadable(at, 'is not a text');
-  return value.length > ALERT_TEXT_MAX ? value.slice(0, ALERT_TEXT_MAX) : value;
+  return value.length > ALERT_TEXT_MAX ? cutText(value, ALERT_TEXT_MAX - 1) : value;
 }
 
 function name(value: unknown, at: string): string {

@@ -107,6 +107,12 @@ const RULE_TITLES: Readonly<Record<string, Text>> = {
   },
   'Sensor ended from outside': { en: 'Sensor ended from outside', es: 'Sensor terminado desde fuera' },
   'Sensor replaced': { en: 'Sensor replaced', es: 'Sensor sustituido' },
+  'Sensor lags': { en: 'Sensor lags behind', es: 'Sensor con retraso' },
+  'Sensor does not see everything': { en: 'Sensor does not see everything', es: 'El sensor no lo ve todo' },
+  'Program of 32 bits is not seen': {
+    en: 'Program of 32 bits whose calls are not seen',
+    es: 'Programa de 32 bits cuyas llamadas no se ven',
+  },
   'Sensor detached': { en: 'Sensor detached', es: 'Sensor desconectado del núcleo' },
   'Denied command': { en: 'Denied command', es: 'Orden prohibida' },
   'Denied file': { en: 'Denied file', es: 'Archivo prohibido' },

@@ -220,10 +220,10 @@ export function buildModules(kernel: LabKernel): string {
 }
 
 /**
- * Builds guard.c, which loads the sensor's programs where there is no Node, once for each content.
+ * Builds a program such as guard.c, which loads the sensor's programs where there is no Node, once for each content.
  * @returns the path of the program, or null where libbpf's archive or what it needs is not installed
  */
-export function buildGuard(kernel: LabKernel, source: 'guard' | 'shut' = 'guard'): string | null {
+export function buildGuard(kernel: LabKernel, source: 'guard' | 'shut' | 'reader' = 'guard'): string | null {
   const path = join(import.meta.dirname, `${source}.c`);
   const name = createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 16);
   const program = join(kernel.folder, `${source}-${name}`);

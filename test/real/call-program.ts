@@ -52,3 +52,53 @@ export function callProgram(number: number, args: readonly (number | string)[]):
   segment.writeBigUInt64LE(0x1000n, 48);
   return Buffer.concat([elf, segment, body]);
 }
+
+const ELF_32_BYTES = 52;
+const SEGMENT_32_BYTES = 32;
+/** mov eax, ebx, ecx, edx, esi: the opcodes before an immediate of 32 bits. */
+const MOVES_32 = [0xb8, 0xbb, 0xb9, 0xba, 0xbe] as const;
+/** int 0x80; mov eax, 1; xor ebx, ebx; int 0x80 */
+const TAIL_32 = Buffer.from('cd80b80100000031dbcd80', 'hex');
+
+/** The same as a program of 32 bits (i386). */
+export function callProgram32(number: number, args: readonly (number | string)[]): Buffer {
+  const codeAt = ELF_32_BYTES + SEGMENT_32_BYTES;
+  const values = [number, ...args, ...Array<number>(MOVES_32.length - 1 - args.length).fill(0)];
+  let next = codeAt + values.length * 5 + TAIL_32.length;
+  const texts: Buffer[] = [];
+  const code = values.map((value, index) => {
+    const move = Buffer.alloc(5);
+    move[0] = MOVES_32[index] ?? 0;
+    if (typeof value === 'number') move.writeInt32LE(value, 1);
+    else {
+      move.writeInt32LE(BASE + next, 1);
+      texts.push(Buffer.from(`${value}\0`));
+      next += Buffer.byteLength(value) + 1;
+    }
+    return move;
+  });
+  const body = Buffer.concat([...code, TAIL_32, ...texts]);
+  const elf = Buffer.alloc(codeAt);
+  elf.write('\x7fELF\x01\x01\x01', 'latin1');
+  elf.writeUInt16LE(2, 16);
+  elf.writeUInt16LE(3, 18); // of i386
+  elf.writeUInt32LE(1, 20);
+  elf.writeUInt32LE(BASE + codeAt, 24);
+  elf.writeUInt32LE(ELF_32_BYTES, 28);
+  elf.writeUInt16LE(ELF_32_BYTES, 40);
+  elf.writeUInt16LE(SEGMENT_32_BYTES, 42);
+  elf.writeUInt16LE(1, 44);
+  const size = codeAt + body.length;
+  for (const [offset, value] of [
+    [0, 1],
+    [4, 0],
+    [8, BASE],
+    [12, BASE],
+    [16, size],
+    [20, size],
+    [24, 5],
+    [28, 0x1000],
+  ] as const)
+    elf.writeUInt32LE(value, ELF_32_BYTES + offset);
+  return Buffer.concat([elf, body]);
+}

@@ -425,6 +425,137 @@ static void again(char **argv) {
   execv("/proc/self/exe", next);
 }
 
+/* --- bytes into a file that controls the kernel, through rings, in every way that they hide what they do */
+static void ring_control(void) {
+  struct ring plain, thread;
+  static char name[64];
+  int pipes[2];
+  if (unshare(CLONE_NEWUTS) != 0) fail("unshare");
+  gethostname(name, 63);
+  int length = strlen(name), out = open("/proc/sys/kernel/hostname", O_WRONLY), null = open("/dev/null", O_WRONLY);
+  if (out < 0 || null < 0 || pipe(pipes) != 0) fail("open");
+  open_ring(&plain, 0);
+  open_ring(&thread, IORING_SETUP_SQPOLL);
+  int kept[2] = {out, null};
+  if (syscall(SYS_io_uring_register, plain.fd, IORING_REGISTER_FILES, kept, 2) < 0) fail("register");
+  struct iovec iov = {name, length};
+  const char *ways[] = {"write", "write async", "write silent", "write kept", "write kept silent", "write async silent", "writev",
+                        "splice", "write thread", "write other", "write kept other silent"};
+  for (int way = 0; way < 11; way++) {
+    int silent = strstr(ways[way], "silent") != 0, fixed = strstr(ways[way], "kept") != 0, other = strstr(ways[way], "other") != 0;
+    struct ring *r = way == 8 ? &thread : &plain;
+    if (way == 7 && write(pipes[1], name, length) != length) fail("pipe");
+    int opcode = way == 6 ? IORING_OP_WRITEV : way == 7 ? IORING_OP_SPLICE : IORING_OP_WRITE;
+    struct io_uring_sqe *e = next_entry(r, opcode, 1000 + 10 * way);
+    e->fd = fixed ? other : other ? null : out;
+    e->flags = (silent ? IOSQE_CQE_SKIP_SUCCESS : 0) | (fixed ? IOSQE_FIXED_FILE : 0) | (strstr(ways[way], "async") ? IOSQE_ASYNC : 0);
+    if (way == 6) { e->addr = (unsigned long)&iov; e->len = 1; }
+    else if (way == 7) { e->splice_fd_in = pipes[0]; e->splice_off_in = -1; e->off = -1; e->len = length; }
+    else { e->addr = (unsigned long)name; e->len = length; }
+    push(r);
+    submit(r, 1, silent ? 0 : 1);
+    if (silent) usleep(200000);
+    printf("%s\n", ways[way]);
+  }
+}
+
+/* --- messages through a ring to whom they name */
+static void ring_sends(void) {
+  struct ring r;
+  static struct sockaddr_in to = {.sin_family = AF_INET};
+  static char bytes[] = "message";
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  struct iovec iov = {bytes, sizeof bytes};
+  static struct msghdr message;
+  message.msg_name = &to;
+  message.msg_namelen = sizeof to;
+  message.msg_iov = &iov;
+  message.msg_iovlen = 1;
+  open_ring(&r, 0);
+  int s = socket(AF_INET, SOCK_DGRAM, 0);
+  for (int way = 0; way < 3; way++) {
+    to.sin_port = htons(20100 + way);
+    struct io_uring_sqe *e = next_entry(&r, way == 1 ? IORING_OP_SEND : IORING_OP_SENDMSG, 2000 + 10 * way);
+    e->fd = s;
+    e->addr = way == 1 ? (unsigned long)bytes : (unsigned long)&message;
+    e->len = way == 1 ? sizeof bytes : 1;
+    if (way == 1) { e->addr2 = (unsigned long)&to; e->addr_len = sizeof to; }
+    if (way == 2) e->flags = IOSQE_CQE_SKIP_SUCCESS;
+    push(&r);
+    submit(&r, 1, way == 2 ? 0 : 1);
+    if (way == 2) usleep(200000);
+    printf("%d\n", 20100 + way);
+  }
+}
+
+/* --- any call: lines of a number and its arguments, a text beginning with a letter standing for its address */
+static long call_32(long number, const long *a) {
+  long result;
+  __asm__ volatile("push %%rbp; mov %[last], %%rbp; int $0x80; pop %%rbp"
+                   : "=a"(result) : "a"(number), "b"(a[0]), "c"(a[1]), "d"(a[2]), "S"(a[3]), "D"(a[4]), [last] "r"(a[5])
+                   : "memory", "r8", "r9", "r10", "r11");
+  return (int)result;
+}
+static void any_calls(int is_32) {
+  static char line[512];
+  static char texts[6][128]; /* below four gigabytes, as all of this program */
+  while (fgets(line, sizeof line, stdin)) {
+    line[strcspn(line, "\n")] = 0;
+    long a[6] = {0}, number = atol(strtok(line, " "));
+    for (int i = 0; i < 6; i++) {
+      char *word = strtok(0, " ");
+      if (!word) break;
+      if (*word == 'x') { /* bytes in hexadecimal */
+        for (int n = 0; word[1 + 2 * n]; n++) { unsigned byte; sscanf(word + 1 + 2 * n, "%2x", &byte); texts[i][n] = byte; }
+        a[i] = (long)texts[i];
+      } else if (*word == '-' || (*word >= '0' && *word <= '9')) a[i] = atol(word);
+      else { strcpy(texts[i], word); a[i] = (long)texts[i]; }
+    }
+    long result = is_32 ? call_32(number, a) : syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    printf("%ld\n", !is_32 && result < 0 ? -errno : result);
+  }
+}
+
+/* --- a program by its descriptor, as which no name stands */
+static void exec_by_descriptor(char **argv) {
+  int fd = syscall(SYS_memfd_create, "hidden", 0), from = open("/proc/self/exe", O_RDONLY);
+  char bytes[65536];
+  for (ssize_t n; (n = read(from, bytes, sizeof bytes)) > 0;) if (write(fd, bytes, n) != n) fail("write");
+  char *next[] = {argv[0], "child-of", "descriptor", 0};
+  syscall(SYS_execveat, fd, "", next, 0, AT_EMPTY_PATH);
+  fail("execveat");
+}
+
+/* --- hostile texts: "hostile NAME-FOLDER COUNT"; lines of "KIND HEX": a name to open, to run, an argument, the name of the thread */
+static size_t unhex(const char *hex, char *out) {
+  size_t n = 0;
+  for (; hex[2 * n] && hex[2 * n + 1]; n++) { unsigned byte; sscanf(hex + 2 * n, "%2x", &byte); out[n] = byte; }
+  out[n] = 0;
+  return n;
+}
+static void hostile(char **argv) {
+  static char line[600000], text[300000];
+  if (chdir(argv[2]) != 0) fail("chdir");
+  while (fgets(line, sizeof line, stdin)) {
+    line[strcspn(line, "\n")] = 0;
+    char kind = line[0];
+    unhex(line + 2, text);
+    if (kind == 'o') { int fd = open(text, O_CREAT | O_WRONLY, 0600); if (fd >= 0) { close(fd); unlink(text); } }
+    else if (kind == 'e') { unlink(text); if (link(argv[0], text) != 0) printf("no link\n"); }
+    pid_t child = kind == 'o' ? -1 : fork();
+    if (child == 0) {
+      if (kind == 'c') { prctl(PR_SET_NAME, text); close(open("comm-mark", O_RDONLY)); _exit(0); }
+      char *next[] = {"hostile", "child-of", kind == 'a' ? text : "name", 0};
+      execv(kind == 'e' ? text : argv[0], next);
+      _exit(1);
+    }
+    int status = 0;
+    if (child > 0) waitpid(child, &status, 0);
+    if (kind == 'e') unlink(text);
+    printf("%d\n", status);
+  }
+}
+
 int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";
   if (!strcmp(mode, "ring")) through_ring(argv[2], atoi(argv[3]), atoi(argv[4]));
@@ -445,6 +576,12 @@ int main(int argc, char **argv) {
   else if (!strcmp(mode, "reuse")) reuse(argv, atoi(argv[2]));
   else if (!strcmp(mode, "reused")) reused(argv);
   else if (!strcmp(mode, "child-of")) return 0;
+  else if (!strcmp(mode, "ring-control")) ring_control();
+  else if (!strcmp(mode, "ring-sends")) ring_sends();
+  else if (!strcmp(mode, "calls")) any_calls(0);
+  else if (!strcmp(mode, "calls-32")) any_calls(1);
+  else if (!strcmp(mode, "exec-by-descriptor")) exec_by_descriptor(argv);
+  else if (!strcmp(mode, "hostile")) hostile(argv);
   else return 2;
   return 0;
 }

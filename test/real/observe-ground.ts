@@ -264,7 +264,7 @@ export class Ground {
     this.#sensor = sensor;
     await this.agent.waitFor(
       () => this.agent.messages.filter((one) => one.type === 'ready')[before],
-      20_000,
+      120_000,
       `the sensor: ${this.sensorErrors}`,
     );
   }

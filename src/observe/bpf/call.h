@@ -1,62 +1,23 @@
 /* Calls that leave one kind of record: renames, links, modes, mounts, namespaces, sockets, rights, modules and the like. The
  * program hangs on the exit of each call that the reader attaches it to; a table by the number of the call says which of its
  * arguments are names, folders, descriptors or addresses. What the table does not name costs one look-up. */
-#include "common.h"
+#include "call-table.h"
 
-#define SYSCALLS_MAX 512
-#define NO_ARGUMENT 7 /* the slot of no argument */
-#define WORKING_FOLDER 6
-#define S_IFMT 0170000
-#define S_IFSOCK 0140000
-
-enum call_flag {
-  CALL_ONLY_DONE = 1,       /* failures say nothing */
-  CALL_RESULT_IS_FILE = 2,  /* the descriptor is what the call answers */
-  CALL_NEEDS_ADDRESS = 4,   /* without an address of its own the socket's connect said it all */
-  CALL_MESSAGE_ADDRESS = 8, /* the address is the first member of a struct msghdr */
-  CALL_OPENS_FLOOD = 16,    /* as frequent as opens: into their ring */
-  CALL_LENGTH_POINTER = 32, /* the address's length stands where its argument points to, and it is the answer */
-  CALL_ONLY_CONTROL = 64,   /* only files by which the kernel is controlled: of /proc, /sys and control groups */
-};
-
-/* magic.h */
-#define PROC_MAGIC 0x9fa0
-#define SYSFS_MAGIC 0x62656572
-#define CGROUP_MAGIC 0x27e0eb
-#define CGROUP2_MAGIC 0x63677270
-
-struct call_spec {
-  __u16 type;
-  __u8 folder[2];
-  __u8 name[2];
-  __u8 file;
-  __u8 address;
-  __u8 flags;
-  __u8 reserved[7];
-};
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, SYSCALLS_MAX);
-  __type(key, __u32);
-  __type(value, struct call_spec);
-} calls SEC(".maps");
-
-static __always_inline void read_arguments(struct call_record *r, struct pt_regs *regs) {
+static __always_inline void read_arguments(struct call_arguments *arguments, struct pt_regs *regs) {
 #if defined(__TARGET_ARCH_x86)
-  r->arguments[0] = regs->di;
-  r->arguments[1] = regs->si;
-  r->arguments[2] = regs->dx;
-  r->arguments[3] = regs->r10;
-  r->arguments[4] = regs->r8;
-  r->arguments[5] = regs->r9;
+  arguments->of[0] = regs->di;
+  arguments->of[1] = regs->si;
+  arguments->of[2] = regs->dx;
+  arguments->of[3] = regs->r10;
+  arguments->of[4] = regs->r8;
+  arguments->of[5] = regs->r9;
 #elif defined(__TARGET_ARCH_arm64)
-  r->arguments[0] = regs->orig_x0;
-  r->arguments[1] = regs->user_regs.regs[1];
-  r->arguments[2] = regs->user_regs.regs[2];
-  r->arguments[3] = regs->user_regs.regs[3];
-  r->arguments[4] = regs->user_regs.regs[4];
-  r->arguments[5] = regs->user_regs.regs[5];
+  arguments->of[0] = regs->orig_x0;
+  arguments->of[1] = regs->user_regs.regs[1];
+  arguments->of[2] = regs->user_regs.regs[2];
+  arguments->of[3] = regs->user_regs.regs[3];
+  arguments->of[4] = regs->user_regs.regs[4];
+  arguments->of[5] = regs->user_regs.regs[5];
 #endif
 }
 
@@ -143,8 +104,7 @@ static __noinline int put_name(struct scratch *s, struct call_record *r, __u32 w
 }
 
 /* Everybody writes all the time: what is nobody's business must cost next to nothing. */
-static __noinline int is_control_file(__u64 descriptor) {
-  struct file *file = descriptor_file(descriptor);
+static __noinline int is_control_file(struct file *file) {
   if (!file) return 0;
   __u64 magic = BPF_CORE_READ(file, f_inode, i_sb, s_magic);
   return magic == PROC_MAGIC || magic == SYSFS_MAGIC || magic == CGROUP_MAGIC || magic == CGROUP2_MAGIC;
@@ -155,15 +115,30 @@ static __always_inline __u64 written_to(struct pt_regs *regs, __u8 place) {
   return (place == 2 ? THIRD_ARGUMENT(regs) : FIRST_ARGUMENT(regs)) & 0xffffffff;
 }
 
-SEC("tracepoint")
-int on_call(struct trace_event_raw_sys_exit *ctx) {
-  __u32 number = ctx->id;
-  struct call_spec *spec = bpf_map_lookup_elem(&calls, &number);
-  if (!spec || spec->type == 0) return 0;
-  long result = ctx->ret;
+/* What a program of 32 bits hands over is laid out for its width. */
+static __always_inline void read_message(const void **from, __u64 *length, __u32 width) {
+  if (width == WIDTH_32) {
+    struct {
+      __u32 name;
+      __s32 length;
+    } message = {};
+    bpf_probe_read_user(&message, sizeof(message), *from);
+    *from = (const void *)(__u64)message.name;
+    *length = (__u32)message.length;
+    return;
+  }
+  struct {
+    const void *name;
+    __s32 length;
+    __s32 reserved;
+  } message = {};
+  bpf_probe_read_user(&message, sizeof(message), *from);
+  *from = message.name;
+  *length = (__u32)message.length;
+}
+
+static __always_inline int record_call(struct call_spec *spec, long result, struct call_arguments *arguments, __u32 width) {
   __u8 wants = spec->flags;
-  if (result < 0 && (wants & CALL_ONLY_DONE)) return 0;
-  if ((wants & CALL_ONLY_CONTROL) && !is_control_file(written_to(registers(), spec->file))) return 0;
   struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
   __u64 cgroup = 0;
   __u16 flags = 0;
@@ -172,7 +147,7 @@ int on_call(struct trace_event_raw_sys_exit *ctx) {
   if (!s) return 0;
   struct call_record *r = (struct call_record *)s->data;
   __builtin_memset(r, 0, sizeof(*r));
-  read_arguments(r, registers());
+  __builtin_memcpy(r->arguments, arguments->of, sizeof(r->arguments));
   r->result = result;
   __u64 descriptor = wants & CALL_RESULT_IS_FILE ? (__u64)result : argument(r, spec->file);
   int has_file = (wants & CALL_RESULT_IS_FILE) ? result >= 0 : spec->file < WORKING_FOLDER;
@@ -188,14 +163,7 @@ int on_call(struct trace_event_raw_sys_exit *ctx) {
     const void *from = (const void *)argument(r, spec->address);
     __u64 length = argument(r, spec->address + 1);
     if (wants & CALL_MESSAGE_ADDRESS) {
-      struct {
-        const void *name;
-        __s32 length;
-        __s32 reserved;
-      } message = {};
-      bpf_probe_read_user(&message, sizeof(message), from);
-      from = message.name;
-      length = (__u32)message.length;
+      read_message(&from, &length, width);
     } else if (wants & CALL_LENGTH_POINTER) {
       __u32 answered = 0;
       bpf_probe_read_user(&answered, sizeof(answered), (const void *)length);
@@ -203,6 +171,19 @@ int on_call(struct trace_event_raw_sys_exit *ctx) {
     }
     if (!put_address(r, s, from, length) && (wants & CALL_NEEDS_ADDRESS)) return 0;
   }
-  fill_header(&r->head, task, spec->type, cgroup, flags);
+  fill_header(&r->head, task, spec->type, cgroup, flags | (width == WIDTH_32 ? FLAG_32_BIT : 0));
   return send(s, wants & CALL_OPENS_FLOOD ? RING_OPENS : RING_SELDOM);
+}
+
+SEC("tracepoint")
+int on_call(struct trace_event_raw_sys_exit *ctx) {
+  __u32 number = ctx->id;
+  struct call_spec *spec = bpf_map_lookup_elem(&calls, &number);
+  if (!spec || spec->type == 0) return 0;
+  if (ctx->ret < 0 && (spec->flags & CALL_ONLY_DONE)) return 0;
+  struct pt_regs *regs = registers();
+  if ((spec->flags & CALL_ONLY_CONTROL) && !is_control_file(descriptor_file(written_to(regs, spec->file)))) return 0;
+  struct call_arguments arguments;
+  read_arguments(&arguments, regs);
+  return record_call(spec, ctx->ret, &arguments, WIDTH_64);
 }

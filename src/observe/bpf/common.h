@@ -324,9 +324,17 @@ static __always_inline __u32 put_path(struct scratch *s, struct vfsmount *mount,
 static __noinline __u32 put_user_text(struct scratch *s, const char *text) {
   if (!s) return 0;
   __u32 used = s->used;
-  if (used > DATA_BYTES_MAX - ARGUMENT_BYTES_MAX) return 0;
+  if (used > DATA_BYTES_MAX - ARGUMENT_BYTES_MAX) {
+    s->flags |= FLAG_TRUNCATED;
+    return 0;
+  }
   long n = bpf_probe_read_user_str(s->data + used, ARGUMENT_BYTES_MAX, text);
   if (n <= 0) return 0;
+  if (n == ARGUMENT_BYTES_MAX) {
+    char next = 0;
+    bpf_probe_read_user(&next, 1, text + ARGUMENT_BYTES_MAX - 1);
+    if (next) s->flags |= FLAG_TRUNCATED;
+  }
   s->used = used + n;
   return n;
 }

@@ -10,24 +10,21 @@ struct given_address {
   __u8 rest[126];
 };
 
-SEC("tracepoint/syscalls/sys_exit_connect")
-int on_connect(struct trace_event_raw_sys_exit *ctx) {
+static __always_inline int connected(long result, __s32 descriptor, const void *from, __u64 length, __u16 more) {
   struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
   __u64 cgroup = 0;
   __u16 flags = 0;
   if (!is_wanted(task, &cgroup, &flags)) return 0;
-  struct pt_regs *regs = registers();
   struct scratch *s = take_scratch(SCRATCH_CONNECT, sizeof(struct connect_record));
   if (!s) return 0;
   struct connect_record *r = (struct connect_record *)s->data;
-  fill_header(&r->head, task, RECORD_CONNECT, cgroup, flags);
+  fill_header(&r->head, task, RECORD_CONNECT, cgroup, flags | more);
   struct given_address address = {};
-  __u64 length = THIRD_ARGUMENT(regs);
   if (length > 127) length = 127; /* longer than any address of these families */
   length &= 127;                  /* for the verifier, which loses the bound above */
-  if (length >= 2) bpf_probe_read_user(&address, length, (void *)SECOND_ARGUMENT(regs));
-  r->result = ctx->ret;
-  r->descriptor = FIRST_ARGUMENT(regs);
+  if (length >= 2) bpf_probe_read_user(&address, length, from);
+  r->result = result;
+  r->descriptor = descriptor;
   r->family = address.family;
   r->socket_type = 0;
   r->protocol = 0;
@@ -59,4 +56,10 @@ int on_connect(struct trace_event_raw_sys_exit *ctx) {
     s->used = sizeof(struct connect_record) + bytes;
   }
   return send(s, RING_SELDOM);
+}
+
+SEC("tracepoint/syscalls/sys_exit_connect")
+int on_connect(struct trace_event_raw_sys_exit *ctx) {
+  struct pt_regs *regs = registers();
+  return connected(ctx->ret, FIRST_ARGUMENT(regs), (const void *)SECOND_ARGUMENT(regs), THIRD_ARGUMENT(regs), 0);
 }

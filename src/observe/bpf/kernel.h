@@ -214,6 +214,9 @@ struct trace_event_raw_sys_exit {
 };
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
+  unsigned long bx;
+  unsigned long cx;
+  unsigned long bp;
   unsigned long di;
   unsigned long si;
   unsigned long dx;

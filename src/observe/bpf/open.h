@@ -14,7 +14,7 @@ static __noinline struct file *file_of(struct task_struct *task, __u32 descripto
   return file;
 }
 
-static __always_inline int opened(__u16 type, long result, __s32 folder, const char *name, __u32 open_flags) {
+static __always_inline int opened(__u16 type, long result, __s32 folder, const char *name, __u32 open_flags, __u16 more) {
   struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
   __u64 cgroup = 0;
   __u16 flags = 0;
@@ -22,7 +22,7 @@ static __always_inline int opened(__u16 type, long result, __s32 folder, const c
   struct scratch *s = take_scratch(SCRATCH_OPEN, sizeof(struct open_record));
   if (!s) return 0;
   struct open_record *r = (struct open_record *)s->data;
-  fill_header(&r->head, task, type, cgroup, flags);
+  fill_header(&r->head, task, type, cgroup, flags | more);
   r->result = result;
   r->open_flags = open_flags;
   r->folder = folder;
@@ -53,7 +53,7 @@ static __always_inline struct pt_regs *registers(void) {
 SEC("tracepoint/syscalls/sys_exit_openat")
 int on_openat(struct trace_event_raw_sys_exit *ctx) {
   struct pt_regs *regs = registers();
-  return opened(RECORD_OPENAT, ctx->ret, FIRST_ARGUMENT(regs), (const char *)SECOND_ARGUMENT(regs), THIRD_ARGUMENT(regs));
+  return opened(RECORD_OPENAT, ctx->ret, FIRST_ARGUMENT(regs), (const char *)SECOND_ARGUMENT(regs), THIRD_ARGUMENT(regs), 0);
 }
 
 SEC("tracepoint/syscalls/sys_exit_openat2")
@@ -61,7 +61,7 @@ int on_openat2(struct trace_event_raw_sys_exit *ctx) {
   struct pt_regs *regs = registers();
   __u64 open_flags = 0; /* the first member of struct open_how */
   bpf_probe_read_user(&open_flags, sizeof(open_flags), (void *)THIRD_ARGUMENT(regs));
-  return opened(RECORD_OPENAT2, ctx->ret, FIRST_ARGUMENT(regs), (const char *)SECOND_ARGUMENT(regs), open_flags);
+  return opened(RECORD_OPENAT2, ctx->ret, FIRST_ARGUMENT(regs), (const char *)SECOND_ARGUMENT(regs), open_flags, 0);
 }
 
 #if defined(__TARGET_ARCH_x86) /* arm64 never had these two calls */
@@ -69,12 +69,12 @@ int on_openat2(struct trace_event_raw_sys_exit *ctx) {
 SEC("tracepoint/syscalls/sys_exit_open")
 int on_open(struct trace_event_raw_sys_exit *ctx) {
   struct pt_regs *regs = registers();
-  return opened(RECORD_OPEN, ctx->ret, AT_FDCWD, (const char *)FIRST_ARGUMENT(regs), SECOND_ARGUMENT(regs));
+  return opened(RECORD_OPEN, ctx->ret, AT_FDCWD, (const char *)FIRST_ARGUMENT(regs), SECOND_ARGUMENT(regs), 0);
 }
 
 SEC("tracepoint/syscalls/sys_exit_creat")
 int on_creat(struct trace_event_raw_sys_exit *ctx) {
   struct pt_regs *regs = registers();
-  return opened(RECORD_CREAT, ctx->ret, AT_FDCWD, (const char *)FIRST_ARGUMENT(regs), O_CREAT_WRONLY_TRUNC);
+  return opened(RECORD_CREAT, ctx->ret, AT_FDCWD, (const char *)FIRST_ARGUMENT(regs), O_CREAT_WRONLY_TRUNC, 0);
 }
 #endif

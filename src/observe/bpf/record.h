@@ -15,7 +15,7 @@ enum record_type {
   RECORD_CONNECT = 8,
   RECORD_DNS = 9, /* a question to a name server: a connect_record with the payload in the place of the path */
   RECORD_CALL = 16, /* the first of the calls that one program records; src/events/calls.ts numbers them */
-  RECORD_TYPES = 128,
+  RECORD_TYPES = 192,
 };
 
 enum record_flag {
@@ -25,11 +25,14 @@ enum record_flag {
   FLAG_UNLINKED_ROOT = 8,  /* the path did not end at a mount (memfd and its like) */
   FLAG_URING = 16,         /* done by io_uring, not by a system call */
   FLAG_URING_UNANSWERED = 32, /* how it ended is not known: the program wanted no answer */
+  FLAG_32_BIT = 64,        /* a call as programs of 32 bits make them */
 };
 
 enum exe_flag {
   EXE_UPPER_LAYER = 1,
   EXE_FROM_MEMFD = 2,
+  EXE_32_BIT = 4,
+  EXE_CUT = 256, /* never set here: what user space keeps of the texts is not all of them */
 };
 
 struct record_header {

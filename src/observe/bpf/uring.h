@@ -12,26 +12,36 @@
 #define AT_FDCWD_URING -100
 
 enum uring_opcode {
+  URING_WRITEV = 2,
+  URING_WRITE_FIXED = 5,
+  URING_SENDMSG = 9,
   URING_ACCEPT = 13,
   URING_CONNECT = 16,
   URING_OPENAT = 18,
+  URING_WRITE = 23,
+  URING_SEND = 26,
   URING_OPENAT2 = 28,
+  URING_SPLICE = 30,
   URING_RENAMEAT = 35,
   URING_UNLINKAT = 36,
   URING_MKDIRAT = 37,
   URING_SYMLINKAT = 38,
   URING_LINKAT = 39,
   URING_SOCKET = 45,
+  URING_SEND_ZC = 47,
+  URING_SENDMSG_ZC = 48,
   URING_BIND = 56,
   URING_LISTEN = 57,
 };
 
 #if defined(__TARGET_ARCH_x86)
 enum { CALL_RENAME = 316, CALL_UNLINK = 263, CALL_MKDIR = 258, CALL_SYMLINK = 266, CALL_LINK = 265,
-       CALL_SOCKET = 41, CALL_ACCEPT = 288, CALL_BIND = 49, CALL_LISTEN = 50 };
+       CALL_SOCKET = 41, CALL_ACCEPT = 288, CALL_BIND = 49, CALL_LISTEN = 50, CALL_SENDTO = 44, CALL_SENDMSG = 46,
+       CALL_WRITE = 1, CALL_WRITEV = 20, CALL_SPLICE = 275 };
 #else
 enum { CALL_RENAME = 276, CALL_UNLINK = 35, CALL_MKDIR = 34, CALL_SYMLINK = 36, CALL_LINK = 37,
-       CALL_SOCKET = 198, CALL_ACCEPT = 242, CALL_BIND = 200, CALL_LISTEN = 201 };
+       CALL_SOCKET = 198, CALL_ACCEPT = 242, CALL_BIND = 200, CALL_LISTEN = 201, CALL_SENDTO = 206, CALL_SENDMSG = 211,
+       CALL_WRITE = 64, CALL_WRITEV = 66, CALL_SPLICE = 76 };
 #endif
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -41,13 +51,37 @@ struct io_cmd_data {
 struct io_cqe {
   __u64 user_data;
   __s32 res;
+  int fd; /* until it is answered, where the kernel keeps it here */
 };
 struct io_uring_cqe {
   __u64 user_data;
   __s32 res;
   __u32 flags;
 };
-struct io_ring_ctx;
+/* Files that a ring was given once, by their places in it. */
+struct io_rsrc_node {
+  unsigned long file_ptr;
+};
+struct io_rsrc_data {
+  unsigned int nr;
+  struct io_rsrc_node **nodes;
+};
+struct io_file_table {
+  struct io_rsrc_data data;
+};
+struct io_ring_ctx {
+  struct io_file_table file_table;
+};
+/* Before 6.13. */
+struct io_fixed_file {
+  unsigned long file_ptr;
+};
+struct io_file_table___before {
+  struct io_fixed_file *files;
+};
+struct io_ring_ctx___before {
+  struct io_file_table___before file_table;
+};
 struct io_kiocb {
   struct io_cmd_data cmd;
   __u8 opcode;
@@ -110,8 +144,27 @@ struct io_listen {
 struct __kernel_sockaddr_storage {
   unsigned short ss_family;
 };
+struct msghdr {
+  void *msg_name;
+  int msg_namelen;
+};
 struct io_async_msghdr {
+  struct msghdr msg;
   struct __kernel_sockaddr_storage addr;
+};
+struct io_sr_msg {
+  void *umsg;
+  void *addr;
+  int addr_len;
+};
+struct io_sr_msg___short {
+  unsigned short addr_len;
+};
+struct io_rw {
+  __u32 len;
+};
+struct io_splice {
+  __u64 len;
 };
 #pragma clang attribute pop
 
@@ -157,8 +210,79 @@ static __always_inline __u32 call_of_opcode(__u32 opcode) {
     case URING_ACCEPT: return CALL_ACCEPT;
     case URING_BIND: return CALL_BIND;
     case URING_LISTEN: return CALL_LISTEN;
+    case URING_SEND:
+    case URING_SEND_ZC: return CALL_SENDTO;
+    case URING_SENDMSG:
+    case URING_SENDMSG_ZC: return CALL_SENDMSG;
     default: return 0;
   }
+}
+
+/* Bytes into a file. */
+static __always_inline __u32 call_of_write(__u32 opcode) {
+  switch (opcode) {
+    case URING_WRITE:
+    case URING_WRITE_FIXED: return CALL_WRITE;
+    case URING_WRITEV: return CALL_WRITEV;
+    case URING_SPLICE: return CALL_SPLICE;
+    default: return 0;
+  }
+}
+
+#define REQUEST_FLAGS(request) ({ __u64 all = 0; bpf_core_read(&all, bpf_core_field_size((request)->flags), &(request)->flags); all; })
+#define FIXED_FILE 1ull /* IOSQE_FIXED_FILE */
+#define POINTER_MARKS 7ul
+
+/* The file of a request; the ring looks it up only when it begins with it. */
+static __noinline struct file *request_file(struct io_kiocb *request) {
+  if (!request) return 0;
+  struct file *known = BPF_CORE_READ(request, cmd.file);
+  if (known) return known;
+  if (!bpf_core_field_exists(request->cqe.fd)) return 0;
+  __u32 at = BPF_CORE_READ(request, cqe.fd);
+  if (!(REQUEST_FLAGS(request) & FIXED_FILE)) return descriptor_file(at);
+  unsigned long marked = 0;
+  struct io_ring_ctx *ring = BPF_CORE_READ(request, ctx);
+  struct io_ring_ctx___before *older = (void *)ring;
+  if (bpf_core_field_exists(struct io_file_table, data)) {
+    if (at >= BPF_CORE_READ(ring, file_table.data.nr)) return 0;
+    struct io_rsrc_node **nodes = BPF_CORE_READ(ring, file_table.data.nodes);
+    struct io_rsrc_node *node = 0;
+    bpf_probe_read_kernel(&node, sizeof(node), nodes + at);
+    marked = BPF_CORE_READ(node, file_ptr);
+  } else if (bpf_core_field_exists(struct io_file_table___before, files)) {
+    struct io_fixed_file *files = BPF_CORE_READ(older, file_table.files);
+    bpf_probe_read_kernel(&marked, sizeof(marked), (void *)files + (__u64)at * bpf_core_type_size(struct io_fixed_file));
+  }
+  return (struct file *)(marked & ~POINTER_MARKS);
+}
+
+/* Whom a message goes to; answers its bytes, 0 when it goes along a connection. */
+static __noinline int take_addressee(struct uring_act *act, struct io_kiocb *request, __u32 is_message) {
+  if (!act || !request) return 0;
+  struct io_sr_msg *message = (struct io_sr_msg *)request;
+  struct io_async_msghdr *copied = (struct io_async_msghdr *)BPF_CORE_READ(request, async_data);
+  const void *from = 0;
+  __u64 length = 0;
+  if (copied) {
+    if (!BPF_CORE_READ(copied, msg.msg_name)) return 0;
+    length = (__u32)BPF_CORE_READ(copied, msg.msg_namelen);
+    from = (void *)copied + bpf_core_field_offset(struct io_async_msghdr, addr);
+  } else if (is_message) {
+    from = BPF_CORE_READ(message, umsg);
+    read_message(&from, &length, WIDTH_64);
+  } else if (bpf_core_field_exists(message->addr)) {
+    from = BPF_CORE_READ(message, addr);
+    struct io_sr_msg___short *sized = (void *)request;
+    if (bpf_core_field_exists(sized->addr_len)) length = BPF_CORE_READ(sized, addr_len);
+  }
+  if (!from || length < 2) return 0;
+  if (length > 127) length = 127;
+  length &= 127;
+  __builtin_memset(&act->address, 0, sizeof(act->address));
+  long failed = copied ? bpf_probe_read_kernel(&act->address, length, from) : bpf_probe_read_user(&act->address, length, from);
+  act->address_length = failed ? 0 : length;
+  return act->address_length;
 }
 
 static __always_inline void take_name(struct uring_act *act, int which, struct filename *name) {
@@ -180,7 +304,7 @@ static __noinline int take_request(struct uring_act *act, struct io_kiocb *reque
   act->name_length[0] = 0;
   act->name_length[1] = 0;
   act->address_length = 0;
-  act->file = (__u64)BPF_CORE_READ(request, cmd.file);
+  act->file = 0;
   if (opcode == URING_OPENAT || opcode == URING_OPENAT2) {
     struct io_open *open = (struct io_open *)request;
     act->folder[0] = BPF_CORE_READ(open, dfd);
@@ -206,12 +330,19 @@ static __noinline int take_request(struct uring_act *act, struct io_kiocb *reque
     else
       bpf_probe_read_user(&act->address, length, BPF_CORE_READ(connect, addr));
     act->address_length = length;
+    act->file = (__u64)request_file(request);
     return 1;
   }
   __u32 number = call_of_opcode(opcode);
   if (number == 0) return 0;
   struct call_spec *spec = bpf_map_lookup_elem(&calls, &number);
   if (!spec || spec->type == 0) return 0;
+  if (number == CALL_SENDTO || number == CALL_SENDMSG) {
+    if (!take_addressee(act, request, number == CALL_SENDMSG)) return 0;
+    act->file = (__u64)request_file(request);
+  } else if (opcode == URING_BIND || opcode == URING_LISTEN) {
+    act->file = (__u64)request_file(request);
+  }
   if (opcode == URING_RENAMEAT) {
     struct io_rename *rename = (struct io_rename *)request;
     act->folder[0] = BPF_CORE_READ(rename, old_dfd);
@@ -246,7 +377,8 @@ static __noinline int take_request(struct uring_act *act, struct io_kiocb *reque
     act->flags = (__u32)BPF_CORE_READ(accept, flags);
   } else if (opcode == URING_LISTEN) {
     struct io_listen *listen = (struct io_listen *)request;
-    act->flags = (__u32)BPF_CORE_READ(listen, backlog);
+    /* Kernels before 6.11 have no such request, and refuse a program that reads what is not there. */
+    if (bpf_core_field_exists(listen->backlog)) act->flags = (__u32)BPF_CORE_READ(listen, backlog);
   }
   return 1;
 }
@@ -334,6 +466,57 @@ static __noinline int send_uring_connect(struct uring_act *act, __s64 result, __
   return send(s, RING_SELDOM);
 }
 
+/* The address that the request named, over what the socket has. */
+static __noinline int put_taken_address(struct call_record *r, struct scratch *s, struct uring_act *act) {
+  if (!r || !s || !act) return 0;
+  r->family = act->address.family;
+  if (r->family == AF_INET || r->family == AF_INET6) {
+    r->remote_port = (__u16)act->address.rest[0] << 8 | act->address.rest[1];
+    if (r->family == AF_INET) __builtin_memcpy(r->remote, act->address.rest + 2, 4);
+    else __builtin_memcpy(r->remote, act->address.rest + 6, 16);
+    return 1;
+  }
+  __u32 used = s->used;
+  if (r->family != AF_UNIX || act->address_length <= 2 || used > DATA_BYTES_MAX - NAME_BYTES_MAX) return 0;
+  __u32 bytes = act->address_length - 2;
+  if (bytes > 108) bytes = 108;
+  __builtin_memcpy(s->data + used, act->address.rest, 108);
+  r->path_length = bytes;
+  s->used = used + bytes;
+  return 1;
+}
+
+/* Bytes into a file by which the kernel is controlled; there are so many others that nothing of them is remembered. */
+static __noinline int send_uring_write(struct io_kiocb *request, __s64 result, __u32 answered) {
+  if (!request) return 0;
+  __u32 opcode = BPF_CORE_READ(request, opcode);
+  __u32 number = call_of_write(opcode);
+  struct call_spec *spec = bpf_map_lookup_elem(&calls, &number);
+  if (!spec || spec->type == 0) return 0;
+  struct file *file = request_file(request);
+  if (!is_control_file(file)) return 0;
+  struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+  __u64 cgroup = 0;
+  __u16 flags = 0;
+  if (!is_wanted(task, &cgroup, &flags)) return 0;
+  struct scratch *s = take_scratch(SCRATCH_CALL, sizeof(struct call_record));
+  if (!s) return 0;
+  struct call_record *r = (struct call_record *)s->data;
+  __builtin_memset(r, 0, sizeof(*r));
+  fill_header(&r->head, task, spec->type, cgroup, flags | FLAG_URING | (answered ? 0 : FLAG_URING_UNANSWERED));
+  r->result = result;
+  r->arguments[0] = (__u64)-1; /* the ring had looked it up before */
+  if (opcode == URING_SPLICE) {
+    r->arguments[2] = (__u64)-1;
+    r->arguments[4] = BPF_CORE_READ((struct io_splice *)request, len);
+  } else {
+    r->arguments[2] = BPF_CORE_READ((struct io_rw *)request, len);
+  }
+  r->mode = BPF_CORE_READ(file, f_inode, i_mode);
+  r->file_length = put_path(s, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry));
+  return send(s, RING_SELDOM);
+}
+
 static __noinline int send_uring_call(struct uring_act *act, __s64 result, __u64 cgroup, __u32 flags) {
   struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
   if (!act) return 0;
@@ -367,13 +550,14 @@ static __noinline int send_uring_call(struct uring_act *act, __s64 result, __u64
     else r->arguments[1] = act->flags;
   }
   struct file *file = 0;
-  if (opcode == URING_BIND || opcode == URING_LISTEN) file = (struct file *)act->file;
+  if (act->file) file = (struct file *)act->file;
   else if ((opcode == URING_ACCEPT || opcode == URING_SOCKET) && result >= 0 && !(flags & FLAG_URING_UNANSWERED))
     file = descriptor_file(result & 0xffffffff);
   if (file) {
     r->mode = BPF_CORE_READ(file, f_inode, i_mode);
     if ((r->mode & S_IFMT) == S_IFSOCK) put_socket(r, file);
   }
+  if (act->address_length > 0) put_taken_address(r, s, act);
   if (act->name_length[0] > 0) {
     if (act->names[0][0] != '/') r->folder_length[0] = put_folder(s, act->folder[0]);
     r->name_length[0] = put_kept(s, act, 0);
@@ -396,14 +580,15 @@ static __noinline int send_uring(struct uring_act *act, __s64 result, __u32 answ
   return send_uring_call(act, result, cgroup, all);
 }
 
-SEC("tp_btf/io_uring_submit_req")
-int on_uring_taken(__u64 *ctx) {
-  struct io_kiocb *request = (struct io_kiocb *)ctx[0];
+static __noinline int taken(struct io_kiocb *request) {
+  if (!request) return 0;
   __u32 zero = 0;
   struct uring_act *act = bpf_map_lookup_elem(&uring_new, &zero);
-  if (!act || !take_request(act, request)) return 0;
-  __u64 flags = 0;
-  bpf_core_read(&flags, bpf_core_field_size(request->flags), &request->flags);
+  if (!act) return 0;
+  __u64 flags = REQUEST_FLAGS(request);
+  if (call_of_write(BPF_CORE_READ(request, opcode)) != 0)
+    return flags & SKIPS_ANSWER ? send_uring_write(request, 0, 0) : 0;
+  if (!take_request(act, request)) return 0;
   struct uring_key key = {
     .ring = (__u64)BPF_CORE_READ(request, ctx),
     .user_data = BPF_CORE_READ(request, cqe.user_data),
@@ -411,6 +596,13 @@ int on_uring_taken(__u64 *ctx) {
   if (!(flags & SKIPS_ANSWER) && bpf_map_update_elem(&uring_waiting, &key, act, 1 /* BPF_NOEXIST */) == 0) return 0;
   return send_uring(act, 0, 0);
 }
+
+SEC("tp_btf/io_uring_submit_req")
+int on_uring_taken(__u64 *ctx) { return taken((struct io_kiocb *)ctx[0]); }
+
+/* The same before 6.3. */
+SEC("tp_btf/io_uring_submit_sqe")
+int on_uring_taken_before(__u64 *ctx) { return taken((struct io_kiocb *)ctx[0]); }
 
 /* An answer among several to one request, as to an accept that goes on (multishot): it names the request by its number alone.
  * Before 6.11 the third argument is that number, which no program can make look like the kernel's own memory to any use: what
@@ -431,6 +623,7 @@ SEC("tp_btf/io_uring_complete")
 int on_uring_answered(__u64 *ctx) {
   struct io_kiocb *request = (struct io_kiocb *)ctx[1];
   if (!request) return answered_again(ctx[0], ctx[2]);
+  if (call_of_write(BPF_CORE_READ(request, opcode)) != 0) return send_uring_write(request, BPF_CORE_READ(request, cqe.res), 1);
   struct uring_key key = {
     .ring = (__u64)BPF_CORE_READ(request, ctx),
     .user_data = BPF_CORE_READ(request, cqe.user_data),

@@ -47,6 +47,8 @@ type Recorded = Extract<FromSensor, { type: 'recorded' }>;
 
 /** The sensor answers in milliseconds; loading the programs takes it some hundred. */
 const RECORD_ANSWER_MS = 20_000;
+/** As many as the sensor keeps by name. */
+const SENSOR_CONTAINERS_MAX = 16_384;
 
 type RuleOrder = Omit<Extract<ToAgent, { type: 'rules' }>, 'type'>;
 
@@ -116,8 +118,9 @@ export class SensorServer {
 
   /** The whole set of the instance's containers; the sensor works out what is new. */
   setContainers(containers: readonly SensorContainer[]): void {
-    this.#containers = containers;
-    this.#channel?.send({ type: 'containers', containers });
+    // One more than the sensor keeps says that there are more; a line without a bound would end its connection.
+    this.#containers = containers.slice(0, SENSOR_CONTAINERS_MAX + 1);
+    this.#channel?.send({ type: 'containers', containers: this.#containers });
   }
 
   /** What is forbidden in which container, from now on and after every restart of the sensor. */

@@ -32,3 +32,32 @@ test('what a program of ours left behind is below it no longer, whoever has its 
     [['ns-2', 4_000_100]],
   );
 });
+
+test('a container in which somebody has a session open keeps its name and its image', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'darsena-proc-'));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  const id = 'c'.repeat(64);
+  const store = join(root, 'store', 'overlay-containers');
+  const show = async (pid: string, namespace: string, command: readonly string[], cgroup: string): Promise<void> => {
+    await mkdir(join(root, pid, 'ns'), { recursive: true });
+    await symlink(`pid:[${namespace}]`, join(root, pid, 'ns', 'pid'));
+    await symlink(`mnt:[${namespace}]`, join(root, pid, 'ns', 'mnt'));
+    await writeFile(join(root, pid, 'status'), 'Name:\tx\nUid:\t0\t0\t0\t0\n');
+    await writeFile(join(root, pid, 'cmdline'), command.map((word) => `${word}\0`).join(''));
+    await writeFile(join(root, pid, 'cgroup'), `0::${cgroup}\n`);
+    await writeFile(join(root, pid, 'stat'), `${pid} (x) S 1 ${'0 '.repeat(17)}77 0\n`);
+  };
+  const userdata = join(store, id, 'userdata');
+  await mkdir(userdata, { recursive: true });
+  const metadata = JSON.stringify({ 'image-name': 'localhost/shop:1' });
+  await writeFile(join(store, 'containers.json'), JSON.stringify([{ id, names: ['shop'], metadata }]));
+  await show('self', '1', ['x'], '/x');
+  await show('4000200', '1', ['/usr/bin/conmon', '-c', id, '-u', id, '-b', userdata], '/x');
+  await show('4000201', '1', ['/usr/bin/conmon', '-c', id, '-u', 's', '-b', join(userdata, 'a1b2'), '-e'], '/x');
+  await show('4000202', '2', ['sleep', '60'], `/libpod-${id}`);
+  const found = await findStrangers({ isOwn: () => false, makers: new Set(), node: '/nowhere' }, root);
+  assert.deepEqual(
+    found.map(({ engine, name, image }) => [engine, name, image]),
+    [['podman', 'shop', 'localhost/shop:1']],
+  );
+});

@@ -204,7 +204,10 @@ function bundlesOf(processes: readonly ProcessSight[]): Map<string, string> {
     if (!(words[0] ?? '').endsWith('conmon')) continue;
     const after = (option: string): string | undefined => words[words.indexOf(option) + 1];
     const [id, bundle] = [after('-c'), after('-b')];
-    if (id !== undefined && bundle?.startsWith('/') === true) bundles.set(id, bundle);
+    if (id === undefined || bundle?.startsWith('/') !== true) continue;
+    // A session of `exec` has a monitor of its own, whose folder lies below that of the container.
+    const end = bundle.indexOf(`/${id}/userdata`);
+    bundles.set(id, end === -1 ? bundle : bundle.slice(0, end + `/${id}/userdata`.length));
   }
   return bundles;
 }

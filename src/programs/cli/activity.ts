@@ -8,7 +8,7 @@ import { createGzip } from 'node:zlib';
 import type { Activity } from '../../events/index.ts';
 import { type CliProgram, defineFaults } from '../../system/index.ts';
 import { readCount } from './exec.ts';
-import { printable } from './print.ts';
+import { jsonText, printable } from './print.ts';
 
 export const tailFault = defineFaults({
   'cli.workload-name': {
@@ -98,7 +98,7 @@ export function activityCommands(cli: CliProgram): void {
         const batch = data as unknown as Batch;
         for (const one of batch.events) {
           // An object a line, as programs read streams.
-          if (cli.output.json) process.stdout.write(`${JSON.stringify({ host: batch.host, ...one })}\n`);
+          if (cli.output.json) process.stdout.write(`${jsonText({ host: batch.host, ...one })}\n`);
           else print.result(lineOf(one));
           if (++shown >= most) return false;
         }
@@ -211,13 +211,13 @@ interface Watching {
 }
 
 /** `12:01:02.123  openat  tienda/web  nginx 1234  /etc/passwd`: what is not known is left out. */
-function lineOf(one: Activity): string {
+export function lineOf(one: Activity): string {
   const where = one.project === null ? (one.container ?? '-') : `${one.project}/${one.workload ?? '?'}`;
   const what = one.type === 'execve' ? (one.arguments ?? one.about) : one.about;
   const failed = one.result !== null && one.result !== 'SUCCESS' ? ` = ${one.result}` : '';
   const more = one.type !== 'execve' && one.about === null && one.arguments !== null ? one.arguments : '';
   return printable(
-    `${one.at.slice(11, 23)}  ${one.type.padEnd(8)}  ${where}  ${one.process} ${one.pid}  ${what ?? more}${failed}`,
+    `${one.at.slice(11, 23)}  ${one.type.padEnd(8)}  ${where}  ${one.process} ${one.pid}  ${what ?? more}${failed}${one.truncated ? ' (truncated)' : ''}`,
   );
 }
 

@@ -26,14 +26,14 @@ export function createPrint(
   clock: Clock,
   choices: () => PrintChoices,
 ): CliPrint {
-  const say = (text: Text | string): string => (typeof text === 'string' ? text : text[language]);
+  const say = (text: Text | string): string => harmless(typeof text === 'string' ? text : text[language]);
   const colour: CliPrint['colour'] = (kind, text) =>
     target.colour ? `${ESCAPE}${COLOURS[kind]}m${text}${ESCAPE}0m` : text;
   return {
     colour,
     table: (columns, rows, options) => {
       if (choices().json) {
-        target.write(`${JSON.stringify(options?.json ?? { items: rows }, null, 2)}\n`);
+        target.write(`${jsonText(options?.json ?? { items: rows }, 2)}\n`);
         return;
       }
       if (rows.length === 0) {
@@ -44,7 +44,7 @@ export function createPrint(
         formatTable(columns, rows, { language, wide: choices().wide, heading: (text) => colour('faint', text) }),
       );
     },
-    json: (value) => target.write(`${JSON.stringify(value, null, 2)}\n`),
+    json: (value) => target.write(`${jsonText(value, 2)}\n`),
     line: (text) => {
       if (!choices().json && !choices().quiet) target.write(`${say(text)}\n`);
     },
@@ -114,9 +114,26 @@ export function formatBytes(sizeBytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
+/** Controls, ends of lines, marks that turn the direction of writing, and halves of characters. */
+const UNSAFE = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
 /** Escapes and control characters in data from elsewhere could rewrite the reader's screen; they are shown as `�`. */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '�');
+  return text.replace(UNSAFE, '�');
+}
+
+/** The same for a text of several lines with our own colours, whose parts were to be made printable before. */
+function harmless(text: string): string {
+  return text.replace(OWN_OR_UNSAFE, (found, own) => (own === undefined ? '�' : found));
+}
+const OWN_OR_UNSAFE = new RegExp(`(${ESCAPE.replace('[', '\\[')}(?:0|1|2|3[0-9])m|\\n|\\t)|${UNSAFE.source}`, 'gu');
+
+/** JSON whose texts no terminal obeys: what JSON may leave as it is, and a terminal reads as an order, is escaped as well. */
+export function jsonText(value: unknown, indent = 0): string {
+  return (JSON.stringify(value, null, indent) ?? 'null').replace(
+    /[\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 // Our own colour marks take no room.

@@ -80,6 +80,7 @@ const line = z.strictObject({
   ...{ at: z.iso.datetime(), type: text, project: word, environment: word, workload: word, pod: word, container: word },
   ...{ pid: z.number(), process: text, parent: text, exe: text, uid: z.number() },
   ...{ about: word, result: word, arguments: word },
+  truncated: z.literal(true).exactOptional(),
 }) satisfies z.ZodType<Activity>;
 const lines = z.array(line).max(20_000);
 const missing = z.object({ missing: z.array(z.object({ what: text, why: z.unknown() })).max(1_000) });

@@ -1,9 +1,9 @@
 /** The thread that reads the kernel's rings and tries the rules. It blocks in epoll and hands over nothing but matches. */
 import { constants, setPriority } from 'node:os';
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { type Alert, RuleEngine, selfAlert } from '../../detect/live.ts';
-import type { ContainerFacts, KernelEvent } from '../../events/index.ts';
-import { FallbackProbe, observeFault, Probe, Watcher } from '../../observe/index.ts';
+import { type Alert, describeProcess, escapeControls, RuleEngine, selfAlert } from '../../detect/live.ts';
+import { EXE_FLAG, type KernelEvent, RECORD } from '../../events/index.ts';
+import { CALLS_OF_32_BITS, FallbackProbe, observeFault, Probe, Watcher } from '../../observe/index.ts';
 import type { ContainerGuard } from '../../prevent/guard.ts';
 import { Fault } from '../../system/fault.ts';
 import { Doorbell, isLocked, trimMemory } from '../../system/native.ts';
@@ -15,6 +15,7 @@ import { CallRecordings } from './call-recordings.ts';
 import { Guard } from './guard.ts';
 import { alertOfMet, kernelGuardOf } from './guards.ts';
 import { EventKeeper } from './keeper.ts';
+import { LagWord } from './lag-word.ts';
 import { LossWord } from './loss-word.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
 import { Pace } from './pace.ts';
@@ -125,7 +126,19 @@ function run(): void {
     isHeld = isLocked(PATCH_LOCK);
     return isHeld ? [PATCH_GOES_IN] : probe.watchCalls(wantedEvents());
   };
+  /** Where calls of 32 bits are not seen, whoever makes them is told of by the program that begins. */
+  let blindFor32 = false;
+  const tell32 = (event: KernelEvent): void => {
+    const rule = 'Program of 32 bits is not seen';
+    const stands = throttle.admits(rule, event.container?.id ?? '', Date.now());
+    if (stands === 0) return;
+    const kernelNs = monotonicNs();
+    const output = `The calls of a 32-bit program are not seen on this host: ${escapeControls(event.process.exePath)}`;
+    const self = selfAlert(rule, 'warning', output, { wallMs: Date.now(), kernelNs });
+    raise({ ...self, container: event.container, ...describeProcess(event) }, kernelNs);
+  };
   const judge = (event: KernelEvent): void => {
+    if (blindFor32 && event.type === RECORD.exec && (event.process.exeFlags & EXE_FLAG.of32Bits) !== 0) tell32(event);
     if (!watches.isEmpty) watches.take(event);
     if (keeper.isOn) keeper.take(event);
     const held = engine.match(event);
@@ -146,11 +159,18 @@ function run(): void {
   collectGarbage();
   const coverage = { ...probe.coverage, missing: [...probe.coverage.missing, ...unseen] };
   say({ type: 'ready', coverage, resumed: probe.isResumed });
+  blindFor32 = coverage.missing.some(({ what }) => what === CALLS_OF_32_BITS);
   if (probe.wasCut) {
     const what = probe.isResumed
       ? 'what happened since then was kept by the kernel'
       : 'what happened since then was not seen';
     complain('Sensor ended from outside', 'warning', `The sensor before this one was killed or failed; ${what}`);
+  }
+  // What no kernel of this kind lets see is a limit that the status says; a program of 32 bits that runs into it is told below.
+  const unattached = coverage.missing.filter(({ what }) => what !== CALLS_OF_32_BITS);
+  if (unattached.length > 0 && !probe.isResumed) {
+    const list = unattached.map(({ what, why }) => `${what} (${typeof why === 'string' ? why : why.en})`).join(', ');
+    complain('Sensor does not see everything', 'warning', `On this host the sensor does not see: ${list}`);
   }
   const guard = new Guard(() => probe.missingNames(), [process.execPath, import.meta.filename, probe.objectFile]);
   /** Answers whether the sensor can go on. */
@@ -191,7 +211,6 @@ function run(): void {
   const recordings = new CallRecordings(say);
   /** What is forbidden in which container; null until the agent said so. */
   let guards: ReadonlyMap<string, ContainerGuard> | null = null;
-  let named: ReadonlyMap<string, ContainerFacts> = new Map();
   const setGuards = (wanted: readonly ContainerGuard[]): void => {
     tellMet(); // what was met by the orders of before
     guards = new Map(wanted.map((one) => [one.containerId, one]));
@@ -207,17 +226,15 @@ function run(): void {
       const key = `prevention ${policy} ${part}`;
       const stands = throttle.admits(key, met.containerId, Date.now());
       if (stands === 0) return;
-      const container = named.get(met.containerId) ?? null;
+      const container = watcher.toldOf(met.containerId);
       const alert = alertOfMet(met, rule, container, watcher.lineage(met.pid, ANCESTORS_MAX));
       raise(throttle.told(key, met.containerId, alert, stands), monotonicNs());
     });
   };
   let running = true;
   const hear = (message: ToWorker): void => {
-    if (message.type === 'containers') {
-      named = new Map(message.containers.map((one) => [one.id, one]));
-      watcher.tell(message.containers);
-    } else if (message.type === 'guards') setGuards(message.guards);
+    if (message.type === 'containers') watcher.tell(message.containers);
+    else if (message.type === 'guards') setGuards(message.guards);
     else if (message.type === 'rules') reload(message);
     else if (message.type === 'watch') watch(message.watch);
     else if (message.type === 'unwatch') unwatch(message.id);
@@ -236,6 +253,7 @@ function run(): void {
   let handledBefore = 0;
   let lastLagMs = 0;
   const losses = new LossWord();
+  const lags = new LagWord();
   /** Between these something was lost that is not told yet. */
   let blind: { readonly fromMs: number; readonly toMs: number } | null = null;
   /** Whether anything was lost must be known within a second; all else of the counters has more time. */
@@ -314,6 +332,8 @@ function run(): void {
       if (!stayOnGuard(now)) running = false;
       if (now - checkedMs >= STATS_MS) tellStats();
       else tellLosses(now);
+      const late = lags.say(more ? watcher.lagMs() : 0, now);
+      if (late !== null) complain('Sensor lags', 'warning', late);
     }
     if (!more) pace.rest(watcher.handled - before, performance.now());
   }

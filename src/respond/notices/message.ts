@@ -16,7 +16,10 @@ export interface Notice {
     Incident,
     'number' | 'rule' | 'priority' | 'project' | 'environment' | 'workload' | 'host' | 'digest' | 'openedAt'
   > & { readonly container: string | null };
-  readonly alert: Pick<Alert, 'id' | 'at' | 'rule' | 'priority' | 'tags' | 'output' | 'outputFields'> | null;
+  readonly alert: Pick<
+    Alert,
+    'id' | 'at' | 'rule' | 'priority' | 'tags' | 'output' | 'outputFields' | 'truncated'
+  > | null;
 }
 
 /** One line that says it all; texts of programs are cut and made printable. */
@@ -71,6 +74,7 @@ function falcoEvent({ alert, incident, at, instance }: Notice): Record<string, u
     tags: alert?.tags ?? [],
     output_fields: {
       ...alert?.outputFields,
+      ...(alert?.truncated === true ? { 'darsena.truncated': true } : {}),
       'darsena.instance': instance,
       'darsena.incident': incident.number,
       'darsena.project': incident.project,

@@ -316,6 +316,7 @@ export class Notices {
           : {
               ...{ id: alert.id, at: alert.at, rule: alert.rule, priority: alert.priority, tags: alert.tags },
               ...{ output: alert.output, outputFields: alert.outputFields },
+              ...(alert.truncated === true ? { truncated: true } : {}),
             },
     };
   }
