@@ -13,6 +13,10 @@ export class Lanes {
     return this.#waiting.length > 0;
   }
 
+  get isBusy(): boolean {
+    return this.#running > 0;
+  }
+
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running >= this.#most) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#running++;

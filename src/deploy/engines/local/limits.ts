@@ -41,8 +41,11 @@ export const RESYNC_MS = 10_000;
 /** Events that come together are looked at together. */
 export const EVENT_GATHER_MS = 15;
 
-/** As above while all lanes are taken and more work waits: a list of many containers costs as much as a start. */
-export const BUSY_GATHER_MS = 400;
+/**
+ * As above while actions are in flight: most events are theirs; of what is more pressing, such as a probe or the end of one
+ * action, several come together; and while more actions wait for their turn, nothing could be begun for what is seen.
+ */
+export const BUSY_GATHER_MS = { events: 400, pressing: 150, full: 1_000 } as const;
 
 /** How long the engine may be away before workloads say so. */
 export const ENGINE_ALARM_MS = 30_000;

@@ -11,11 +11,13 @@ import { PodmanEngine } from './podman.ts';
 async function openPodman(
   t: TestContext,
   answers: Readonly<Record<string, readonly [status: number, body: unknown]>>,
+  asked: string[] = [],
 ): Promise<PodmanEngine> {
   const folder = await mkdtemp(join(tmpdir(), 'dz-podman-'));
   const socketPath = join(folder, 's');
   const server = createServer((request, response) => {
     const path = (request.url ?? '').replace(/^\/v[^/]+\/libpod/, '').replace(/\?.*$/, '');
+    asked.push(`${request.method} ${path}`);
     const [status, body] = answers[`${request.method} ${path}`] ?? [404, { message: `no ${path}` }];
     request.resume().once('end', () => response.writeHead(status).end(JSON.stringify(body)));
   });
@@ -89,4 +91,41 @@ test('that no ranges are left for a namespace of users is said with what root ca
     assert.match(error.message, /--add-subuids .* containers/);
     return true;
   });
+});
+
+test('the place of a pod is asked for once in the life of its network, and anew when it was made or started again', async (t) => {
+  const asked: string[] = [];
+  const infra = (pid: number, startedAt: string): readonly [number, unknown] => [
+    200,
+    {
+      ...{ Id: 'f'.repeat(64), Name: 'p-infra', Pod: 'e'.repeat(64), HostsPath: '/nowhere/hosts' },
+      ...{ State: { Pid: pid, StartedAt: startedAt }, Config: { Hostname: 'p' } },
+      NetworkSettings: { Networks: { n: { IPAddress: `10.1.0.${pid}`, IPPrefixLen: 24, Gateway: '10.1.0.1' } } },
+    },
+  ];
+  const answers: Record<string, readonly [number, unknown]> = {
+    'GET /info': info({ cgroupManager: 'systemd', cgroupControllers: ['cpu', 'memory'] }),
+    'POST /pods/create': [201, { Id: 'e'.repeat(64) }],
+    'GET /containers/p-infra/json': infra(7, '2026-11-23T02:00:00.123456789Z'),
+    [`GET /containers/${'f'.repeat(64)}/json`]: infra(8, '2026-11-23T02:05:00.5Z'),
+  };
+  const engine = await openPodman(t, answers, asked);
+  const order = { name: 'p', hostname: 'p', network: 'n', labels: {}, ports: [], resolver: null } as const;
+  await Promise.all(Array.from({ length: 8 }, () => engine.facts()));
+  assert.deepEqual(asked, ['GET /info'], 'eight that ask together');
+  const inspects = (): number => asked.filter((one) => /^GET .containers.*json$/.test(one)).length;
+  const place = async (id: string, startedAtMs: number | null): Promise<string> => {
+    const pod = { id: 'e'.repeat(64), name: 'p', labels: {}, createdAtMs: 0, containers: [] };
+    return (await engine.locatePod({ ...pod, infra: { id, state: 'running', startedAtMs } })).address;
+  };
+
+  const { infraId } = await engine.createPod(order);
+  for (let n = 0; n < 4; n++) assert.equal(await place(infraId, null), '10.1.0.7');
+  for (let n = 0; n < 4; n++) assert.equal(await place('f'.repeat(64), Date.UTC(2026, 10, 23, 2, 0, 0)), '10.1.0.7');
+  assert.equal(inspects(), 1, 'by the name that we gave and by the id of lists');
+  assert.equal(await place('f'.repeat(64), Date.UTC(2026, 10, 23, 2, 5, 0)), '10.1.0.8', 'started again from outside');
+  assert.equal(inspects(), 2);
+  answers['GET /containers/p-infra/json'] = infra(9, '2026-11-23T02:06:00Z');
+  await engine.createPod(order);
+  assert.equal(await place(infraId, null), '10.1.0.9', 'another pod by the same name');
 });

@@ -138,7 +138,7 @@ export class PodmanEngine implements ContainerEngine {
   readonly #serviceOf: PodmanOptions['serviceOf'];
   /** By run-time: where its containers are made. */
   readonly #makers = new Map<string, LibpodClient>();
-  #facts: EngineFacts | null = null;
+  #facts: Promise<EngineFacts> | null = null;
 
   constructor(options: PodmanOptions) {
     this.#client = new LibpodClient(options.socketPath);
@@ -152,8 +152,16 @@ export class PodmanEngine implements ContainerEngine {
     for (const client of [this.#client, ...this.#makers.values()]) client.close();
   }
 
+  /** Asked once, however many pods begin together: Podman asks the package manager about itself for this answer. */
   async facts(): Promise<EngineFacts> {
-    if (this.#facts !== null) return this.#facts;
+    this.#facts ??= this.#readFacts().catch((error: unknown) => {
+      this.#facts = null;
+      throw error;
+    });
+    return await this.#facts;
+  }
+
+  async #readFacts(): Promise<EngineFacts> {
     const { json } = await this.#client.ask('GET', '/info', { operation: 'info', timeoutMs: LIST_TIMEOUT_MS });
     const host = objectAt(json, 'host');
     const rootless = objectAt(host, 'security')['rootless'] === true;
@@ -161,7 +169,7 @@ export class PodmanEngine implements ContainerEngine {
     const controllers = Array.isArray(host['cgroupControllers']) ? host['cgroupControllers'].map(String) : [];
     const hasGroups = !rootless || (cgroupVersion === 2 && textAt(host, 'cgroupManager') === 'systemd');
     const missingLimits = limitsMissing({ hasGroups, cgroupVersion, controllers });
-    this.#facts = {
+    return {
       name: 'podman',
       version: textAt(objectAt(json, 'version'), 'Version') ?? 'unknown',
       rootless,
@@ -185,7 +193,6 @@ export class PodmanEngine implements ContainerEngine {
         ...(objectAt(host, 'security')['selinuxEnabled'] === true ? (['selinux'] as const) : []),
       ],
     };
-    return this.#facts;
   }
 
   async list(): Promise<ObservedPod[]> {
@@ -258,6 +265,8 @@ export class PodmanEngine implements ContainerEngine {
     refuseSharing(order.runtime, order.shareProcesses === true, order.userNamespace === true, order.name);
     // Named by us, it can be spoken of without asking for its id.
     const infraName = `${order.name}-infra`;
+    // What was known belongs to a pod of before that had this name.
+    this.#inspected.delete(order.name);
     const { json } = await this.#client.ask('POST', '/pods/create', {
       operation: `create pod ${order.name}`,
       timeoutMs: ACTION_TIMEOUT_MS,
@@ -489,6 +498,7 @@ export class PodmanEngine implements ContainerEngine {
       timeoutMs: ACTION_TIMEOUT_MS,
       accept: [404],
     });
+    for (const [name, { podId }] of this.#inspected) if (name === id || podId === id) this.#inspected.delete(name);
     await removePodCgroups(id);
   }
 
@@ -862,21 +872,22 @@ export class PodmanEngine implements ContainerEngine {
     return Object.fromEntries((found?.claimed ?? []).map((name) => [name, '']));
   }
 
-  /** One inspect in the life of a pod's network; kept while the same infra process runs. */
-  async #infra(pod: ObservedPod): Promise<InfraFacts> {
-    const id = pod.infra?.id;
-    if (id === undefined)
-      throw engineFault('engine.not-found', { operation: `locate ${pod.name}`, why: 'no infra container' });
-    const known = this.#inspected.get(pod.name);
-    if (known?.id === id) return known;
-    const { json } = await this.#client.ask('GET', `/containers/${id}/json`, {
-      operation: `locate ${pod.name}`,
+  /** One inspect in the life of a pod's network; kept while the same infra process runs, whether by its id or by its name. */
+  async #infra({ name, infra }: ObservedPod): Promise<InfraFacts> {
+    if (infra === null)
+      throw engineFault('engine.not-found', { operation: `locate ${name}`, why: 'no infra container' });
+    const known = this.#inspected.get(name);
+    const isSame = known !== undefined && (infra.id === known.id || infra.id === known.name);
+    // Started again from outside, it has another network.
+    if (isSame && (infra.startedAtMs === null || infra.startedAtMs === known.startedAtMs)) return known;
+    const { json } = await this.#client.ask('GET', `/containers/${infra.id}/json`, {
+      operation: `locate ${name}`,
       timeoutMs: LIST_TIMEOUT_MS,
     });
     const facts = readInfra(json);
     if (facts === null)
-      throw engineFault('engine.refused', { operation: `locate ${pod.name}`, why: 'its network is not up' });
-    this.#inspected.set(pod.name, facts);
+      throw engineFault('engine.refused', { operation: `locate ${name}`, why: 'its network is not up' });
+    this.#inspected.set(name, facts);
     return facts;
   }
 }
@@ -890,6 +901,10 @@ interface FoundImage extends LocalImage {
 
 interface InfraFacts {
   readonly id: string;
+  readonly name: string;
+  readonly podId: string;
+  /** In whole seconds, as lists tell it. */
+  readonly startedAtMs: number | null;
   readonly pid: number;
   readonly address: string;
   readonly segment: PodPlace['segment'];
@@ -921,8 +936,12 @@ function readInfra(json: unknown): InfraFacts | null {
     gateway === null || bits === null
       ? null
       : { gateway, network: `${networkOf(address, bits)}/${bits}`, six: sixOf(network) };
+  const startedAtMs = Date.parse(textAt(objectAt(json, 'State'), 'StartedAt') ?? '');
   return {
     id,
+    name: textAt(json, 'Name') ?? '',
+    podId: textAt(json, 'Pod') ?? '',
+    startedAtMs: Number.isNaN(startedAtMs) ? null : Math.floor(startedAtMs / 1000) * 1000,
     pid,
     address,
     segment,

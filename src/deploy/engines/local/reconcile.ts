@@ -149,6 +149,8 @@ export class Reconciler {
   readonly #stop = new AbortController();
   /** The host's address in each. */
   readonly #networks = new Map<string, string | null>();
+  /** Those that are being made: pods that come together ask for theirs once. */
+  readonly #comingNetworks = new Map<string, Promise<void>>();
   readonly #written = new Map<string, string>();
   readonly #emitted = new Map<string, { key: WorkloadKey; text: string; status: WorkloadStatus }>();
   readonly #gated = new Map<string, number>();
@@ -173,6 +175,8 @@ export class Reconciler {
   #readyPods: ReadonlySet<string> = new Set();
   #wake: ((reason: Wake) => void) | null = null;
   #dirty = false;
+  /** Whether something else than an event of the engine came since the last look. */
+  #pressing = false;
   #adopted = false;
   #awaySinceMs: number | null = null;
   #awayTries = 0;
@@ -335,6 +339,7 @@ export class Reconciler {
     while (!this.#stop.signal.aborted) {
       let nextMs = RESYNC_MS;
       this.#dirty = false;
+      this.#pressing = false;
       try {
         nextMs = await this.#tick();
         this.#awaySinceMs = null;
@@ -438,6 +443,7 @@ export class Reconciler {
 
   #notice(reason: Wake): void {
     this.#dirty = true;
+    if (reason !== 'event') this.#pressing = true;
     this.#wake?.(reason);
   }
 
@@ -458,18 +464,22 @@ export class Reconciler {
   }
 
   /**
-   * Lets what comes together be seen together. While actions are in flight most news are their own, and each list would
-   * take time away from them; so the pause is longer then, and ends with the last of them or with a new wish.
+   * Lets what comes together be seen together. While actions are in flight a list takes time away from them, and waits in
+   * Podman for each container that starts; so the pause is longer then, and ends with the last of them or with a new wish.
    */
   async #gather(): Promise<void> {
     const { clock } = this.#options;
-    await clock.sleep(EVENT_GATHER_MS, this.#stop.signal).catch(() => undefined);
-    const untilMs = clock.monotonicMs() + BUSY_GATHER_MS;
+    const beganMs = clock.monotonicMs();
     const { revision } = this.#wanted;
-    while (this.#lanes.isFull && clock.monotonicMs() < untilMs && this.#wanted.revision === revision) {
-      if (this.#stop.signal.aborted) return;
+    do {
       await clock.sleep(EVENT_GATHER_MS, this.#stop.signal).catch(() => undefined);
-    }
+      if (this.#stop.signal.aborted || !this.#lanes.isBusy || this.#wanted.revision !== revision) return;
+    } while (clock.monotonicMs() - beganMs < this.#gatherMs());
+  }
+
+  #gatherMs(): number {
+    if (this.#lanes.isFull) return BUSY_GATHER_MS.full;
+    return this.#pressing ? BUSY_GATHER_MS.pressing : BUSY_GATHER_MS.events;
   }
 
   async #followEvents(): Promise<void> {
@@ -985,7 +995,15 @@ export class Reconciler {
       [LABEL.project]: project,
       [LABEL.environment]: environment,
     };
-    this.#networks.set(name, await engine.ensureNetwork({ name, bridge: bridgeName(name), labels }));
+    let coming = this.#comingNetworks.get(name);
+    if (coming === undefined) {
+      coming = engine
+        .ensureNetwork({ name, bridge: bridgeName(name), labels })
+        .then((gateway) => void this.#networks.set(name, gateway))
+        .finally(() => this.#comingNetworks.delete(name));
+      this.#comingNetworks.set(name, coming);
+    }
+    await coming;
   }
 
   async #ensureImages(containers: readonly ContainerSpec[]): Promise<Map<string, LocalImage>> {

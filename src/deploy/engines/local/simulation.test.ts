@@ -489,3 +489,73 @@ test('a list that comes after the end of an agent begins no question to a pod', 
   await ended;
   assert.equal(asked, 0);
 });
+
+test('pods that come together ask for their network once, are looked at in few lists, and never one by one', async () => {
+  const world = new World(1);
+  world.faults = 0;
+  world.want([sampleWorkload('w', 'v1', { replicas: 20 })]);
+  await world.clock.advance(MINUTE_MS);
+  assert.equal(world.status.get('w')?.ready, 20);
+  const { calls } = world.engine;
+  assert.equal(calls.get('ensureNetwork'), 1);
+  assert.ok((calls.get('list') ?? 0) < 20, `${calls.get('list')} lists for 20 pods`);
+
+  calls.clear();
+  await world.clock.advance(5 * MINUTE_MS);
+  // What is asked at rest: the list at its interval, and what a sweep and the places of pods need, which is kept.
+  const asked = [...calls.keys()].filter((name) => !/^list|^locatePod$/.test(name));
+  assert.deepEqual(asked, [], 'at rest');
+  assert.ok((calls.get('list') ?? 0) <= 31, `${calls.get('list')} lists in five minutes`);
+  await world.close();
+});
+
+test('two agents of one instance at one engine end in what is wanted, and then neither does anything', async () => {
+  for (let seed = 1; seed <= Math.max(10, ROUNDS / 10); seed++) {
+    const world = new World(seed, allWell, (version) => (version === 'init' ? 0 : null));
+    const status = new Map<string, WorkloadStatus>();
+    const other = new Reconciler({
+      ...{ instance: 'sim', engine: world.engine, clock: world.clock, log: silentLog, gate: allowAll },
+      ...{ askProbe: allWell, contents: NO_FILES, onStatus: (one) => void status.set(one.key.name, one) },
+    });
+    other.start();
+    const others: string[] = [];
+    world.faults = 0.05;
+    let workloads: WantedWorkload[] = [];
+    for (let step = 1; step <= 4; step++) {
+      workloads = [0, 1, 2].map((index) => randomWorkload(world, index, step, workloads[index] ?? null));
+      world.want(workloads);
+      await world.clock.advance(Math.floor(world.random() * 3_000));
+      other.setWanted(world.wanted);
+      await world.clock.advance(Math.floor(world.random() * 5_000));
+    }
+    world.faults = 0;
+    workloads = workloads.map((workload) => ({ ...workload, generation: 99 }));
+    world.want(workloads);
+    other.setWanted(world.wanted);
+    await world.clock.advance(10 * MINUTE_MS);
+    world.engine.calls.clear();
+    await world.clock.advance(15 * MINUTE_MS);
+
+    const story = `seed ${seed}`;
+    for (const name of world.engine.calls.keys())
+      if (/^(create|remove(?!Volume)|start|stop|resize)/.test(name)) others.push(name);
+    assert.deepEqual(others, [], `${story}: actions when all is there`);
+    const expected = workloads.flatMap(({ key, replicas, specHash }) =>
+      Array(replicas).fill(`${key.name} ${specHash}`),
+    );
+    const pods = world.engine.snapshot();
+    const actual = pods.map(({ labels }) => `${labels[LABEL.workload]} ${labels[LABEL.specHash]}`);
+    assert.deepEqual(actual.sort(), expected.sort(), `${story}: pods`);
+    for (const { name, containers } of pods) {
+      const main = containers.filter(({ labels, state }) => labels[LABEL.role] === 'main' && state === 'running');
+      assert.equal(main.length, 1, `${story}: ${name} runs its container once`);
+    }
+    for (const { key, replicas } of workloads) {
+      const phases = [world.status, status].map((seen) => seen.get(key.name)?.phase);
+      const phase = replicas === 0 ? 'stopped' : 'available';
+      assert.deepEqual(phases, [phase, phase], `${story}: ${key.name}`);
+    }
+    void other.stop();
+    await world.close();
+  }
+});
