@@ -115,6 +115,29 @@ test('maxUnavailable lets old replicas go before new ones are there', () => {
   assert.deepEqual(say(run([rolling], three.slice(0, 2)).actions), ['create 0']);
 });
 
+test('old pods that a roll-out counts on are made anew, as after a restart of the machine', () => {
+  const v1 = sampleWorkload('web', 'v1', { replicas: 2 });
+  const v2 = sampleWorkload('web', 'v2', { replicas: 2, generation: 2, previous: v1 });
+  const made = ({ actions }: Plan) =>
+    actions.flatMap((action) =>
+      action.kind === 'create-pod' ? [action.spec.specHash === v1.specHash ? 'old' : 'new'] : [],
+    );
+  const begun = run([v2], [podOf(v1, 0), podOf(v1, 1)]);
+  assert.deepEqual(made(begun), ['new']);
+  const { memory } = begun;
+  // None is left: what served comes back, and the trial beside it goes on.
+  assert.deepEqual(made(run([v2], [], {}, memory)), ['old', 'old', 'new']);
+  assert.deepEqual(made(run([v2], [podOf(v1, 0)], {}, memory)), ['old', 'new']);
+  // One of the new version has been available: one old one fewer is needed.
+  const key = 'shop/dev/web';
+  const known = memory.rollouts[key];
+  assert.ok(known);
+  const further = { ...memory, rollouts: { [key]: { ...known, bestAvailable: 1 } } };
+  assert.deepEqual(made(run([v2], [], {}, further)), ['old', 'new', 'new']);
+  // What had no pods gets none.
+  assert.deepEqual(made(run([v2], [])), ['new', 'new']);
+});
+
 test('percentages round up for surge and down for unavailable', () => {
   const four = sampleWorkload('web', 'v1', { replicas: 4 });
   const next = sampleWorkload('web', 'v2', {

@@ -86,6 +86,8 @@ interface Rollout {
   readonly bestAvailable: number;
   readonly bestCreated: number;
   readonly completed: boolean;
+  /** Pods of the previous version when it began. */
+  readonly former?: number;
   /** Set when the deadline passed and the previous spec serves again. */
   readonly rolledBack: boolean;
 }
@@ -106,6 +108,8 @@ export interface PlanMemory {
   readonly schedules?: Readonly<Record<string, number>>;
   /** Kept beside it by the reconciler; the plan itself does not look at it. */
   readonly scaling?: ScalingMemory;
+  /** The same way: containers with probes that were ready, and when each was started, in Unix milliseconds. */
+  readonly ready?: Readonly<Record<string, number>>;
 }
 
 export const EMPTY_MEMORY: PlanMemory = { rollouts: {}, troubles: {}, since: {} };
@@ -363,6 +367,7 @@ class Round {
           bestAvailable: 0,
           bestCreated: owned.filter(({ identity }) => identity.specHash === workload.specHash).length,
           completed: false,
+          former: owned.filter(({ identity }) => identity.specHash === workload.previous?.specHash).length,
           rolledBack: false,
         };
     const trouble = this.#memory.troubles[troubleOfSpec(workload.key, workload.specHash)];
@@ -504,12 +509,32 @@ class Round {
       const allowed = resolveAllowance(strategy.maxUnavailable, replicas, 'down');
       // Percentages that both come to nothing would stop every roll-out; Kubernetes then allows one to be away.
       const away = surge === 0 && allowed === 0 ? 1 : allowed;
-      const room = old.length === 0 ? missing : replicas + surge - total;
+      const restored = this.#restore(workload, target, old.length + creating.length - coming.length, replicas - away);
+      const room = old.length + restored === 0 ? missing : replicas + surge - total - restored;
       if (!stuck) this.#create(workload, target, Math.min(missing, room));
       if (room > 0 ? !unproven : mayMakeRoom)
         leave(this.#replaceable(old, fresh, total, freshCount, replicas - away), REASON.replaced);
     }
     return leaving;
+  }
+
+  /**
+   * Makes pods of the previous version anew that a roll-out still counts on: those that went with a restart of the machine,
+   * say, when nothing shows yet that the new version will ever be ready. Kubernetes keeps their number in a ReplicaSet.
+   * @param present how many pods of other versions than the new one there are
+   * @param least how many are to be available at any time
+   * @returns how many it makes
+   */
+  #restore(workload: WantedWorkload, target: WorkloadSpec, present: number, least: number): number {
+    const { key, previous, specHash } = workload;
+    const rollout = this.#rollouts[formatKey(key)];
+    if (previous === null || target.specHash !== specHash || previous.specHash === specHash) return 0;
+    if (rollout === undefined || rollout.completed) return 0;
+    const counted = Math.min(rollout.former ?? 0, least - rollout.bestAvailable);
+    const missing = Math.max(0, counted - present);
+    if (missing === 0 || this.#isWaiting(troubleOfSpec(key, previous.specHash))) return 0;
+    this.#create(workload, previous, missing);
+    return missing;
   }
 
   /** A paused roll-out: the number of pods is kept, and each version keeps what it has. */

@@ -21,6 +21,8 @@ export interface ProbeTarget {
   readonly startedAtMs: number;
   /** It ran before this agent did. */
   readonly adopted: boolean;
+  /** It was ready when the agent before this one last looked. @default false */
+  readonly wasReady?: boolean;
   endpoint(port: number): Promise<Endpoint | null>;
 }
 
@@ -43,6 +45,7 @@ export class Prober {
   readonly #ask: AskProbe;
   readonly #onChange: () => void;
   readonly #watched = new Map<string, Watched>();
+  #readyChanges = 0;
 
   constructor(options: { clock: Clock; ask: AskProbe; onChange: () => void }) {
     this.#clock = options.clock;
@@ -57,21 +60,38 @@ export class Prober {
       if (wanted.has(id)) continue;
       watched.abort.abort();
       this.#watched.delete(id);
+      if (watched.health.ready) this.#readyChanges++;
     }
     for (const target of targets) {
       if (this.#watched.has(target.containerId)) continue;
+      // As a kubelet that starts anew: what was ready goes on being so until its probe has failed as often as it may. One
+      // answer that is late, on a machine busy with starting, would take the last replica out of service.
+      const wasReady = target.wasReady === true;
       const watched: Watched = {
         abort: new AbortController(),
         health: {
-          ...{ started: target.container.startupProbe === null, ready: false, readySinceMs: null, failed: null },
+          ...{ started: wasReady || target.container.startupProbe === null, ready: wasReady, failed: null },
+          readySinceMs: wasReady ? target.startedAtMs : null,
           probes: waitingProbes(target.container),
         },
         firstAnswer: Promise.resolve(),
+        startedAtMs: target.startedAtMs,
         toldAtMs: {},
       };
       this.#watched.set(target.containerId, watched);
       watched.firstAnswer = this.#watch(target, watched);
     }
+  }
+
+  /** Counts what became ready or is so no longer. */
+  get readyChanges(): number {
+    return this.#readyChanges;
+  }
+
+  /** When each container that is ready now was started. */
+  ready(): Readonly<Record<string, number>> {
+    const ready = [...this.#watched].filter(([, { health }]) => health.ready);
+    return Object.fromEntries(ready.map(([id, { startedAtMs }]) => [id, startedAtMs]));
   }
 
   health(): ReadonlyMap<string, ContainerHealth> {
@@ -96,7 +116,8 @@ export class Prober {
     const { startupProbe, readinessProbe, livenessProbe } = target.container;
     return new Promise((answered) => {
       const run = async (): Promise<void> => {
-        if (startupProbe !== null) await this.#start(target, startupProbe, watched, answered);
+        if (startupProbe !== null && !watched.health.started)
+          await this.#start(target, startupProbe, watched, answered);
         if (watched.abort.signal.aborted || watched.health.failed !== null) return;
         const loops: Promise<void>[] = [];
         if (readinessProbe !== null) loops.push(this.#readiness(target, readinessProbe, watched, answered));
@@ -199,6 +220,7 @@ export class Prober {
   }
 
   #change(watched: Watched, change: Partial<ContainerHealth>): void {
+    if (change.ready !== undefined && change.ready !== watched.health.ready) this.#readyChanges++;
     watched.health = { ...watched.health, ...change };
     if (!watched.abort.signal.aborted) this.#onChange();
   }
@@ -215,6 +237,7 @@ interface Watched {
   readonly abort: AbortController;
   health: ContainerHealth;
   firstAnswer: Promise<void>;
+  readonly startedAtMs: number;
   /** When each of its probes last told something new. */
   readonly toldAtMs: Partial<Record<ProbeState['kind'], number>>;
 }

@@ -178,6 +178,8 @@ export class Reconciler {
   /** Whether something else than an event of the engine came since the last look. */
   #pressing = false;
   #adopted = false;
+  /** What was ready when the agent before this one last wrote it down: by container, when it was started. */
+  #readyBefore: Readonly<Record<string, number>> = {};
   #awaySinceMs: number | null = null;
   #awayTries = 0;
   #lastSweepMs = Number.NEGATIVE_INFINITY;
@@ -335,6 +337,7 @@ export class Reconciler {
     const { clock, log } = this.#options;
     this.#memory = (await this.#options.memory?.load()) ?? EMPTY_MEMORY;
     this.#autoscaler.restore(this.#memory.scaling ?? NO_SCALING);
+    this.#readyBefore = this.#memory.ready ?? {};
     const events = this.#followEvents();
     while (!this.#stop.signal.aborted) {
       let nextMs = RESYNC_MS;
@@ -525,6 +528,8 @@ export class Reconciler {
           container,
           startedAtMs: observed.startedAtMs ?? this.#options.clock.now().getTime(),
           adopted: !this.#adopted,
+          wasReady:
+            !this.#adopted && observed.startedAtMs !== null && this.#readyBefore[observed.id] === observed.startedAtMs,
           endpoint: async (port) => (await this.#options.engine.locatePod(pod)).endpoint(port),
         });
       }
@@ -1346,10 +1351,11 @@ export class Reconciler {
   async #saveMemory(): Promise<void> {
     const { memory, log } = this.#options;
     if (memory === undefined) return;
-    const text = `${this.#autoscaler.changes} ${JSON.stringify(this.#memory.rollouts)}`;
+    const changes = `${this.#autoscaler.changes} ${this.#prober.readyChanges}`;
+    const text = `${changes} ${JSON.stringify(this.#memory.rollouts)}`;
     if (text === this.#savedRollouts) return;
     try {
-      await memory.save({ ...this.#memory, scaling: this.#autoscaler.memory });
+      await memory.save({ ...this.#memory, scaling: this.#autoscaler.memory, ready: this.#prober.ready() });
       this.#savedRollouts = text;
     } catch (error) {
       log.warn({ error: messageOf(error) }, 'the memory of roll-outs could not be kept');

@@ -463,6 +463,32 @@ test('a pod adopted while it is ready stays ready: no restart of the agent empti
   await world.close();
 });
 
+test('an agent that comes back leaves in service what was ready until its probe has failed as often as it may', async () => {
+  let silent = false;
+  const world = new World(13, async () => (silent ? { kind: 'failure', text: 'late' } : { kind: 'success' }));
+  const probe = {
+    action: { kind: 'tcp', port: 80 },
+    ...{ initialDelaySeconds: 0, periodSeconds: 5, timeoutSeconds: 1, successThreshold: 1, failureThreshold: 3 },
+  } as const;
+  const container = sampleContainer({ startupProbe: probe, readinessProbe: probe });
+  const service = { project: 'shop', environment: 'dev', name: 'web', selector: { app: 'web' }, ports: [] };
+  world.want([sampleWorkload('web', 'v1', { replicas: 2 }, { containers: [container] })], { services: [service] });
+  await world.clock.advance(20_000);
+  const [first] = world.engine.snapshot();
+  const named = (): number => world.engine.hostsOf(first?.name ?? '').length;
+  assert.equal(named(), 2);
+  silent = true;
+  world.restart();
+  let least = 2;
+  await world.clock.advance(9_000, () => {
+    least = Math.min(least, named());
+  });
+  assert.equal(least, 2);
+  await world.clock.advance(10_000);
+  assert.equal(named(), 0);
+  await world.close();
+});
+
 test('a list that comes after the end of an agent begins no question to a pod', async () => {
   let asked = 0;
   const world = new World(12, async () => {
