@@ -31,16 +31,30 @@ interface WorkloadView {
   readonly wanted: number;
   /** Null for what was started with run. */
   readonly release: number | null;
+  readonly specHash: string;
   readonly conditions: readonly { readonly type: string; readonly text: Text }[];
   readonly endpoints: readonly { readonly url: string }[];
   readonly replicas: readonly {
     readonly name: string;
+    readonly specHash: string;
     readonly phase: string;
     readonly ready: boolean;
     readonly restarts: number;
     readonly startedAt: string | null;
     readonly containers?: readonly { readonly id: string; readonly image: string }[];
   }[];
+}
+
+/** The release of a replica; beside a newer one, what is left of the release before is not called by its number. */
+function releaseText(
+  { release, specHash, replicas }: WorkloadView,
+  replica: WorkloadView['replicas'][number] | null,
+): Text {
+  const number = String(release ?? '—');
+  const isMixed = replicas.some((one) => one.specHash === specHash);
+  if (release === null || replica === null || !isMixed || replica.specHash === specHash)
+    return { en: number, es: number };
+  return { en: `before ${number}`, es: `antes de ${number}` };
 }
 
 /** `deploy promote rollback ps project release promotion`: from a source folder to what runs, and what runs now. */
@@ -269,7 +283,7 @@ export function deployCommands(cli: CliProgram): void {
           },
           {
             title: { en: 'release', es: 'versión' },
-            value: ({ workload }) => String(workload.release ?? '—'),
+            value: ({ workload, replica }) => t(releaseText(workload, replica)),
             align: 'right',
           },
           { title: { en: 'address', es: 'dirección' }, value: ({ workload }) => workload.endpoints[0]?.url ?? '' },

@@ -166,7 +166,7 @@ export const deployFault = defineFaults({
     },
     es: {
       what: 'la versión {number} de {project} en {environment} no llegó a estar sana',
-      why: '{why}; vuelve a servir la versión anterior',
+      why: '{porque}; vuelve a servir la versión anterior',
       remedy: 'darsena ps {project} --env {environment}',
     },
   },
@@ -179,7 +179,7 @@ export const deployFault = defineFaults({
     },
     es: {
       what: 'la versión {number} de {project} en {environment} no está disponible',
-      why: '{why}',
+      why: '{porque}',
       remedy: 'darsena ps {project} --env {environment}',
     },
   },

@@ -61,16 +61,7 @@ import type { Trust } from '../../trust/index.ts';
 import type { Volumes } from '../../volumes/index.ts';
 import type { Hosts } from './hosts.ts';
 import type { Intake } from './intake.ts';
-import {
-  decisionText,
-  megabytes,
-  reasonTexts,
-  refusal,
-  said,
-  scanText,
-  showRefused,
-  troubleText,
-} from './pipeline-texts.ts';
+import { decisionText, megabytes, reasonTexts, refusal, scanText, showRefused, troubleText } from './pipeline-texts.ts';
 import { requireRuntimes } from './runtimes.ts';
 import { SourceBundle } from './sources.ts';
 import type { Statements } from './statements.ts';
@@ -1095,15 +1086,18 @@ export class Pipeline implements Releases, RunStarter, Builds {
       refused = why;
     });
     let result: Release | null = null;
+    const place = { project, environment, number };
+    /** What had come up when it was last looked at: a release that goes back is not their failure. */
+    let well: readonly WorkloadStatus[] = [];
     try {
       while (result === null) {
         context.signal.throwIfAborted();
-        if (refused !== null)
-          throw deployFault('deploy.not-available', { project, environment, number, why: said(refused) });
+        if (refused !== null) throw deployFault('deploy.not-available', { ...place, ...bothWhys(refused) });
         const statuses = deployments
           .statuses(null, project, environment)
           .filter((status) => status.generation === number);
         for (const status of statuses) showReplicas(steps.get(status.key.name), status);
+        if (statuses.length > 0) well = statuses.filter(isDone);
         const now = await deployments.readRelease(release.id);
         // What is paused waits for a person, and so does nobody for it.
         const paused = composition.workloads.filter((one) => one.paused).map(({ key }) => key.name);
@@ -1131,12 +1125,16 @@ export class Pipeline implements Releases, RunStarter, Builds {
       const canary = result.state === 'canary' ? result.canary : null;
       return { release: release.id, number, canary, addresses: [...(await addresses(project, environment))] };
     }
-    const why = troubleText(statuses);
-    const place = { project, environment, number };
+    for (const status of well) steps.get(status.key.name)?.done(readyText(status));
     if (result?.state === 'superseded') throw deployFault('deploy.superseded', place);
     const code = result?.state === 'rolled-back' ? 'deploy.rolled-back' : 'deploy.not-available';
-    throw deployFault(code, { ...place, why: why.en });
+    throw deployFault(code, { ...place, ...bothWhys(troubleText(statuses)) });
   }
+}
+
+/** A reason for a fault whose text names it in each language. */
+function bothWhys({ en, es }: Text): { why: string; porque: string } {
+  return { why: en, porque: es };
 }
 
 /** What a run asks for that is made of a workload's own manifest. */
