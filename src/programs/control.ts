@@ -1033,7 +1033,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     db: db as unknown as Kysely<JournalTables>,
   });
   registerRunRoutes(app, { deployments, runs, starter: pipeline });
-  registerInsideRoutes(app, { hosts, deployments, journal, db: db as unknown as Kysely<JournalTables> });
+  const seats = new SessionSeats();
+  registerInsideRoutes(app, { seats, hosts, deployments, journal, db: db as unknown as Kysely<JournalTables> });
   registerPlatformRoutes(app, {
     instance,
     status,
@@ -1073,7 +1074,6 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   const debug = (request: DebugRequest) => judgeDebug({ pipeline, admit, trust, signatures }, request);
   const cookie = sessionCookie(instance.name);
-  const seats = new SessionSeats();
   const sessions = { hosts, seats, deployments, runs, debug, journal, db, cookie, ...doors, watch, log };
   const onUpgrade = (request: IncomingMessage, socket: Duplex) => openSession(sessions, request, socket);
   const listenOptions = { keys, bind: instance.bind, log };

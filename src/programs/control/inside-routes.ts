@@ -10,8 +10,11 @@ import { copyFault } from '../link/copied.ts';
 import { type HostTask, reviveFault, type SerializedFault } from '../link/protocol.ts';
 import { encodeFrame, FRAME, readFrames, writeWhole } from '../link/session.ts';
 import type { Hosts } from './hosts.ts';
+import type { SessionSeats } from './sessions.ts';
 
 export interface InsideParts {
+  /** Who has how many sessions open. */
+  readonly seats: SessionSeats;
   readonly hosts: Hosts;
   readonly deployments: Deployments;
   readonly journal: Journal;
@@ -130,6 +133,8 @@ export function registerInsideRoutes(app: ApiApp, parts: InsideParts): void {
     handler: async (request, reply) => {
       const { tail, follow } = request.query;
       const target = await find(request.params, request.query, true);
+      // Followed, it is a session like any other: a process of the engine as long as somebody reads.
+      if (follow === '1') parts.seats.take(request.principal, reply.raw);
       await record('workload.logs-read', request.principal, target, { follow: follow === '1' });
       const task = { kind: 'logs', follow: follow === '1', tail, since: null, until: null } as const;
       const { frames, close } = await openFrames(task, target.containerId);

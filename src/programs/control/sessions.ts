@@ -25,12 +25,18 @@ const START_LOOK_MS = 100;
  */
 export const SESSIONS_OF_ONE_MAX = 64;
 
+/** What tells when a session is over: its connection, or the answer that it is. */
+interface Closing {
+  readonly destroyed: boolean;
+  once(event: 'close', listener: () => void): unknown;
+}
+
 /** Who has how many sessions open. */
 export class SessionSeats {
   readonly #taken = new Map<string, number>();
 
   /** Takes a place until the socket has closed. @throws Fault access.too-many-sessions */
-  take({ actor, owner = actor }: Pick<Principal, 'actor' | 'owner'>, socket: Duplex): void {
+  take({ actor, owner = actor }: Pick<Principal, 'actor' | 'owner'>, socket: Closing): void {
     const taken = this.#taken.get(owner) ?? 0;
     if (taken >= SESSIONS_OF_ONE_MAX) throw accessFault('access.too-many-sessions', { max: SESSIONS_OF_ONE_MAX });
     if (socket.destroyed) return;
