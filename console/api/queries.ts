@@ -183,6 +183,12 @@ export const queries = {
       queryKey: ['releases', project],
       queryFn: () => listOf<Release>(apiPath(['projects', project, 'releases'])),
     }),
+  /** Releases that served and can be returned to, newest first. */
+  returnable: (project: string, environment: string) =>
+    queryOptions({
+      queryKey: ['releases', project, 'returnable', environment],
+      queryFn: () => listOf<Release>(apiPath(['projects', project, 'environments', environment, 'rollback'])),
+    }),
   comparison: (project: string, from: string, to: string) =>
     queryOptions({
       queryKey: ['comparison', project, from, to],

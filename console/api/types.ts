@@ -105,6 +105,7 @@ export type ReleaseState =
   | 'refused'
   | 'awaiting-approval'
   | 'rolling-out'
+  | 'canary'
   | 'available'
   | 'rolled-back'
   | 'failed'
@@ -143,6 +144,7 @@ export type WorkloadPhase =
 export interface Replica {
   readonly name: string;
   readonly podId: string | null;
+  readonly specHash: string;
   readonly phase: string;
   readonly ready: boolean;
   readonly restarts: number;

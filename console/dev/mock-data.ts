@@ -892,6 +892,7 @@ function workload(
     replicas: Array.from({ length: wanted }, (_, index) => ({
       name: `${project}-${environment}-${name}-${index + 1}`,
       podId: digest(`${project}${environment}${name}${index}`).slice(7, 19),
+      specHash: digest(`${project} ${environment} ${name}`),
       phase: index < ready ? 'running' : 'waiting',
       ready: index < ready,
       restarts: index < ready ? 0 : 7,

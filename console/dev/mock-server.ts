@@ -408,7 +408,15 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
       return changed;
     }),
     route('POST', '/projects/:p/promotions', () => found(data.operations[0])),
+    route('GET', '/projects/:p/environments/:e/rollback', ({ params }) =>
+      list(
+        data.releases.filter(
+          (one) => one.project === params[0] && one.environment === params[1] && one.state === 'superseded',
+        ),
+      ),
+    ),
     route('POST', '/projects/:p/environments/:e/rollback', () => data.operations[0]),
+    route('POST', '/projects/:p/environments/:e/canary', () => data.operations[0]),
     route('GET', '/projects/:p/images', ({ params, query }) => {
       const repository = query.get('repository');
       return list(

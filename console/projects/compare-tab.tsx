@@ -151,9 +151,7 @@ function Found({ comparison }: { comparison: Comparison }) {
 
 /** Environments as they are, and every release of them, by the names that the API takes. */
 function sidesOf(project: Project, releases: readonly Release[], say: (number: number) => string) {
-  const now = project.environments
-    .filter(({ release }) => release !== null)
-    .map(({ name }): readonly [string, string] => [name, name]);
+  const now = project.environments.map(({ name }): readonly [string, string] => [name, name]);
   const then = releases.map(({ environment, number }): readonly [string, string] => [
     `${environment}@${number}`,
     `${environment}: ${say(number)}`,
@@ -171,7 +169,9 @@ export default function CompareTab({ project }: { project: Project }) {
   const [pickedFrom, setFrom] = useSearchParam('from');
   const [pickedTo, setTo] = useSearchParam('to');
   const from = pickedFrom === '' ? (placed[0] ?? '') : pickedFrom;
-  const to = pickedTo === '' ? (placed.at(-1) ?? '') : pickedTo;
+  // Where only one has a release, the last one is what people would compare it with: it says that nothing is there yet.
+  const other = placed.length > 1 ? placed.at(-1) : project.environments.at(-1)?.name;
+  const to = pickedTo === '' ? (other ?? '') : pickedTo;
   const isKnown = (side: string) =>
     placed.includes(side) || releases.some((one) => `${one.environment}@${one.number}` === side);
   const missing = [from, to].filter((side) => !isKnown(side));
@@ -197,7 +197,16 @@ export default function CompareTab({ project }: { project: Project }) {
       </div>
       {asked.isSuccess && missing.length > 0 ? (
         <Panel>
-          <EmptyState title={t('nothingIn', { side: missing.join(', ') })}>{t('nothingYetText')}</EmptyState>
+          <EmptyState
+            title={t('nothingIn', { side: missing.join(', ') })}
+            command={
+              project.environments.some(({ name }) => name === missing[0])
+                ? `darsena promote ${project.name} --to ${missing[0]}`
+                : undefined
+            }
+          >
+            {t('nothingYetText')}
+          </EmptyState>
         </Panel>
       ) : (
         <Loaded query={comparison}>{(data) => <Found comparison={data} />}</Loaded>

@@ -12,7 +12,7 @@ import { State } from '../shell/parts/states.tsx';
 import { EmptyState, Panel } from '../shell/parts/surface.tsx';
 import { Link, outsideAddress } from '../shell/router.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
-import { PromoteDialog, RollBackDialog } from './release-dialogs.tsx';
+import { PromoteDialog, RollBackDialog, TrialDialog, type TrialEnd } from './release-dialogs.tsx';
 import { words } from './words.ts';
 import { phaseTone, ReadyCount } from './workload-parts.tsx';
 
@@ -47,6 +47,7 @@ function Lane({
   workloads,
   onPromote,
   onRollBack,
+  onTrial,
 }: {
   project: string;
   environment: EnvironmentSummary;
@@ -54,6 +55,7 @@ function Lane({
   workloads: readonly WorkloadStatus[];
   onPromote: () => void;
   onRollBack: () => void;
+  onTrial: (how: TrialEnd) => void;
 }) {
   const t = useWords(words);
   const me = useMe();
@@ -93,7 +95,14 @@ function Lane({
           ))}
         </ul>
       )}
-      {environment.release === null || !mayChange ? null : (
+      {environment.release === null || !mayChange ? null : environment.release.state === 'canary' ? (
+        <div className="lane-actions">
+          <Button onClick={() => onTrial('promote')}>{t('trialPromoteAct')}</Button>
+          <Button look="quiet" onClick={() => onTrial('abort')}>
+            {t('trialAbortAct')}
+          </Button>
+        </div>
+      ) : (
         <div className="lane-actions">
           {next === undefined ? null : (
             <Button onClick={onPromote}>{t('promoteTo', { environment: next.name })}</Button>
@@ -107,7 +116,10 @@ function Lane({
   );
 }
 
-type Open = { readonly kind: 'promote' | 'roll-back'; readonly index: number } | null;
+type Open =
+  | { readonly kind: 'promote' | 'roll-back'; readonly index: number }
+  | { readonly kind: 'trial'; readonly index: number; readonly how: TrialEnd }
+  | null;
 
 /** The environments of a project side by side, in the order an image travels through them. */
 export function EnvironmentLanes({ project }: { project: Project }) {
@@ -139,11 +151,15 @@ export function EnvironmentLanes({ project }: { project: Project }) {
             workloads={workloads.filter((workload) => workload.environment === environment.name)}
             onPromote={() => setOpen({ kind: 'promote', index })}
             onRollBack={() => setOpen({ kind: 'roll-back', index })}
+            onTrial={(how) => setOpen({ kind: 'trial', index, how })}
           />
         ),
       )}
       {open?.kind === 'promote' && current !== undefined && next !== undefined ? (
         <PromoteDialog project={project.name} from={current} to={next} onClose={() => setOpen(null)} />
+      ) : null}
+      {open?.kind === 'trial' && current !== undefined ? (
+        <TrialDialog project={project.name} environment={current} how={open.how} onClose={() => setOpen(null)} />
       ) : null}
       {open?.kind === 'roll-back' && current !== undefined ? (
         <RollBackDialog project={project.name} environment={current.name} onClose={() => setOpen(null)} />

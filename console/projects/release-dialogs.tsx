@@ -5,7 +5,8 @@ import { queries } from '../api/queries.ts';
 import type { EnvironmentSummary, OperationSummary } from '../api/types.ts';
 import { addresses } from '../shell/addresses.ts';
 import { useWords } from '../shell/language.tsx';
-import { Button, Select } from '../shell/parts/controls.tsx';
+import { Button, CommandLine, Select } from '../shell/parts/controls.tsx';
+import { FormDialog } from '../shell/parts/form-dialog.tsx';
 import { Dialog, Failure } from '../shell/parts/surface.tsx';
 import { useNavigate } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
@@ -53,6 +54,49 @@ export function PromoteDialog({
   );
 }
 
+export type TrialEnd = 'promote' | 'abort';
+
+/** Ends the trial of a release, one way or the other, then shows the operation that does it. */
+export function TrialDialog({
+  project,
+  environment,
+  how,
+  onClose,
+}: {
+  project: string;
+  environment: EnvironmentSummary;
+  how: TrialEnd;
+  onClose: () => void;
+}) {
+  const t = useWords(words);
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const number = environment.release?.number ?? 0;
+  const sending = useMutation({
+    mutationFn: () =>
+      api.post<OperationSummary>(apiPath(['projects', project, 'environments', environment.name, 'canary']), { how }),
+    onSuccess: async (operation) => {
+      await client.invalidateQueries({ queryKey: ['releases'] });
+      await client.invalidateQueries({ queryKey: ['projects'] });
+      onClose();
+      navigate(addresses.operation(operation.id));
+    },
+  });
+  const isEnd = how === 'abort';
+  return (
+    <FormDialog
+      title={t(isEnd ? 'trialAbort' : 'trialPromote', { number })}
+      act={t(isEnd ? 'trialAbortAct' : 'trialPromoteAct')}
+      look={isEnd ? 'danger' : 'primary'}
+      sending={sending}
+      onClose={onClose}
+    >
+      <p>{t(isEnd ? 'trialAbortText' : 'trialPromoteText', { number, environment: environment.name })}</p>
+      <CommandLine command={`darsena canary ${how} ${project} --env ${environment.name}`} />
+    </FormDialog>
+  );
+}
+
 export function RollBackDialog({
   project,
   environment,
@@ -68,11 +112,8 @@ export function RollBackDialog({
   const shell = useWords(shellWords);
   const client = useQueryClient();
   const navigate = useNavigate();
-  const releases = useQuery(queries.releases(project)).data ?? [];
-  const earlier = releases.filter(
-    (release) =>
-      release.environment === environment && (release.state === 'superseded' || release.state === 'rolled-back'),
-  );
+  const returnable = useQuery(queries.returnable(project, environment));
+  const earlier = returnable.data ?? [];
   const [picked, setPicked] = useState<number | null>(first ?? null);
   const number = picked ?? earlier[0]?.number;
   const rollBack = useMutation({
@@ -90,8 +131,11 @@ export function RollBackDialog({
   return (
     <Dialog title={number === undefined ? t('rollBack') : t('rollBackTo', { number })} onClose={onClose}>
       <div className="dialog-body">
+        {returnable.error === null ? null : <Failure error={returnable.error} />}
         {number === undefined ? (
-          <p>{t('noReleases')}</p>
+          returnable.isPending ? null : (
+            <p>{t('rollBackNone', { environment })}</p>
+          )
         ) : (
           <>
             <Select

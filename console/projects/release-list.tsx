@@ -51,6 +51,8 @@ export function ReleaseList({ project }: { project: Project }) {
   const [environment] = useEnvironment();
   const [rollingBack, setRollingBack] = useState<Release | null>(null);
   const selected = picked === '' ? id : picked;
+  const place = releases.data?.find((release) => release.id === selected)?.environment ?? '';
+  const returnable = useQuery({ ...queries.returnable(project.name, place), enabled: place !== '' }).data ?? [];
   const columns: readonly Column<Release>[] = [
     { id: 'number', label: t('number'), align: 'end', cell: (release) => release.number },
     { id: 'environment', label: t('environment'), cell: (release) => <Chip>{release.environment}</Chip> },
@@ -83,7 +85,7 @@ export function ReleaseList({ project }: { project: Project }) {
         const chosen = rows.find((release) => release.id === selected);
         const mayRollBack =
           chosen !== undefined &&
-          (chosen.state === 'superseded' || chosen.state === 'rolled-back') &&
+          returnable.some(({ id }) => id === chosen.id) &&
           hasRole(me, ['admin', 'developer'], project.name);
         return (
           <Split

@@ -63,7 +63,9 @@ export const volumeWords = defineWords(
     restore: 'Restore',
     restoreOf: 'Restore the copy of {at}',
     restoreText:
-      'Fills a volume that is not there yet with {files} files, {bytes}; what does not come back as it was saved is not left behind. The volume of today stays as it is.',
+      'Fills a volume that is not there yet with {files} files, {bytes}; what does not come back as it was saved is not left behind. The volume of today stays as it is; a workload uses the new one when its manifest names it as claimName.',
+    underWay: 'Under way for',
+    itsSteps: 'its steps',
     newClaim: 'Name of the new volume',
     tryRestore: 'Try a restore',
     tryRestoreText: 'Restores {bytes} aside, compares every file with what was saved, and removes it again.',
@@ -143,7 +145,9 @@ export const volumeWords = defineWords(
     restore: 'Restaurar',
     restoreOf: 'Restaurar la copia de {at}',
     restoreText:
-      'Llena un volumen que aún no existe con {files} archivos, {bytes}; si algo no vuelve como se guardó, no queda nada. El volumen de hoy se queda como está.',
+      'Llena un volumen que aún no existe con {files} archivos, {bytes}; si algo no vuelve como se guardó, no queda nada. El volumen de hoy se queda como está; una carga usa el nuevo cuando su manifiesto lo nombra en claimName.',
+    underWay: 'En curso desde hace',
+    itsSteps: 'sus pasos',
     newClaim: 'Nombre del volumen nuevo',
     tryRestore: 'Probar una restauración',
     tryRestoreText: 'Restaura {bytes} aparte, compara cada archivo con lo guardado y lo elimina de nuevo.',

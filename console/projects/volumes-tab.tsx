@@ -4,6 +4,8 @@ import { api, apiPath } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import type { Volume, VolumeCopy, VolumeDetails } from '../api/types.ts';
 import { waitForOperation } from '../hosts/operation.ts';
+import { Elapsed } from '../operations/elapsed.tsx';
+import { addresses } from '../shell/addresses.ts';
 import { useEnvironment } from '../shell/environment.ts';
 import { useFormats } from '../shell/format.ts';
 import { useLanguage, useWords } from '../shell/language.tsx';
@@ -12,7 +14,7 @@ import { Button, Field, FilterBox, Select } from '../shell/parts/controls.tsx';
 import { FormDialog } from '../shell/parts/form-dialog.tsx';
 import { Drawer, EmptyState, Facts, Loaded, Meter, Panel, Split, When } from '../shell/parts/surface.tsx';
 import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
-import { useSearchParam } from '../shell/router.tsx';
+import { Link, useSearchParam } from '../shell/router.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
 import { volumeWords } from './volume-words.ts';
@@ -61,11 +63,16 @@ function Act({
   onClose: () => void;
   children?: ReactNode;
 }) {
+  const t = useWords(volumeWords);
   const client = useQueryClient();
+  /** What the host does about it, and since when. */
+  const [begun, setBegun] = useState<{ readonly operation: string; readonly at: string } | null>(null);
   const sending = useMutation({
     async mutationFn() {
       const { operation } = await run();
-      if (operation !== undefined) await waitForOperation(operation);
+      if (operation === undefined) return;
+      setBegun({ operation, at: new Date().toISOString() });
+      await waitForOperation(operation).finally(() => setBegun(null));
     },
     async onSuccess() {
       onClose();
@@ -83,6 +90,14 @@ function Act({
     >
       <p>{text}</p>
       {children}
+      <p className="quiet-text" aria-live="polite">
+        {begun === null ? null : (
+          <>
+            {t('underWay')} <Elapsed from={begun.at} to={null} /> ·{' '}
+            <Link to={addresses.operation(begun.operation)}>{t('itsSteps')}</Link>
+          </>
+        )}
+      </p>
     </FormDialog>
   );
 }

@@ -36,6 +36,18 @@ export const words = defineWords(
     rollBackText:
       '{environment} will return to the images and the specification of release {number}. Replicas are replaced one by one; volumes stay as they are.',
     rollBackPick: 'Release to return to',
+    rollBackNone: 'Nothing in {environment} can be returned to: only releases that served count.',
+    trialPromote: 'Let release {number} take over',
+    trialPromoteAct: 'Let it take over',
+    trialPromoteText:
+      'Release {number} serves its share of the requests in {environment} now. It takes the place of the one before as any roll-out does, and goes back by itself if it does not become healthy.',
+    trialAbort: 'Take release {number} away',
+    trialAbortAct: 'Take it away',
+    trialAbortText:
+      'The trial of release {number} in {environment} ends: its pods go, and the release before it serves all requests.',
+    version: 'Version',
+    versionNew: 'release {number}',
+    versionBefore: 'before it',
     workload: 'Workload',
     environment: 'Environment',
     phase: 'State',
@@ -138,6 +150,18 @@ export const words = defineWords(
     rollBackText:
       '{environment} volverá a las imágenes y la especificación de la versión {number}. Las réplicas se reemplazan una a una; los volúmenes quedan como están.',
     rollBackPick: 'Versión a la que volver',
+    rollBackNone: 'En {environment} no hay a qué revertir: solo cuentan las versiones que sirvieron.',
+    trialPromote: 'Dejar que la versión {number} tome el relevo',
+    trialPromoteAct: 'Dejar que tome el relevo',
+    trialPromoteText:
+      'La versión {number} atiende ahora su parte de las peticiones en {environment}. Toma el lugar de la anterior como cualquier despliegue, y vuelve atrás por sí sola si no llega a estar sana.',
+    trialAbort: 'Retirar la versión {number}',
+    trialAbortAct: 'Retirarla',
+    trialAbortText:
+      'La prueba de la versión {number} en {environment} termina: sus pods se van, y la versión anterior atiende todas las peticiones.',
+    version: 'Versión',
+    versionNew: 'versión {number}',
+    versionBefore: 'anterior',
     workload: 'Carga de trabajo',
     environment: 'Entorno',
     phase: 'Estado',

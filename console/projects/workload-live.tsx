@@ -20,6 +20,8 @@ import { liveWords } from './workload-live-words.ts';
 
 /** Characters of a log that stay on the page; a browser draws more with effort. */
 const LOG_CHARACTERS_MAX = 200_000;
+/** One that was told for so long was cut by the platform, and is followed on. */
+const LOG_CUT_MS = 60_000;
 /** Measurements that a line shows: five minutes. */
 const MEASUREMENTS_MAX = 100;
 const MEASURED_SECONDS = 3;
@@ -52,14 +54,24 @@ function Log({ workload, place }: { workload: WorkloadStatus; place: { replica: 
     });
     setText('');
     setFailure(null);
-    const read = async (): Promise<void> => {
+    /** Gives how long it was told, in ms. */
+    const readOnce = async (): Promise<number> => {
+      const began = performance.now();
       const response = await fetch(apiAddress(path), { signal: abort.signal, credentials: 'same-origin' });
       if (!response.ok || response.body === null) throw await readFailure(response);
+      let isFirst = true;
       for await (const chunk of response.body.pipeThrough(
         new TextDecoderStream(),
       ) as unknown as AsyncIterable<string>) {
-        setText((before) => (before + plain(chunk)).slice(-LOG_CHARACTERS_MAX));
+        const kept = isFirst ? '' : null;
+        isFirst = false;
+        setText((before) => ((kept ?? before) + plain(chunk)).slice(-LOG_CHARACTERS_MAX));
       }
+      return performance.now() - began;
+    };
+    const read = async (): Promise<void> => {
+      // The platform cuts a followed log now and then, to ask again who may read it; an early end is the container's own.
+      while ((await readOnce()) >= LOG_CUT_MS);
       setFollowed(false);
     };
     read().catch((error: unknown) => {

@@ -161,6 +161,17 @@ function Probes({ replica }: { replica: Replica }) {
 export function Replicas({ workload }: { workload: WorkloadStatus }) {
   const t = useWords(words);
   const word = usePhaseWord();
+  // Two versions side by side, in a trial or on the way from one to the other.
+  const isMixed = new Set(workload.replicas.map(({ specHash }) => specHash)).size > 1;
+  const version: Column<Replica> = {
+    id: 'version',
+    label: t('version'),
+    cell: ({ specHash }) => (
+      <span className="chip">
+        {specHash === workload.specHash ? t('versionNew', { number: workload.release ?? '—' }) : t('versionBefore')}
+      </span>
+    ),
+  };
   const columns: readonly Column<Replica>[] = [
     { id: 'name', label: t('replica'), cell: (replica) => <span className="mono">{replica.name}</span> },
     {
@@ -168,6 +179,7 @@ export function Replicas({ workload }: { workload: WorkloadStatus }) {
       label: t('phase'),
       cell: (replica) => <ReplicaPhase replica={replica} />,
     },
+    ...(isMixed ? [version] : []),
     {
       id: 'containers',
       label: t('containers'),

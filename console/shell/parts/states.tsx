@@ -10,6 +10,7 @@ const STATES: Readonly<Record<string, readonly [StateWord, Tone]>> = {
   refused: ['refused', 'bad'],
   'awaiting-approval': ['awaitingApproval', 'warn'],
   'rolling-out': ['rollingOut', 'pending'],
+  canary: ['onTrial', 'pending'],
   available: ['available', 'ok'],
   'rolled-back': ['rolledBack', 'warn'],
   failed: ['failed', 'bad'],

@@ -82,7 +82,15 @@ export function Panel({
 }
 
 /** Says what will be here and the one command that fills it. */
-export function EmptyState({ title, children, command }: { title: string; children?: ReactNode; command?: string }) {
+export function EmptyState({
+  title,
+  children,
+  command,
+}: {
+  title: string;
+  children?: ReactNode;
+  command?: string | undefined;
+}) {
   return (
     <div className="empty">
       <p className="empty-title">{title}</p>

@@ -13,6 +13,7 @@ export const verdictWords = defineWords(
     start: 'at start',
     noReasons: 'No rule had anything to say.',
     remedy: 'Way out',
+    alike: { one: '{count} more like it', other: '{count} more like it' },
     none: 'Not judged yet',
   },
   {
@@ -27,6 +28,7 @@ export const verdictWords = defineWords(
     start: 'al arrancar',
     noReasons: 'Ninguna regla tuvo algo que decir.',
     remedy: 'Salida',
+    alike: { one: '{count} más como esta', other: '{count} más como estas' },
     none: 'Todavía sin juzgar',
   },
 );

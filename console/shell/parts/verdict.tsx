@@ -30,17 +30,40 @@ function joinReasons(reasons: readonly Reason[]): readonly (readonly [Reason, re
   return [...joined.values()].sort((a, b) => rank(a) - rank(b));
 }
 
+type Joined = ReturnType<typeof joinReasons>[number];
+
+/** What one rule says again and again with one way out stands together: the first, and the others when somebody asks. */
+function groupReasons(joined: readonly Joined[]): readonly (readonly [Joined, ...Joined[]])[] {
+  const groups = new Map<string, [Joined, ...Joined[]]>();
+  for (const one of joined) {
+    const [{ rule, effect, remedy }, subjects] = one;
+    const key = [rule, effect, remedy?.en ?? '', ...subjects].join(' ');
+    const known = groups.get(key);
+    if (known === undefined) groups.set(key, [one]);
+    else known.push(one);
+  }
+  return [...groups.values()];
+}
+
 /** Reasons of a verdict, the gravest first: what, the way out, the rule, and on what. */
 export function Reasons({ reasons }: { reasons: readonly Reason[] }) {
   const t = useWords(verdictWords);
   const text = useText();
   return (
     <ul className="reasons">
-      {joinReasons(reasons).map(([reason, subjects]) => (
+      {groupReasons(joinReasons(reasons)).map(([[reason, subjects], ...others]) => (
         <li key={`${reason.rule}-${reason.message.en}`} className={`tone-${stateTone(reason.effect)}`}>
           <ToneGlyph tone={stateTone(reason.effect)} />
           <div>
             <p>{text(reason.message)}</p>
+            {others.length === 0 ? null : (
+              <details>
+                <summary>{t('alike', { count: others.length })}</summary>
+                {others.map(([other]) => (
+                  <p key={other.message.en}>{text(other.message)}</p>
+                ))}
+              </details>
+            )}
             {reason.remedy === null ? null : (
               <p className="remedy">
                 <span>{t('remedy')}:</span> {text(reason.remedy)}
