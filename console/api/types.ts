@@ -1212,6 +1212,8 @@ export interface Incident {
   readonly workload: string | null;
   readonly pod: string | null;
   readonly container: string | null;
+  readonly containerId: string | null;
+  readonly host: string;
   readonly title: string;
   readonly rule: string;
   readonly priority: string;

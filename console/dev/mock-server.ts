@@ -727,7 +727,56 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     route('PUT', '/rules/files/:n', () => ({ findings: [] })),
     route('GET', '/alerts', () => list(mockAlerts)),
     route('GET', '/drills', () => mockDrills()),
-    route('GET', '/playbooks', () => list([{ playbook: { name: 'contain-shell', description: '' } }])),
+    route('GET', '/playbooks', () =>
+      list([
+        {
+          playbook: {
+            ...{ name: 'contain-shell', description: 'A shell where nobody should have one' },
+            steps: [
+              { do: 'evidence', approve: false },
+              { do: 'isolate', approve: false },
+              { do: 'quarantine', approve: true },
+            ],
+          },
+          author: 'user:ana',
+        },
+      ]),
+    ),
+    route('GET', '/response/policies', () =>
+      list([
+        {
+          policy: {
+            ...{ name: 'stop-shells', mode: 'enforce', do: ['evidence', 'isolate'], run: [], approve: ['pro*'] },
+            limit: { actions: 10, minutes: 60 },
+          },
+          author: 'user:ana',
+        },
+      ]),
+    ),
+    route('GET', '/response/quarantine', () =>
+      list([
+        {
+          ...{ project: 'tienda', digest: `sha256:${'b'.repeat(64)}`, incident: 7, actor: 'user:ana' },
+          ...{ reason: 'tampered', at: '2026-03-02T10:00:00.000Z' },
+        },
+      ]),
+    ),
+    route('GET', '/notices/channels', () =>
+      list([
+        {
+          ...{ name: 'pager', kind: 'webhook', host: 'pager.example.com', signed: true, priority: 'warning' },
+          ...{ projects: ['tienda'], networks: [], author: 'user:ana', at: '2026-03-02T10:00:00.000Z' },
+        },
+      ]),
+    ),
+    route('GET', '/notices/deliveries', () =>
+      list([
+        {
+          ...{ id: 'd1', channel: 'pager', incident: 7, event: 'incident.opened', state: 'pending', attempts: 2 },
+          ...{ at: '2026-03-02T10:00:00.000Z', nextAt: '2026-03-02T10:00:10.000Z', error: 'it answered 503' },
+        },
+      ]),
+    ),
     route('GET', '/incidents/:n/playbooks', () => list([])),
     route('GET', '/incident-filters', () => list([{ name: 'Mine in pro', query: { environment: 'pro' } }])),
     route('POST', '/incidents/triage', ({ body }) => ({

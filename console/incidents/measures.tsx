@@ -117,7 +117,10 @@ export function Measures({ incident }: { incident: IncidentDetail }) {
 
 function EvidenceItem({ evidence }: { evidence: Evidence }) {
   const t = useWords(words);
-  const missing = evidence.parts.filter(({ state }) => state !== 'whole').length;
+  // Packets are kept only where somebody asks for them.
+  const missing = evidence.parts.filter(
+    ({ part, state }) => state === 'partial' || (state === 'absent' && part !== 'packets'),
+  ).length;
   return (
     <li>
       <When at={evidence.at} />

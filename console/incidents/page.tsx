@@ -35,7 +35,11 @@ import { words } from './words.ts';
 
 const keyOf = (incident: Incident) => String(incident.number);
 const pageOf = (incident: Incident) => addresses.incident(incident.number);
-const placeOf = ({ project, workload }: Incident) => (project === null ? '—' : `${project}/${workload ?? '—'}`);
+/** What is not the platform's is told by its host and, where it is a container, by the beginning of its id. */
+const placeOf = ({ project, workload, host, containerId }: Incident) =>
+  project === null
+    ? [host, containerId?.slice(0, 12)].filter((part) => part != null).join(' · ')
+    : `${project}/${workload ?? '—'}`;
 
 function IncidentDrawer({ incident, onClose }: { incident: Incident; onClose: () => void }) {
   const t = useWords(words);
@@ -127,6 +131,8 @@ function Queue() {
         incident.workload,
         incident.rule,
         incident.owner,
+        incident.host,
+        incident.containerId,
       ]),
   );
   const { shown, waiting, reveal } = useGathered(

@@ -18,7 +18,7 @@ export interface QueueFilter {
   readonly owner: string;
 }
 
-const QUEUE_PAGE = 100;
+const QUEUE_PAGE = 200;
 
 /** What only the pages of incidents ask: kept out of what every page loads first. */
 export const caseQueries = {

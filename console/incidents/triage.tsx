@@ -16,6 +16,9 @@ const DECISIONS = [
   ['test', 'decisionTest'],
 ] as const;
 
+/** The platform takes so many at once; more are told it in several goes. */
+const TRIAGE_MAX = 200;
+
 /** What is done to all marked incidents at once; those that could not be done stay marked, with the reason. */
 export function TriageBar({
   marked,
@@ -34,7 +37,14 @@ export function TriageBar({
   const [decision, setDecision] = useState('confirmed');
   const [reason, setReason] = useState('');
   const act = useMutation({
-    mutationFn: (body: object) => api.post<Triage>('/incidents/triage', { numbers: marked, ...body }),
+    mutationFn: async (body: object) => {
+      const items: Triage['items'][number][] = [];
+      for (let at = 0; at < marked.length; at += TRIAGE_MAX) {
+        const numbers = marked.slice(at, at + TRIAGE_MAX);
+        items.push(...(await api.post<Triage>('/incidents/triage', { numbers, ...body })).items);
+      }
+      return { items };
+    },
     onSuccess: async ({ items }) => {
       setClosing(false);
       setReason('');

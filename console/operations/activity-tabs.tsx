@@ -14,6 +14,7 @@ export function ActivityTabs({ current }: { current: 'incidents' | 'operations' 
   const live = useWords(liveWords);
   const incidents = useQuery(queries.incidents()).data ?? [];
   const operations = useQuery(queries.operations()).data ?? [];
+  const open = incidents.filter((incident) => incident.state === 'open').length;
   return (
     <Tabs
       label={shell('activity')}
@@ -23,7 +24,7 @@ export function ActivityTabs({ current }: { current: 'incidents' | 'operations' 
           id: 'incidents',
           label: t('incidents'),
           to: addresses.incidents(),
-          count: incidents.filter((incident) => incident.state === 'open').length,
+          count: open > 0 && incidents.length >= 200 ? `${open}+` : open,
         },
         {
           id: 'operations',

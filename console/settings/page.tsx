@@ -10,6 +10,7 @@ import { AdvisoriesSection, BasesSection } from './content-sections.tsx';
 import { IssuersSection } from './issuers-section.tsx';
 import { PlatformSection } from './platform-section.tsx';
 import { PoliciesSection } from './policies-section.tsx';
+import { ResponseSection } from './response-section.tsx';
 import './settings.css';
 import { SitesSection } from './sites-section.tsx';
 import { TokensSection } from './tokens-section.tsx';
@@ -25,6 +26,7 @@ const SECTIONS = {
   sites: SitesSection,
   advisories: AdvisoriesSection,
   policies: PoliciesSection,
+  response: ResponseSection,
   bases: BasesSection,
   platform: PlatformSection,
 } as const;

@@ -43,4 +43,12 @@ export const addresses = {
   settings: (section?: string) => (section === undefined ? '/settings' : join('settings', section)),
 };
 
-export type ProjectTab = 'assurance' | 'compare' | 'network' | 'volumes' | 'workloads' | 'releases' | 'promotions' | 'access';
+export type ProjectTab =
+  | 'assurance'
+  | 'compare'
+  | 'network'
+  | 'volumes'
+  | 'workloads'
+  | 'releases'
+  | 'promotions'
+  | 'access';

@@ -71,7 +71,12 @@ function Rail({ path, onPick }: { path: string; onPick: () => void }) {
         >
           <Icon name={place.key as IconName} />
           <span className="rail-label">{t(place.key)}</span>
-          {place.key === 'activity' && open > 0 ? <span className="rail-count alarm">{open}</span> : null}
+          {place.key === 'activity' && open > 0 ? (
+            <span className="rail-count alarm">
+              {open}
+              {incidents.length < 200 ? null : '+'}
+            </span>
+          ) : null}
           {place.key === 'activity' && open === 0 && running > 0 ? <span className="rail-count">{running}</span> : null}
         </Link>
       ))}

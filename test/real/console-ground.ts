@@ -147,6 +147,7 @@ export function pagesOf(mock: MockServer): readonly (readonly [name: string, pat
     ['advisories', '/settings/advisories'],
     ['sites', '/settings/sites'],
     ['policies', '/settings/policies'],
+    ['response', '/settings/response'],
     ['bases', '/settings/bases'],
     ['platform', '/settings/platform'],
     ['nowhere', '/nothing/here'],

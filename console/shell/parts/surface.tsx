@@ -283,7 +283,7 @@ export function Tabs({
 }: {
   label: string;
   current: string;
-  items: readonly { id: string; label: string; to: string; count?: number | undefined }[];
+  items: readonly { id: string; label: string; to: string; count?: number | string | undefined }[];
 }) {
   const bar = useRef<HTMLElement>(null);
   // On a narrow screen the bar scrolls, and the tab that is shown must be seen.
