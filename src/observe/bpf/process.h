@@ -40,24 +40,15 @@ static __always_inline __u32 exe_flags_of(struct dentry *dentry, struct inode *i
   return flags;
 }
 
-/* asm/thread_info.h: addresses of the program have 32 bits */
-#if defined(__TARGET_ARCH_x86)
-#define TIF_32_BIT 29
-#else
-#define TIF_32_BIT 22
-#endif
-
-struct thread_info___flags {
-  unsigned long flags;
-} __attribute__((preserve_access_index));
-struct task_struct___flags {
-  struct thread_info___flags thread_info;
+/* A program of 32 bits has room for no more; the bits of a thread that say it have other places in other kernels. */
+struct mm_struct___sized {
+  unsigned long task_size;
 } __attribute__((preserve_access_index));
 
-static __always_inline __u32 width_of(struct task_struct *task) {
-  struct task_struct___flags *with = (void *)task;
-  if (!bpf_core_field_exists(with->thread_info)) return 0;
-  return BPF_CORE_READ(with, thread_info.flags) >> TIF_32_BIT & 1 ? EXE_32_BIT : 0;
+static __always_inline __u32 width_of(struct mm_struct *memory) {
+  struct mm_struct___sized *sized = (void *)memory;
+  if (!bpf_core_field_exists(sized->task_size)) return 0;
+  return BPF_CORE_READ(sized, task_size) <= 1ull << 32 ? EXE_32_BIT : 0;
 }
 
 SEC("tp_btf/sched_process_exec")
@@ -78,7 +69,7 @@ int on_exec(__u64 *ctx) {
   struct dentry *dentry = BPF_CORE_READ(exe, f_path.dentry);
   struct inode *inode = BPF_CORE_READ(exe, f_inode);
   r->exe_flags = exe_flags_of(dentry, inode);
-  r->exe_flags |= width_of(task);
+  r->exe_flags |= width_of(memory);
   r->inode = BPF_CORE_READ(inode, i_ino);
   r->changed = 0;
   r->modified = 0;
