@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { CliProgram, Text } from '../system/index.ts';
 import { checkPath } from './checks/folder.ts';
 import { type AskSupport, CHECKS, type CheckedFile } from './checks/index.ts';
@@ -136,6 +137,11 @@ function showFiles(cli: CliProgram, files: readonly CheckedFile[], everyField: b
   });
 }
 
+/** A file that the given one leads to is named from its folder. */
+function placeOf(path: string, file: string | undefined): string {
+  return file === undefined || basename(path) === file ? path : join(dirname(path), file);
+}
+
 /** What a deploy would make of the fields: refused and wrong ones always, emulated ones when they were asked for. */
 function showFields(cli: CliProgram, files: readonly CheckedFile[], everyField: boolean): void {
   const asked = files.flatMap(({ path, support }) => (support == null ? [] : [{ path, support }]));
@@ -143,7 +149,7 @@ function showFields(cli: CliProgram, files: readonly CheckedFile[], everyField: 
   const notes = asked.flatMap(({ path, support }) =>
     support.notes
       .filter(({ treatment }) => everyField || treatment !== 'emulated')
-      .map((note) => ({ ...note, place: `${path}:${note.line}` })),
+      .map((note) => ({ ...note, place: `${placeOf(path, note.file)}:${note.line}` })),
   );
   if (notes.length > 0)
     cli.print.table(

@@ -19,10 +19,10 @@ export function tellConversion(cli: CliProgram, conversion: ComposeConversion): 
   refuseProblems(problems);
   if (cli.output.json) return;
   const told = new Set<string>();
-  for (const { line, field, text } of report.notes) {
+  for (const { file = report.file, line, field, text } of report.notes) {
     if (told.has(text.en)) continue;
     told.add(text.en);
-    cli.print.note(`${report.file}:${line} ${field}: ${cli.t(text)}`);
+    cli.print.note(`${file}:${line} ${field}: ${cli.t(text)}`);
   }
   cli.print.note({
     en: `${report.file}: ${report.enforced} fields as they are, ${report.emulated} by other means, none left out`,

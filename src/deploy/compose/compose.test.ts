@@ -239,6 +239,20 @@ services:
   assert.deepEqual((JSON.parse(merged.projectFile) as { images: Json }).images, { db: { context: 'db' } });
   assert.ok(merged.report.notes.some(({ text }) => text.en.startsWith('left out')));
   assert.match(convert(files, { profiles: ['tools'] }).manifests?.text ?? '', /"tool"/);
+  // A note stands at the file that says the field.
+  const placeOf = (field: string) => merged.report.notes.find((note) => note.field === field);
+  assert.deepEqual(
+    ['services.web.ports', 'services.web.extends', 'services.web.env_file', 'services.db.build'].map((field) => {
+      const { file, line } = placeOf(field) ?? {};
+      return `${field} ${file}:${line}`;
+    }),
+    [
+      'services.web.ports compose.override.yaml:1',
+      'services.web.extends compose.yaml:5',
+      'services.web.env_file common/base.yaml:1',
+      'services.db.build db/compose.yaml:1',
+    ],
+  );
   for (const [cycle, why] of [
     [{ 'compose.yaml': 'include: [compose.yaml]\nservices: {}' }, /includes itself/],
     [{ 'compose.yaml': 'services: { a: { extends: b }, b: { extends: a } }' }, /extends itself/],
@@ -381,7 +395,9 @@ test('compose: fifteen applications that people wrote are judged, field by field
       // The set holds no files but these: what is missing of an application is not what is judged.
       const expected = /\.volumes\[\d\]\.type$/.test(field)
         ? kind === 'refused'
-        : /secrets\.|services\.db\.user/.test(field);
+        : /\.volumes\[\d\]$/.test(field)
+          ? kind === 'missing-target' && /is no file of the project/.test(text.en)
+          : /secrets\.|services\.db\.user/.test(field);
       assert.ok(expected, `${app} ${field}: ${text.en}`);
     }
   }

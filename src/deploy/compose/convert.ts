@@ -117,7 +117,8 @@ class Converter {
     const notes = [
       ...this.#notes,
       ...this.#problems.map(
-        ({ line, column, field, kind, text }): FieldNote => ({
+        ({ file, line, column, field, kind, text }): FieldNote => ({
+          file,
           line,
           column,
           field,
@@ -143,8 +144,8 @@ class Converter {
   }
 
   #note(path: FieldPath, text: Text): void {
-    const { line, column } = this.#tree.locate(path);
-    this.#notes.push({ line, column, field: formatPath(path), treatment: 'emulated', text });
+    const { file, line, column } = this.#tree.locate(path);
+    this.#notes.push({ file, line, column, field: formatPath(path), treatment: 'emulated', text });
   }
 
   /** What the file makes must be what the platform takes: judged by the very code that would deploy it. */

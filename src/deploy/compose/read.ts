@@ -58,7 +58,8 @@ class Loader {
   readonly #problems: ManifestProblem[] = [];
   readonly #notes: ComposeNote[] = [];
   readonly #documents = new Map<string, Origin | null>();
-  readonly #origins = new Map<string, Origin>();
+  /** Where each service or volume is written, and as what: several files make one, and it may extend another. */
+  readonly #origins = new Map<string, { readonly origin: Origin; readonly at: FieldPath }[]>();
   readonly #missing = new Set<string>();
   #main: Origin | null = null;
   readonly #taken = { files: 0, services: 0 };
@@ -84,9 +85,23 @@ class Loader {
   }
 
   #locate(path: FieldPath): Place {
-    const origin = this.#origins.get(`${path[0]}.${path[1]}`) ?? this.#main;
-    if (origin === null) return { file: this.#input.files[0] ?? '', line: 1, column: 1 };
-    return { file: origin.file, ...origin.document.locate(path) };
+    // The file that says the field itself; of several the last one.
+    let best: { origin: Origin; path: FieldPath; depth: number } | null = null;
+    for (const { origin, at } of this.#origins.get(`${path[0]}.${path[1]}`) ?? []) {
+      const there = [...at, ...path.slice(2)];
+      const depth = depthOf(origin.document.value, there);
+      if (best === null || depth >= best.depth) best = { origin, path: there, depth };
+    }
+    if (best === null && this.#main !== null) best = { origin: this.#main, path, depth: 0 };
+    if (best === null) return { file: this.#input.files[0] ?? '', line: 1, column: 1 };
+    return { file: best.origin.file, ...best.origin.document.locate(best.path) };
+  }
+
+  #written(path: FieldPath, note: (known: { origin: Origin; at: FieldPath }[]) => void): void {
+    const key = `${path[0]}.${path[1]}`;
+    const known = this.#origins.get(key) ?? [];
+    this.#origins.set(key, known);
+    note(known);
   }
 
   #problem(path: FieldPath, kind: ManifestProblem['kind'], text: Text, origin?: Origin | null): void {
@@ -206,7 +221,7 @@ class Loader {
       const items: Members = {};
       for (const [name, item] of Object.entries(value)) {
         if (name.startsWith('x-')) continue;
-        this.#origins.set(`${key}.${name}`, origin);
+        this.#written([key, name], (known) => known.push({ origin, at: [key, name] }));
         if (key === 'services') items[name] = this.#service(origin, tree, folder, name, variables, []) ?? null;
         else items[name] = this.#thing(key, item, folder);
       }
@@ -312,6 +327,7 @@ class Loader {
     }
     const inner = other === origin ? folder : posix.dirname(from) === '.' ? '' : posix.dirname(from);
     const parent = this.#service(other, base, inner, service, variables, [...chain, key]) ?? {};
+    this.#written(path, (known) => known.unshift({ origin: other, at: ['services', service] }));
     // Dependencies of the other service are not inherited: they may not be there.
     const { depends_on: _depends, links: _links, ...inherited } = parent;
     return mergeService(inherited, own);
@@ -453,7 +469,15 @@ class Loader {
         !source.startsWith('/')
           ? at(source)
           : null;
-      const text = file === null || file.startsWith('..') ? null : this.#input.read(file);
+      const isInside = file !== null && !file.startsWith('..');
+      const text = isInside ? this.#input.read(file) : null;
+      if (isInside && text === null) {
+        this.#problem([...path, 'volumes', index], 'missing-target', {
+          en: `${file} is no file of the project, and of a folder there is no config: name its files one by one, or COPY it into the image`,
+          es: `${file} no es un archivo del proyecto, y de una carpeta no hay config: nombrar sus archivos uno a uno, o COPY a la imagen`,
+        });
+        continue;
+      }
       if (file === null || text === null || Buffer.byteLength(text) > CONFIG_BYTES_MAX) {
         kept.push(volume);
         continue;
@@ -573,6 +597,17 @@ function longVolume(text: string): Members {
     ...(flags.includes('ro') ? { read_only: true } : {}),
     ...(flags.includes('nocopy') ? { volume: { nocopy: true } } : {}),
   };
+}
+
+/** How much of a path there is in a document. */
+function depthOf(value: Json, path: FieldPath): number {
+  let at: Json | undefined = value;
+  for (const [depth, name] of path.entries()) {
+    if (at === null || typeof at !== 'object') return depth;
+    at = Array.isArray(at) ? at[Number(name)] : Object.hasOwn(at, name) ? (at as Members)[String(name)] : undefined;
+    if (at === undefined) return depth;
+  }
+  return path.length;
 }
 
 function mergeTop(base: Members, over: Members): Members {

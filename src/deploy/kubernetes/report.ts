@@ -6,6 +6,8 @@ import type { Treatment } from './schema.ts';
 import { judgeAlone } from './translate.ts';
 
 export interface FieldNote {
+  /** Of a report on several files. */
+  readonly file?: string;
   readonly line: number;
   readonly column: number;
   readonly field: string;

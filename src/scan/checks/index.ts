@@ -51,6 +51,8 @@ export interface FieldSupport {
   readonly refused: number;
   /** What is emulated (said how), refused (said why) or wrong, in the order of the file. */
   readonly notes: readonly {
+    /** Another one than was asked about, which it leads to. */
+    readonly file?: string;
     readonly line: number;
     readonly field: string;
     readonly treatment: 'emulated' | 'refused' | 'wrong';
