@@ -1,7 +1,8 @@
 /** What is done with a condition before it runs: checked, folded by what is known of the event, made into a function. */
-import type { FieldType, FieldValue } from '../events/index.ts';
+import { eventTypeNames, type FieldType, type FieldValue } from '../events/index.ts';
 import { type Filter, FilterError, type Operand } from './filter-ast.ts';
 import { Generator, isAround, testerOf } from './generator.ts';
+import { nearestName } from './hint.ts';
 import { isAllowed, makeTester, type Scalar } from './operators.ts';
 import { compileShared, type SharedSubject } from './shared-subjects.ts';
 import { type FieldSource, typeOfOperand } from './transforms.ts';
@@ -26,6 +27,9 @@ export function checkFilter<Event>(filter: Filter, fields: FieldSource<Event>): 
   }
 }
 
+const IS: ReadonlySet<string> = new Set(['=', '!=', 'in', 'intersects']);
+export const UNKNOWN_EVENT = 'unknown type of event ';
+
 function checkComparison<Event>(filter: Filter & { kind: 'check' }, fields: FieldSource<Event>): void {
   const type = typeOfOperand(filter.left, fields);
   if (isAround(filter.left) && filter.operator !== '=') {
@@ -43,7 +47,12 @@ function checkComparison<Event>(filter: Filter & { kind: 'check' }, fields: Fiel
     }
     return;
   }
+  const isOfTypes = filter.left.kind === 'field' && filter.left.name === 'evt.type' && IS.has(filter.operator);
   for (const value of right.kind === 'list' ? right.items : [right]) {
+    if (isOfTypes && value.kind === 'value' && !eventTypeNames().has(value.text)) {
+      const hint = nearestName(value.text, eventTypeNames());
+      throw new FilterError(`${UNKNOWN_EVENT}"${value.text}"`, value.at, hint);
+    }
     if (value.kind !== 'value') throw new FilterError('a list of a comparison holds only values', value.at);
     try {
       makeTester(filter.operator, type, value.text);

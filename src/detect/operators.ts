@@ -6,6 +6,20 @@ import type { BinaryOperator, Quantifier } from './filter-ast.ts';
 export type Scalar = string | number | boolean;
 export type Tester = (value: Scalar) => boolean;
 
+/** By the names of /etc/services (IANA), those that rules speak of. */
+const SERVICES: ReadonlyMap<string, number> = new Map(
+  (
+    'ftp-data 20 ftp 21 ssh 22 telnet 23 smtp 25 domain 53 bootps 67 bootpc 68 tftp 69 http 80 kerberos 88 pop3 110 sunrpc 111 ' +
+    'auth 113 nntp 119 ntp 123 netbios-ns 137 netbios-dgm 138 netbios-ssn 139 imap2 143 snmp 161 snmp-trap 162 bgp 179 irc 194 ' +
+    'ldap 389 https 443 microsoft-ds 445 submissions 465 syslog 514 submission 587 ldaps 636 domain-s 853 rsync 873 ' +
+    'ftps 990 imaps 993 pop3s 995 socks 1080 openvpn 1194 ms-sql-s 1433 nfs 2049 mysql 3306 ms-wbt-server 3389 ' +
+    'epmd 4369 xmpp-client 5222 postgresql 5432 amqps 5671 amqp 5672 mdns 5353 x11 6000 redis 6379 ircd 6667 ' +
+    'http-alt 8080 git 9418'
+  )
+    .split(' ')
+    .flatMap((name, at, all) => (at % 2 === 0 ? [[name, Number(all[at + 1])] as const] : [])),
+);
+
 const ORDER = ['<', '<=', '>', '>='] as const;
 const EQUALITY = ['=', '!=', 'in', 'intersects'] as const;
 const TEXT_ONLY = ['contains', 'icontains', 'startswith', 'endswith', 'glob', 'iglob', 'regex', 'pmatch'] as const;
@@ -13,6 +27,7 @@ const ALLOWED: Readonly<Record<FieldType, ReadonlySet<BinaryOperator>>> = {
   text: new Set<BinaryOperator>([...EQUALITY, ...ORDER, ...TEXT_ONLY]),
   path: new Set<BinaryOperator>([...EQUALITY, ...ORDER, ...TEXT_ONLY]),
   number: new Set<BinaryOperator>([...EQUALITY, ...ORDER]),
+  port: new Set<BinaryOperator>([...EQUALITY, ...ORDER]),
   boolean: new Set<BinaryOperator>(EQUALITY),
   bytes: new Set<BinaryOperator>([
     ...EQUALITY,
@@ -42,6 +57,11 @@ export function parseValue(text: string, type: FieldType): Scalar {
       if (!/^(?:[+-]?\d+|0[xX][0-9a-fA-F]+)$/.test(text)) throw new RangeError(`"${text}" is not a whole number`);
       return Number(text);
     }
+    case 'port': {
+      const port = /^\d+$/.test(text) ? Number(text) : SERVICES.get(text);
+      if (port === undefined) throw new RangeError(`"${text}" is neither a port nor a service that is known`);
+      return port;
+    }
     case 'boolean': {
       if (text === 'true') return true;
       if (text === 'false') return false;
@@ -51,6 +71,7 @@ export function parseValue(text: string, type: FieldType): Scalar {
       if (parseAddress(text) === null) throw new RangeError(`"${text}" is not an IP address`);
       return text;
     case 'network':
+      if (!text.includes('/')) throw new RangeError(`"${text}" is not an IP network: an address and "/" and its bits`);
       parseNetwork(text);
       return text;
   }
@@ -62,8 +83,8 @@ export function makeTester(operator: BinaryOperator, type: FieldType, text: stri
     case 'contains':
       return (value) => String(value).includes(text);
     case 'icontains': {
-      const lower = text.toLowerCase();
-      return (value) => String(value).toLowerCase().includes(lower);
+      const lower = lowerCase(text);
+      return (value) => lowerCase(String(value)).includes(lower);
     }
     case 'startswith':
       return (value) => String(value).startsWith(text);
@@ -72,8 +93,8 @@ export function makeTester(operator: BinaryOperator, type: FieldType, text: stri
     case 'glob':
       return globTester(text);
     case 'iglob': {
-      const test = globTester(text.toLowerCase());
-      return (value) => test(String(value).toLowerCase());
+      const test = globTester(lowerCase(text));
+      return (value) => test(lowerCase(String(value)));
     }
     case 'regex':
       return matchesWhole(fromRe2(text));
@@ -140,6 +161,12 @@ function matchesWhole(source: string): Tester {
   return (value) => pattern.test(String(value));
 }
 
+/** Letters of ASCII alone, as the language has it: what Unicode takes for the same letter is another name for the kernel. */
+export function lowerCase(text: string): string {
+  return ASCII_ONLY.test(text) ? text.toLowerCase() : text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+const ASCII_ONLY = /^[\0-\x7f]*$/;
+
 /** Most shell patterns have only stars: text between them is looked for from left to right, which is linear and quick. */
 function globTester(glob: string): Tester {
   if (/[?[\\]/.test(glob)) return matchesWhole(globSource(glob, '.*', '.'));
@@ -173,19 +200,65 @@ function globSource(glob: string, any: string, one: string): string {
       if (!source.endsWith(any)) source += any; // "**" means the same and would only cost time
     } else if (c === '?') source += one;
     else if (c === '[') {
-      const end = glob.indexOf(']', i + 2);
+      const end = endOfBracket(glob, i);
       if (end === -1) source += '\\[';
       else {
-        const inner = glob.slice(i + 1, end);
-        const negated = inner.startsWith('!') || inner.startsWith('^');
-        source += `[${negated ? '^' : ''}${(negated ? inner.slice(1) : inner).replace(/[\\\]^[]/g, '\\$&')}]`;
+        source += bracketSource(glob.slice(i + 1, end));
         i = end;
       }
-    } else if (c === '\\' && i + 1 < glob.length) source += escapeForRegExp(glob[++i] ?? '');
-    else source += escapeForRegExp(c);
+    } else if (c !== '\\') source += escapeForRegExp(c);
+    else if (i + 1 < glob.length) source += escapeForRegExp(glob[++i] ?? '');
+    else source += NEVER; // fnmatch(3): a backslash that ends the pattern matches nothing
   }
   return source;
 }
+
+/** Where the bracket expression ends that begins at `start`, or -1; the first "]" in it stands for itself. */
+function endOfBracket(glob: string, start: number): number {
+  let at = start + 1;
+  if (glob[at] === '!' || glob[at] === '^') at++;
+  for (let isFirst = true; at < glob.length; at++, isFirst = false) {
+    if (glob[at] === ']' && !isFirst) return at;
+    if (glob[at] === '\\') at++;
+    const close = /^\[[:.=]/.test(glob.slice(at, at + 2)) ? glob.indexOf(`${glob[at + 1]}]`, at + 2) : -1;
+    if (close !== -1) at = close + 1;
+  }
+  return -1;
+}
+
+/** The inside of a bracket expression of the shell as one of regular expressions. */
+function bracketSource(inner: string): string {
+  const isNegated = inner.startsWith('!') || inner.startsWith('^');
+  const rest = isNegated ? inner.slice(1) : inner;
+  let members = '';
+  for (let i = 0; i < rest.length; i++) {
+    const named = /^\[:(\w+):\]/.exec(rest.slice(i));
+    if (named !== null) {
+      const letters = CLASSES[named[1] ?? ''];
+      if (letters === undefined) return NEVER;
+      members += letters;
+      i += named[0].length - 1;
+    } else if (rest[i] === '-' && i > 0 && i < rest.length - 1) members += '-';
+    else {
+      if (rest[i] === '\\' && i + 1 < rest.length) i++;
+      members += (rest[i] ?? '').replace(/[\\\]^[-]/g, '\\$&');
+    }
+  }
+  return `[${isNegated ? '^' : ''}${members}]`;
+}
+
+const NEVER = '[^\\s\\S]';
+const CLASSES: Readonly<Record<string, string>> = {
+  ...{ alpha: 'A-Za-z', digit: '0-9', alnum: 'A-Za-z0-9', upper: 'A-Z', lower: 'a-z', xdigit: '0-9A-Fa-f' },
+  ...{
+    space: ' \\t\\n\\v\\f\\r',
+    blank: ' \\t',
+    cntrl: '\\x00-\\x1f\\x7f',
+    print: '\\x20-\\x7e',
+    graph: '\\x21-\\x7e',
+  },
+  punct: '!-\\/:-@\\[-`{-~',
+};
 
 function escapeForRegExp(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fromRe2, linearPattern } from '../formats/linear-pattern.ts';
+import { checkFilter, compileFilters } from './compile.ts';
 import { RuleEngine } from './engine.ts';
 import { parseFilter } from './filter-parser.ts';
 import { FILTER_DEPTH_MAX } from './limits.ts';
@@ -678,4 +679,135 @@ test('an exception is the text of a condition, as for Falco', () => {
   assert.equal(more('e\n      fields: [proc.exe]\n      values: [[b]]'), 'LOAD_ERR_VALIDATE');
   assert.equal(more('f\n      values: [[b]]'), 'LOAD_ERR_VALIDATE');
   assert.equal(more('f\n      fields: [proc.exe]'), 'LOAD_APPEND_NO_VALUES LOAD_ERR_VALIDATE');
+});
+
+test('a type of event that nobody knows is an error, and its hint the nearest', () => {
+  const [finding] = load(rule('A', 'evt.type = exceve')).findings;
+  assert.deepEqual([finding?.code, finding?.hint], ['LOAD_ERR_COMPILE_CONDITION', 'did you mean "execve"?']);
+  assert.equal(load(rule('A', 'evt.type in (open, nosuch)')).hasErrors, true);
+  const skipped = load(rule('A', 'evt.type = nosuch', '  skip-if-unknown-filter: true\n'));
+  assert.deepEqual(
+    skipped.findings.map(({ code }) => code),
+    ['LOAD_UNKNOWN_FILTER'],
+  );
+  for (const name of ['statx', 'io_uring_setup', 'procexit', 'container', 'dns_question', 'fchmodat2'])
+    assert.equal(load(rule('A', `evt.type = ${name} or evt.type = execve`)).hasErrors, false, name);
+});
+
+test('values are what the C library of Falco takes them for', () => {
+  const held = (condition: string, event: Readonly<Record<string, string | number>>): boolean | string => {
+    const source = recordedFields([event]);
+    try {
+      const filter = parseFilter(condition);
+      checkFilter(filter, source);
+      return compileFilters([filter], source)(event) !== null;
+    } catch (error) {
+      return error instanceof Error ? 'wrong' : '';
+    }
+  };
+  const event = {
+    'proc.name': 'A]b-3\\',
+    'fd.sport': 22,
+    'fd.snet': '10.1.2.3',
+    'fd.sip': '10.1.2.3',
+    'proc.args': 'aGVsbG8=',
+  };
+  const cases: readonly (readonly [string, boolean | string])[] = [
+    ['proc.name glob "[[:upper:]]*"', true],
+    ['proc.name glob "[[:lower:]]*"', false],
+    ['proc.name glob "A[]]b*"', true],
+    ['proc.name glob "A[!]]b*"', false],
+    ['proc.name glob "A[!x]b[-x][[:digit:]]*"', true],
+    ["proc.name glob 'A[\\]]b*'", true],
+    ['proc.name glob "[[:nothing:]]*"', false],
+    ['proc.name iglob "a[[:punct:]]B*"', true],
+    ['fd.sport = ssh', true],
+    ['fd.sport in (http, ssh)', true],
+    ['fd.sport > 20', true],
+    ['fd.sport = nothing', 'wrong'],
+    ['fd.snet = 10.1.2.3', 'wrong'],
+    ['fd.snet = "10.0.0.0/8"', true],
+    ['fd.sip = "10.0.0.0/8"', 'wrong'],
+    ['b64(proc.args) = hello', true],
+    ['tolower(proc.name) startswith "a]b"', true],
+  ];
+  for (const [condition, wanted] of cases) assert.equal(held(condition, event), wanted, condition);
+  for (const wrong of ['aGVsbG9=', 'aGVs-G8=', 'a', 'aGVsbG8===', 'not base64 at all'])
+    assert.equal(held('b64(proc.args) exists', { 'proc.args': wrong }), false, wrong);
+  // The Kelvin sign is no letter k.
+  assert.equal(held('proc.name icontains k', { 'proc.name': '\u212a' }), false);
+  assert.equal(held('tolower(proc.name) = "\u00c4x"', { 'proc.name': '\u00c4X' }), true);
+});
+
+test('A4: names and escapes of JavaScript in the text of a rule stay text, wherever they stand', () => {
+  const payloads = [
+    ...[
+      'constructor',
+      '__proto__',
+      'prototype',
+      'toString',
+      'hasOwnProperty',
+      'valueOf',
+      '__defineGetter__',
+      'globalThis',
+    ],
+    ...[
+      '\u0024{globalThis.hacked=1}',
+      '`\u0024{globalThis.hacked=1}`',
+      '");globalThis.hacked=1;("',
+      "');globalThis.hacked=1;('",
+    ],
+    ...[
+      '\\u0022);globalThis.hacked=1;(',
+      '\\x22);globalThis.hacked=1;(',
+      '\u2028globalThis.hacked=1//',
+      '\u2029globalThis.hacked=1//',
+    ],
+    ...[
+      '*/globalThis.hacked=1/*',
+      '</script><script>globalThis.hacked=1',
+      'e.constructor.constructor("globalThis.hacked=1")()',
+    ],
+    ...[
+      '\\u{22}+globalThis.hacked',
+      '\u0000globalThis.hacked=1',
+      'process.exit(9)',
+      'require("fs")',
+      'import("fs")',
+      '=>globalThis.hacked=1',
+    ],
+  ];
+  const places: readonly ((payload: string) => string)[] = [
+    (one) => rule('A', `evt.type = execve and proc.name = ${one}`),
+    (one) => rule('A', JSON.stringify(`evt.type = execve and proc.name = ${JSON.stringify(one)}`)),
+    (one) => rule('A', JSON.stringify(`evt.type = execve and proc.env[${one}] exists`)),
+    (one) => rule(JSON.stringify(one), JSON.stringify(`evt.type = execve and ${one}.x = 1`)),
+    (one) =>
+      `- list: ${JSON.stringify(one)}\n  items: [${JSON.stringify(one)}]\n- macro: ${JSON.stringify(one)}\n  condition: evt.type = execve\n`,
+    (one) => rule('A', 'evt.type = execve', `  ${JSON.stringify(one)}: 1\n  tags: [${JSON.stringify(one)}]\n`),
+    (one) =>
+      `- rule: A\n  desc: ${JSON.stringify(one)}\n  condition: evt.type = execve\n  output: ${JSON.stringify(one)}\n  priority: INFO\n`,
+    (one) =>
+      rule(
+        'A',
+        'evt.type = execve',
+        `  exceptions:\n    - name: ${JSON.stringify(one)}\n      fields: proc.name\n      values: [${JSON.stringify(one)}]\n`,
+      ),
+  ];
+  let tried = 0;
+  for (const payload of payloads) {
+    for (const place of places) {
+      const engine = load(place(payload));
+      const names = engine.states.filter(({ offReason }) => offReason === null).length;
+      assert.ok(names <= 1 && engine.findings.every(({ line, message }) => line >= 1 && message !== ''), payload);
+      // Functions are made when the first event comes: what would be run is run here.
+      const source = recordedFields([{ 'proc.name': 'x', 'evt.type': 'execve' }]);
+      for (const { rule: made } of engine.states)
+        compileFilters([made.filter], source)({ 'proc.name': 'x', 'evt.type': 'execve' });
+      tried++;
+    }
+  }
+  assert.ok(tried >= 100);
+  assert.equal(Object.hasOwn(globalThis, 'hacked'), false);
+  assert.equal(Object.hasOwn(Object.prototype, 'hacked'), false);
 });

@@ -1,5 +1,5 @@
 /** Rule items to rules: lists and macros put in, appends and overrides applied, exceptions turned into conditions. */
-import { checkFilter } from './compile.ts';
+import { checkFilter, UNKNOWN_EVENT } from './compile.ts';
 import { type BinaryOperator, type Filter, FilterError, type Operand } from './filter-ast.ts';
 import { parseFilter } from './filter-parser.ts';
 import { nearestName } from './hint.ts';
@@ -522,7 +522,7 @@ class Resolver<Event> {
   /** A rule may ask to be left out where a field of it is not known. */
   #forgiveUnknown(said: number, item: RuleItem): void {
     const own = this.#findings.slice(said);
-    if (own.length === 0 || !own.every(({ message }) => message.startsWith(UNKNOWN_FIELD))) return;
+    if (own.length === 0 || !own.every(({ message }) => UNKNOWN.some((start) => message.startsWith(start)))) return;
     this.#findings.splice(said);
     for (const { message } of own)
       this.#warn('LOAD_UNKNOWN_FILTER', `the rule is switched off, as it asks for: ${message}`, item);
@@ -861,7 +861,7 @@ function withoutQuotes(text: string): string {
 }
 
 /** As `operandOf` of transforms.ts says it. */
-const UNKNOWN_FIELD = 'unknown field ';
+const UNKNOWN = ['unknown field ', UNKNOWN_EVENT];
 
 /** Where a character of the joined pieces stands. */
 function placeAmong(pieces: Draft['conditions']): (offset: number) => Place {

@@ -3,6 +3,7 @@ import { basename } from 'node:path/posix';
 import { type FieldType, type FieldValue, fieldNames } from '../events/index.ts';
 import { FilterError, type Operand, type TransformName } from './filter-ast.ts';
 import { nearestName } from './hint.ts';
+import { lowerCase } from './operators.ts';
 
 /** What the values of a rule may name: the live sensor's fields, a recording's, a test's. */
 export interface FieldSource<Event> {
@@ -161,13 +162,13 @@ function makeTransform<Event>(
     case 'val':
       return first;
     case 'tolower':
-      return (event) => eachText(first(event), (text) => text.toLowerCase());
+      return (event) => eachText(first(event), lowerCase);
     case 'toupper':
-      return (event) => eachText(first(event), (text) => text.toUpperCase());
+      return (event) => eachText(first(event), upperCase);
     case 'basename':
       return (event) => eachText(first(event), (text) => (text.endsWith('/') ? '' : basename(text)));
     case 'b64':
-      return (event) => eachText(first(event), (text) => Buffer.from(text, 'base64').toString('utf8'));
+      return (event) => eachText(first(event), fromBase64);
     case 'len':
       return (event) => {
         const value = first(event);
@@ -203,9 +204,24 @@ function texts(value: FieldValue): string[] {
   return Array.isArray(value) ? value.map(String) : [String(value)];
 }
 
-function eachText(value: FieldValue, change: (text: string) => string): FieldValue {
+/** Null when one of the values is none of those that can be changed. */
+function eachText(value: FieldValue, change: (text: string) => string | null): FieldValue {
   if (value === null) return null;
-  return Array.isArray(value) ? value.map((one) => change(String(one))) : change(String(value));
+  if (!Array.isArray(value)) return change(String(value));
+  const changed = value.map((one) => change(String(one)));
+  return changed.some((one) => one === null) ? null : (changed as string[]);
+}
+
+/** Letters of ASCII alone, as `lowerCase`. */
+function upperCase(text: string): string {
+  return text.replace(/[a-z]+/g, (letters) => letters.toUpperCase());
+}
+
+/** What is no base64, to its last bit, has no value, as for Falco: two "=" at most, and none of the letters for addresses. */
+function fromBase64(text: string): string | null {
+  const letters = text.replace(/={1,2}$/, '');
+  const bytes = Buffer.from(letters, 'base64');
+  return bytes.toString('base64').replace(/=+$/, '') === letters ? bytes.toString('utf8') : null;
 }
 
 /**

@@ -30,13 +30,13 @@ export interface ProcessFacts {
   readonly execTimeNs: number;
 }
 
-/** What a process can be asked while it lives. */
+/** What a process can be asked while it lives; each is asked for when it is first wanted, and null when the process is gone. */
 export interface LivingFacts {
-  /** `NAME=value`, as it was when the program started. */
-  readonly environment: readonly string[];
+  /** `NAME=value` with a NUL after each, as it was when the program started. */
+  readonly environment: string | null;
   /** The process group, as the host and as its own pid namespace count. */
-  readonly group: number;
-  readonly innerGroup: number;
+  readonly group: number | null;
+  readonly innerGroup: number | null;
 }
 
 /** What the agent says of a container. Text members of a container nobody told us of are null. */

@@ -2,7 +2,8 @@
  * The field names of Falco's language and the types of their values, whether this sensor can read them or not: a rule that
  * names a field from here is well formed; a rule that names any other is wrong.
  */
-export type FieldType = 'text' | 'path' | 'number' | 'boolean' | 'bytes' | 'address' | 'network';
+/** A port is a number, and conditions may say it by the name of its service. */
+export type FieldType = 'text' | 'path' | 'number' | 'port' | 'boolean' | 'bytes' | 'address' | 'network';
 
 const byType: Readonly<Record<FieldType, string>> = {
   text: `evt.type evt.dir evt.io_dir evt.asynctype evt.latency.human evt.source evt.category evt.info evt.args evt.arg evt.res
@@ -41,8 +42,9 @@ const byType: Readonly<Record<FieldType, string>> = {
     thread.pfmajor thread.pfminor thread.tid thread.vtid thread.cpu thread.cpu.user thread.cpu.system thread.exectime
     thread.totexectime thread.vmsize thread.vmrss thread.nametid
     user.uid user.loginuid group.gid
-    fd.num fd.port fd.cport fd.sport fd.lport fd.rport fd.dev fd.dev.major fd.dev.minor fd.ino fd.openflags
+    fd.num fd.dev fd.dev.major fd.dev.minor fd.ino fd.openflags
     container.duration container.start_ts`,
+  port: 'fd.port fd.cport fd.sport fd.lport fd.rport',
   boolean: `evt.is_io evt.is_io_read evt.is_io_write evt.is_wait evt.is_async evt.is_syslog evt.failed evt.is_open_read
     evt.is_open_write evt.is_open_exec evt.is_open_create
     proc.is_exe_writable proc.is_exe_upper_layer proc.is_exe_lower_layer proc.is_exe_from_memfd proc.is_container_healthcheck

@@ -487,8 +487,8 @@ function living(event: KernelEvent): LivingFacts | null {
 
 function ofGroupLeader(read: (process: ProcessFacts) => string): FieldReader {
   return (event) => {
-    const group = living(event)?.group;
-    const leader = group === undefined ? undefined : event.surroundings.processOf(group);
+    const group = living(event)?.group ?? null;
+    const leader = group === null ? undefined : event.surroundings.processOf(group);
     return leader === undefined ? null : known(read(leader));
   };
 }
@@ -525,10 +525,10 @@ function environmentReader(
   const start = `${argument}=`;
   return (event) => {
     for (const process of ofWhom(event)) {
-      const environment = event.surroundings.ask(process.pid)?.environment;
-      if (environment === undefined) continue;
-      if (argument === null) return environment.join(' ');
-      const found = environment.find((one) => one.startsWith(start));
+      const environment = event.surroundings.ask(process.pid)?.environment ?? null;
+      if (environment === null) continue;
+      if (argument === null) return environment.replaceAll('\0', ' ').trimEnd();
+      const found = environment.split('\0').find((one) => one.startsWith(start));
       if (found !== undefined) return found.slice(start.length);
     }
     return null;

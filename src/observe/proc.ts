@@ -78,19 +78,44 @@ export function readProcess(pid: number): ProcessFacts | null {
   }
 }
 
-/** What no record holds, or null when the process is gone. */
-export function readLiving(pid: number): LivingFacts | null {
-  try {
-    const environment = readBounded(`/proc/${pid}/environ`, ENVIRONMENT_BYTES_MAX).split('\0');
-    const status = readBounded(`/proc/${pid}/status`);
-    const groups = /^NSpgid:\s+(.*)$/m.exec(status)?.[1]?.split('\t').map(Number) ?? [];
-    return {
-      environment: environment.filter((one) => one !== ''),
-      group: groups[0] ?? 0,
-      innerGroup: groups.at(-1) ?? 0,
-    };
-  } catch {
-    return null; // it ended meanwhile
+/** What no record holds. Each file of /proc costs as much as many events, so none is read before its facts are asked for. */
+export class LivingProcess implements LivingFacts {
+  readonly pid: number;
+  #environment: string | null | undefined;
+  #groups: readonly number[] | undefined;
+
+  constructor(pid: number) {
+    this.pid = pid;
+  }
+
+  get environment(): string | null {
+    if (this.#environment === undefined) this.#environment = this.#read('environ', ENVIRONMENT_BYTES_MAX);
+    return this.#environment;
+  }
+
+  get group(): number | null {
+    return this.#groupsOf()[0] ?? null;
+  }
+
+  get innerGroup(): number | null {
+    return this.#groupsOf().at(-1) ?? null;
+  }
+
+  #groupsOf(): readonly number[] {
+    this.#groups ??=
+      /^NSpgid:\s+(.*)$/m
+        .exec(this.#read('status', PROC_TEXT_BYTES_MAX) ?? '')?.[1]
+        ?.split('\t')
+        .map(Number) ?? [];
+    return this.#groups;
+  }
+
+  #read(file: 'environ' | 'status', max: number): string | null {
+    try {
+      return readBounded(`/proc/${this.pid}/${file}`, max);
+    } catch {
+      return null; // it ended meanwhile
+    }
   }
 }
 

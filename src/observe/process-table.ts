@@ -14,7 +14,7 @@ import {
 } from '../events/index.ts';
 import { kernelClocks } from '../system/native.ts';
 import { ARGUMENT_OVERHEAD, ENDED_PROCESSES_MAX, PROCESS_TEXT_LENGTH_MAX, PROCESSES_MAX } from './limits.ts';
-import { listProcesses, readLiving, readProcess, readUsers, sameStart } from './proc.ts';
+import { LivingProcess, listProcesses, readProcess, readUsers, sameStart } from './proc.ts';
 
 const USERS_REREAD_MS = 10_000;
 const ASKED_KEPT_MS = 10;
@@ -126,7 +126,7 @@ export class ProcessTable implements Surroundings {
   ask(pid: number): LivingFacts | null {
     const now = Date.now();
     if (this.#asked.pid !== pid || now - this.#asked.atMs > ASKED_KEPT_MS)
-      this.#asked = { pid, atMs: now, facts: readLiving(pid) };
+      this.#asked = { pid, atMs: now, facts: new LivingProcess(pid) };
     return this.#asked.facts;
   }
 

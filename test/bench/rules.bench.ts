@@ -8,7 +8,7 @@
  *
  *   ./darsena-node test/bench/rules.bench.ts
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -195,7 +195,7 @@ function wholeCost(rules: RuleEngine, programsAmongHundred: number): number {
     timeNs = i * step;
     if (step === 0 || timeNs > opens.records * 1_000) return null;
     const program = { path: '/usr/bin/ls', cwd: '/srv', argv: ['ls', '-l', `/tmp/${i}`], parentName: 'node' };
-    return makeExec(header(FIRST_PID + 1_000 + (i % 500), 'ls'), program);
+    return makeExec(header(living[i % living.length]?.pid ?? FIRST_PID, 'ls'), program);
   });
   const containerId = (cgroup: bigint): string => `${cgroup}`.padStart(64, 'a');
   const source: EventSource = {
@@ -229,6 +229,11 @@ function wholeCost(rules: RuleEngine, programsAmongHundred: number): number {
 }
 
 const FIRST_PID = 5_000_000; // more than the kernel gives
+/** Programs that are there: what a rule asks /proc of them, it is answered. */
+const living = Array.from({ length: 32 }, () => spawn('sleep', ['3600'], { stdio: 'ignore' }));
+process.on('exit', () => {
+  for (const child of living) child.kill();
+});
 const shipped = RuleEngine.load(readShippedRules());
 for (const [name, rules] of [
   ['these rules', engine],
@@ -465,4 +470,5 @@ function repeated(file: Buffer, times: number): Buffer {
   return Buffer.concat([...state, ...Array.from({ length: times }, () => events).flat()]);
 }
 
+for (const child of living) child.kill();
 await besideSysdig();
