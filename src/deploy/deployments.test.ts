@@ -419,6 +419,22 @@ test('a release under trial gets its share, and is promoted when it is well or g
   assert.equal(told.at(-1)?.workloads[0]?.specHash, 's2');
 });
 
+test('what hosts are told under a number is never older than what the number stands for, whoever asks meanwhile', async (t) => {
+  const { deployments, told } = await open(t);
+  await deployments.release(release('dev', 's1'));
+  for (let round = 0; round < 60; round++) {
+    const draining = round % 2 === 0;
+    const wanted = draining ? { draining, disregardBudgets: false, reason: 'r' } : null;
+    // Somebody else's news is read while the host is taken out of service, or given back: at each of its steps in turn.
+    const others = deployments.announce();
+    for (let step = 0; step < round >> 1; step++) await Promise.resolve();
+    await Promise.all([others, deployments.setMaintenance(wanted, 'user:ana')]);
+    const last = Math.max(...told.map(({ revision }) => revision));
+    for (const { revision, maintenance } of told.splice(0))
+      if (revision === last) assert.equal(maintenance?.draining ?? false, draining, `round ${round}`);
+  }
+});
+
 test('maintenance is part of what hosts are sent, refuses new work, and is a fact at both ends', async (t) => {
   const { deployments, told, journal } = await open(t);
   await deployments.release(release('dev', 's1'));

@@ -519,6 +519,9 @@ export class Deployments {
   }
 
   async #readWanted(): Promise<WantedState> {
+    // First: what changes while the rest is read then goes out with a later number. The other way about a host that is no longer
+    // drained could be told so under the number of its end, and would follow it if it came last.
+    const revision = await readRevision(this.#db);
     const active: ActiveRelease[] = [];
     const environments = await this.#db
       .selectFrom('deploy_environments')
@@ -541,7 +544,7 @@ export class Deployments {
     }
     const maintenance = await this.maintenance();
     return wantedState(
-      await readRevision(this.#db),
+      revision,
       active,
       maintenance === null ? null : { draining: maintenance.draining, disregardBudgets: maintenance.disregardBudgets },
       await this.#runs(),
