@@ -45,6 +45,7 @@ const PACKAGES = [
   'zlib1g-dev',
   'libnss-myhostname',
   'busybox-static',
+  'strace',
   'clamav-daemon',
   'yara',
   'gpg',
