@@ -13,6 +13,13 @@ export const ERROR_TEXT_MAX = 500;
 /** The engine answers a list in 10 ms; a stall longer than this is treated as an engine that is away. */
 export const LIST_TIMEOUT_MS = 10_000;
 
+/**
+ * What Podman is, asked once in the life of an agent. It runs the package manager for each of its helpers and takes the lock
+ * of every container of the machine: half a second at rest, well over ten on a machine that has just started or is busy, and
+ * to give up and ask again would only add to it.
+ */
+export const FACTS_TIMEOUT_MS = 120_000;
+
 /** Creating and starting wait for mounts, cgroups and the OCI runtime. */
 export const ACTION_TIMEOUT_MS = 60_000;
 

@@ -44,6 +44,7 @@ import { LABEL, LABEL_PREFIX, OBEYED_ANNOTATION } from './labels.ts';
 import { LibpodClient } from './libpod.ts';
 import {
   ACTION_TIMEOUT_MS,
+  FACTS_TIMEOUT_MS,
   LIST_BYTES_MAX,
   LIST_TIMEOUT_MS,
   LOG_LINE_BYTES_MAX,
@@ -162,7 +163,7 @@ export class PodmanEngine implements ContainerEngine {
   }
 
   async #readFacts(): Promise<EngineFacts> {
-    const { json } = await this.#client.ask('GET', '/info', { operation: 'info', timeoutMs: LIST_TIMEOUT_MS });
+    const { json } = await this.#client.ask('GET', '/info', { operation: 'info', timeoutMs: FACTS_TIMEOUT_MS });
     const host = objectAt(json, 'host');
     const rootless = objectAt(host, 'security')['rootless'] === true;
     const cgroupVersion = textAt(host, 'cgroupVersion') === 'v2' ? 2 : 1;
