@@ -1,3 +1,4 @@
+import { cutText } from '../events/index.ts';
 import type { Fact } from '../journal/index.ts';
 import type { Json, Text } from '../system/index.ts';
 import { describeAction } from './actions.ts';
@@ -235,9 +236,8 @@ export const DECISIONS: Readonly<Record<string, Text>> = {
 
 /** Program texts may hold anything; control characters would write on the reader's terminal. */
 export function printable(text: string): string {
-  const cut = text.length > 200 ? `${text.slice(0, 200)}…` : text;
-  return cut.replaceAll(
-    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+  return cutText(text, 200).replaceAll(
+    /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu,
     (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
   );
 }
