@@ -41,12 +41,25 @@ export class FaultGround {
   home = '';
   project = '';
   instance!: Instance;
+  /** What else the first `up` is told. */
+  readonly upOptions: readonly string[] = [];
+
+  /** Before anything is asked of the machine. */
+  async prepare(): Promise<void> {
+    // The machine around it is ready.
+  }
+
+  /** How a program is started on the machine of the instance. */
+  protected argv(program: string, args: readonly string[]): [string, readonly string[]] {
+    return [program, args];
+  }
 
   async open(): Promise<void> {
     this.home = await mkdtemp(join(tmpdir(), 'darsena-faults-'));
     this.project = join(this.home, 'mini');
     await writeProject(this.project, this.name);
-    const { code, stderr } = await this.darsena('up', '--yes', '--json');
+    await this.prepare();
+    const { code, stderr } = await this.darsena('up', '--yes', '--json', ...this.upOptions);
     assert.equal(code, 0, stderr);
     const found = await readInstance(this.files.description);
     assert.ok(found !== null);
@@ -64,8 +77,9 @@ export class FaultGround {
   }
 
   async darsenaWith(environment: Readonly<Record<string, string>>, ...args: string[]): Promise<Outcome> {
-    return runCommand(join(ROOT, 'darsena'), [...args, '--instance', this.name], {
-      timeoutMs: 120_000,
+    const [program, all] = this.argv(join(ROOT, 'darsena'), [...args, '--instance', this.name]);
+    return runCommand(program, all, {
+      timeoutMs: 300_000,
       cwd: '/',
       env: {
         PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
