@@ -1673,7 +1673,6 @@ interface ComparedSide {
   readonly images: readonly { readonly container: string; readonly image: string }[];
 }
 
-/** What differs between two environments or releases. */
 /** What is stated of an environment and what was measured; times in seconds, shares in percent. */
 export interface EnvironmentAssurance {
   readonly environment: string;
@@ -1699,6 +1698,7 @@ export interface EnvironmentAssurance {
   };
 }
 
+/** What differs between two environments or releases. */
 export interface Comparison {
   readonly from: ComparedPlace;
   readonly to: ComparedPlace;

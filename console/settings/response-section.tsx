@@ -323,7 +323,7 @@ function DeliveriesPanel() {
 
 /** What answers an incident, and who hears of it: policies, playbooks, held images, and for administrators the notices. */
 export function ResponseSection() {
-  const isAdmin = hasRole(useMe(), ['admin']);
+  const isAdmin = hasRole(useMe(), ['admin'], '*');
   return (
     <>
       <PoliciesPanel />

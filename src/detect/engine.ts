@@ -127,6 +127,28 @@ export class RuleEngine {
     return new RuleEngine(states, all, activateTunings(tunings, all));
   }
 
+  /**
+   * Files with mistakes left out: one that a new version reads more strictly must not take those beside it out of force. Where one
+   * of them breaks a file that is to be kept, only those to be kept are loaded.
+   */
+  static loadSound(files: readonly RuleText[], kept: ReadonlySet<string>, tunings: readonly Tuning[] = []): RuleEngine {
+    let sound = files;
+    for (;;) {
+      const engine = RuleEngine.load(sound, tunings);
+      const wrong = new Set(
+        engine.findings.flatMap(({ severity, file }) => (severity === 'error' && file !== TUNINGS ? [file] : [])),
+      );
+      if (wrong.size === 0) return engine;
+      const left = sound.filter(({ file }) => kept.has(file) || !wrong.has(file));
+      if (left.length === sound.length)
+        return RuleEngine.load(
+          files.filter(({ file }) => kept.has(file)),
+          tunings,
+        );
+      sound = left;
+    }
+  }
+
   get hasErrors(): boolean {
     return this.findings.some((finding) => finding.severity === 'error');
   }
@@ -206,6 +228,9 @@ export class RuleEngine {
 /** Behind a sentence that does not say all: a receiver that shows nothing else shows this. */
 const CUT_WORD = ' (truncated)';
 
+/** The file that mistakes in exceptions are told of: such an exception is left out. */
+const TUNINGS = 'tunings';
+
 const never = (): null => null;
 
 /** Leaves out the rules with which the conditions become too large together. */
@@ -227,7 +252,7 @@ function activateTunings(tunings: readonly Tuning[], findings: Finding[]): Map<s
       byRule.set(tuning.rule, [...(byRule.get(tuning.rule) ?? []), activateTuning(tuning, liveFields)]);
     } catch (error) {
       if (!(error instanceof FilterError)) throw error;
-      const place = { file: 'tunings', line: 1, column: error.at + 1, item: tuning.rule };
+      const place = { file: TUNINGS, line: 1, column: error.at + 1, item: tuning.rule };
       findings.push({ severity: 'error', code: 'LOAD_ERR_COMPILE_CONDITION', message: error.message, ...place });
     }
   }

@@ -13,9 +13,9 @@ export const FILTER_NODES_MAX = 50_000;
 export const ALL_NODES_MAX = 50_000;
 /** Items of a list after the lists it names are put in. */
 export const LIST_ITEMS_MAX = 100_000;
-/** Aliases in YAML: none of the known rule files has one. */
-export const YAML_ALIASES_MAX = 100;
-/** Nodes that the aliases of one item stand for: an alias of aliases grows by powers. */
+/** Aliases in the YAML of one file: none of the known rule files has one. */
+export const YAML_ALIASES_MAX = 1_000;
+/** Nodes that the aliases of one file stand for: an alias of aliases grows by powers. */
 export const YAML_ALIASED_NODES_MAX = 100_000;
 /** Output values longer than this are cut with an ellipsis: one argument may have 4 KB. */
 export const OUTPUT_VALUE_LENGTH_MAX = 4096;

@@ -194,15 +194,19 @@ function globSource(glob: string, any: string, one: string): string {
   if (glob.length > PATTERN_LENGTH_MAX)
     throw new RangeError(`the pattern is longer than ${PATTERN_LENGTH_MAX} characters`);
   let source = '';
+  // Behind a bracket that does not end only one that begins with a class can: looking each time to the end would take the square.
+  let isUnended = false;
   for (let i = 0; i < glob.length; i++) {
     const c = glob[i] ?? '';
     if (c === '*') {
       if (!source.endsWith(any)) source += any; // "**" means the same and would only cost time
     } else if (c === '?') source += one;
     else if (c === '[') {
-      const end = endOfBracket(glob, i);
-      if (end === -1) source += '\\[';
-      else {
+      const end = isUnended && classAt(glob, i) === null ? -1 : endOfBracket(glob, i);
+      if (end === -1) {
+        isUnended = true;
+        source += '\\[';
+      } else {
         source += bracketSource(glob.slice(i + 1, end));
         i = end;
       }
@@ -213,6 +217,15 @@ function globSource(glob: string, any: string, one: string): string {
   return source;
 }
 
+const CLASS = /\[:([a-z]+):\]/y;
+
+/** The class of characters named at that place of a bracket expression, `[:alpha:]` for one. */
+function classAt(glob: string, at: number): { readonly name: string; readonly length: number } | null {
+  CLASS.lastIndex = at;
+  const found = CLASS.exec(glob);
+  return found === null ? null : { name: found[1] ?? '', length: found[0].length };
+}
+
 /** Where the bracket expression ends that begins at `start`, or -1; the first "]" in it stands for itself. */
 function endOfBracket(glob: string, start: number): number {
   let at = start + 1;
@@ -220,8 +233,7 @@ function endOfBracket(glob: string, start: number): number {
   for (let isFirst = true; at < glob.length; at++, isFirst = false) {
     if (glob[at] === ']' && !isFirst) return at;
     if (glob[at] === '\\') at++;
-    const close = /^\[[:.=]/.test(glob.slice(at, at + 2)) ? glob.indexOf(`${glob[at + 1]}]`, at + 2) : -1;
-    if (close !== -1) at = close + 1;
+    else if (glob[at] === '[') at += (classAt(glob, at)?.length ?? 1) - 1;
   }
   return -1;
 }
@@ -229,22 +241,32 @@ function endOfBracket(glob: string, start: number): number {
 /** The inside of a bracket expression of the shell as one of regular expressions. */
 function bracketSource(inner: string): string {
   const isNegated = inner.startsWith('!') || inner.startsWith('^');
-  const rest = isNegated ? inner.slice(1) : inner;
   let members = '';
-  for (let i = 0; i < rest.length; i++) {
-    const named = /^\[:(\w+):\]/.exec(rest.slice(i));
+  for (let i = isNegated ? 1 : 0; i < inner.length; i++) {
+    const named = classAt(inner, i);
     if (named !== null) {
-      const letters = CLASSES[named[1] ?? ''];
+      const letters = CLASSES[named.name];
       if (letters === undefined) return NEVER;
       members += letters;
-      i += named[0].length - 1;
-    } else if (rest[i] === '-' && i > 0 && i < rest.length - 1) members += '-';
-    else {
-      if (rest[i] === '\\' && i + 1 < rest.length) i++;
-      members += (rest[i] ?? '').replace(/[\\\]^[-]/g, '\\$&');
+      i += named.length - 1;
+      continue;
     }
+    if (inner[i] === '\\' && i + 1 < inner.length) i++;
+    const first = inner[i] ?? '';
+    let last = first;
+    if (inner[i + 1] === '-' && i + 2 < inner.length) {
+      i += inner[i + 2] === '\\' && i + 3 < inner.length ? 3 : 2;
+      last = inner[i] ?? '';
+    }
+    // A range that goes backwards has nothing in it.
+    if (first <= last) members += first === last ? escaped(first) : `${escaped(first)}-${escaped(last)}`;
   }
+  if (members === '') return isNegated ? '[\\s\\S]' : NEVER;
   return `[${isNegated ? '^' : ''}${members}]`;
+}
+
+function escaped(member: string): string {
+  return member.replace(/[\\\]^[-]/, '\\$&');
 }
 
 const NEVER = '[^\\s\\S]';

@@ -10,6 +10,7 @@ import {
   type Pair,
   parseAllDocuments,
   type Scalar,
+  visit,
   type YAMLMap,
 } from 'yaml';
 import { nearestName } from './hint.ts';
@@ -105,6 +106,7 @@ class Reader {
   readonly #text: string;
   readonly #findings: Finding[];
   readonly #lines = new LineCounter();
+  readonly #values = new Values();
 
   constructor(file: string, text: string, findings: Finding[]) {
     this.#file = file;
@@ -170,7 +172,7 @@ class Reader {
   #itemOf(node: YAMLMap, document: Document, place: Place): RuleItem | null {
     let values: Record<string, unknown>;
     try {
-      values = new Values(document).of(node) as Record<string, unknown>;
+      values = this.#values.read(node, document) as Record<string, unknown>;
     } catch (error) {
       // An alias of an anchor that is not there, or too many of them.
       if (!(error instanceof RangeError)) throw error;
@@ -231,40 +233,59 @@ class Reader {
   }
 }
 
-/** Nodes as plain values: texts, nulls, lists and objects without a prototype. */
+/** Nodes of one file as plain values: texts, nulls, lists and objects without a prototype. */
 class Values {
-  readonly #document: Document;
+  #document: Document | null = null;
+  #targets: ReadonlyMap<unknown, Node> | null = null;
   #aliases = 0;
   #within = 0;
   #aliased = 0;
 
-  constructor(document: Document) {
+  /** @throws RangeError */
+  read(node: Node, document: Document): unknown {
+    if (document !== this.#document) this.#targets = null;
     this.#document = document;
+    this.#within = 0;
+    return this.#of(node);
   }
 
-  /** @throws RangeError */
-  of(node: unknown): unknown {
+  #of(node: unknown): unknown {
     if (this.#within > 0 && ++this.#aliased > YAML_ALIASED_NODES_MAX)
       throw new RangeError('aliases stand for too much');
     if (isAlias(node)) {
       if (++this.#aliases > YAML_ALIASES_MAX) throw new RangeError('too many aliases');
-      const target = node.resolve(this.#document);
+      this.#targets ??= targetsOf(this.#document);
+      const target = this.#targets.get(node);
       if (target === undefined) throw new RangeError(`there is no anchor "${node.source}" before its alias`);
       this.#within++;
-      const value = this.of(target);
+      const value = this.#of(target);
       this.#within--;
       return value;
     }
     if (isScalar(node)) return isNull(node) ? null : String(node.value);
-    if (isSeq(node)) return node.items.map((one) => this.of(one));
+    if (isSeq(node)) return node.items.map((one) => this.#of(one));
     if (!isMap(node)) return null;
     const values = Object.create(null) as Record<string, unknown>;
     for (const { key, value } of node.items) {
       const name = isScalar(key) ? String(key.value) : '';
-      if (!Object.hasOwn(values, name)) values[name] = this.of(value);
+      if (!Object.hasOwn(values, name)) values[name] = this.#of(value);
     }
     return values;
   }
+}
+
+/** What each alias stands for, the last of its anchors before it: found in one walk, where each alias by itself takes one. */
+function targetsOf(document: Document | null): ReadonlyMap<unknown, Node> {
+  const anchors = new Map<string, Node>();
+  const targets = new Map<unknown, Node>();
+  visit(document, {
+    Node(_key, node) {
+      const target = isAlias(node) ? anchors.get(node.source) : undefined;
+      if (target !== undefined) targets.set(node, target);
+      if (!isAlias(node) && node.anchor !== undefined) anchors.set(node.anchor, node);
+    },
+  });
+  return targets;
 }
 
 /** As YAML's core schema writes "nothing". */

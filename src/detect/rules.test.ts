@@ -10,6 +10,7 @@ import { FILTER_DEPTH_MAX } from './limits.ts';
 import { makeTester } from './operators.ts';
 import { escapeControls } from './output.ts';
 import { recordedFields } from './recorded-events.ts';
+import { parseRuleFile } from './rule-file.ts';
 import { readRulePages, readShippedRules, techniqueOf } from './shipped-rules.ts';
 import { readTiming, TimedRule } from './timing.ts';
 
@@ -630,11 +631,36 @@ test('what YAML leaves open is read as Falco reads it', () => {
   const list = '- list: l\n  items: [0600, 1.0, 0x1F, yes, 1e3]\n';
   const [state] = load(`${list}${rule('A', 'evt.type = execve and proc.name in (l)')}`).states;
   assert.match(JSON.stringify(state?.rule.filter), /"0600".*"1\.0".*"0x1F".*"yes".*"1e3"/);
-  const bomb = `- list: a\n  items: &a [x, x, x, x, x, x, x, x, x, x]\n  b: &b [*a, *a, *a, *a, *a]\n  c: [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b]\n`;
-  assert.deepEqual(
-    load(bomb).findings.map(({ code }) => code),
-    ['LOAD_ERR_YAML_PARSE'],
-  );
+});
+
+test('aliases of a file are bounded together, however they are spread over its items', () => {
+  const codes = (text: string): string[] => [
+    ...new Set(parseRuleFile('r.yaml', text).findings.map(({ code }) => code)),
+  ];
+  const ten = (of: string): string => Array.from({ length: 10 }, () => of).join(', ');
+  const levels = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const bomb = levels.map((name, at) => `  ${name}: &${name} [${ten(at === 0 ? 'x' : `*${levels[at - 1]}`)}]\n`);
+  assert.deepEqual(codes(`- list: l\n${bomb.join('')}`).includes('LOAD_ERR_YAML_PARSE'), true);
+  const wide = `- list: w\n  items: &w [${ten(ten(ten('x')))}]\n`;
+  const items = (count: number): string =>
+    Array.from({ length: count }, (_, at) => `- list: l${at}\n  items: *w\n`).join('');
+  assert.deepEqual(codes(wide + items(50)), []);
+  assert.deepEqual(codes(wide + items(150)), ['LOAD_ERR_YAML_PARSE']);
+  assert.deepEqual(codes(`- list: l\n  items: &l [*l]\n`), ['LOAD_ERR_YAML_PARSE']);
+  // Each is found by one walk of the file.
+  const many = `- list: m\n  items: [&s x, ${Array.from({ length: 900 }, () => '*s').join(', ')}]\n${rule('A', 'evt.type = execve').repeat(5_000)}`;
+  assert.deepEqual(codes(many), []);
+});
+
+test('files with mistakes do not take those beside them out of force where nothing of them is at work yet', () => {
+  const shipped = { file: 's.yaml', text: `- macro: m\n  condition: evt.type = execve\n${rule('S', 'm')}` };
+  const wrong = { file: 'wrong.yaml', text: rule('W', 'evt.type = exceve') };
+  const sound = { file: 'sound.yaml', text: rule('G', 'evt.type = execve') };
+  const names = (files: readonly { file: string; text: string }[]): string[] =>
+    RuleEngine.loadSound(files, new Set(['s.yaml'])).states.map(({ rule: { name } }) => name);
+  assert.deepEqual(names([shipped, wrong, sound]), ['S', 'G']);
+  const breaks = { file: 'breaks.yaml', text: '- macro: m\n  condition: nothing\n' };
+  assert.deepEqual(names([shipped, breaks, sound]), ['S', 'G']);
 });
 
 test('an exception is the text of a condition, as for Falco', () => {
@@ -721,6 +747,11 @@ test('values are what the C library of Falco takes them for', () => {
     ["proc.name glob 'A[\\]]b*'", true],
     ['proc.name glob "[[:nothing:]]*"', false],
     ['proc.name iglob "a[[:punct:]]B*"', true],
+    ['proc.name glob "[Z-A]*"', false],
+    ['proc.name glob "[!Z-A]*"', true],
+    ['proc.name glob "[@-B][]-^]b[--.]3*"', true],
+    ['proc.name glob "A[[x]*"', false],
+    ['proc.name glob "[[:upper:]][^[:alnum:][:space:][:blank:][:cntrl:]][[:print:]]*"', true],
     ['fd.sport = ssh', true],
     ['fd.sport in (http, ssh)', true],
     ['fd.sport > 20', true],
@@ -737,6 +768,15 @@ test('values are what the C library of Falco takes them for', () => {
   // The Kelvin sign is no letter k.
   assert.equal(held('proc.name icontains k', { 'proc.name': '\u212a' }), false);
   assert.equal(held('tolower(proc.name) = "\u00c4x"', { 'proc.name': '\u00c4X' }), true);
+});
+
+test('A4: a pattern of brackets that never end is read in a moment', () => {
+  // Read to its end for each of them, one of these took a second, and a file has hundreds.
+  for (const piece of ['[', '[:', '[[:', '[a-', '[!', '[:x:', '[\\]'])
+    for (let times = 0; times < 200; times++)
+      assert.doesNotThrow(() => makeTester('glob', 'text', piece.repeat(4_000 / piece.length)));
+  assert.equal(makeTester('glob', 'text', '[x[:digit:]')('[x5'), false);
+  assert.equal(makeTester('glob', 'text', '[x[[:digit:]]')('5'), true);
 });
 
 test('A4: names and escapes of JavaScript in the text of a rule stay text, wherever they stand', () => {

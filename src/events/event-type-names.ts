@@ -8,6 +8,8 @@ const OTHERS = ['asyncevent', 'pluginevent', 'container', 'notification', 'sysca
 let names: ReadonlySet<string> | undefined;
 
 export function eventTypeNames(): ReadonlySet<string> {
-  names ??= new Set([...EVENT_NAMES, ...SYSCALL_NAMES, ...EVENT_TYPES.map(({ name }) => name), ...OTHERS]);
+  names ??= new Set(
+    [...EVENT_NAMES, ...SYSCALL_NAMES, ...EVENT_TYPES.map(({ name }) => name), ...OTHERS].filter((name) => name !== ''),
+  );
   return names;
 }

@@ -653,6 +653,7 @@ export class Respond {
     } catch (error) {
       // Whether the commit happened may be known to nobody: what was counted is read anew.
       for (const id of batch.counted) this.#counted.delete(id);
+      for (const key of batch.rules) this.#rules.delete(key);
       this.#counts = undefined;
       throw error;
     }

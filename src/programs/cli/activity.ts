@@ -73,6 +73,7 @@ export function activityCommands(cli: CliProgram): void {
       const most = options.limit === undefined ? Number.POSITIVE_INFINITY : readCount(options.limit);
       let shown = 0;
       let dropped = 0;
+      const cut = t({ en: '(truncated)', es: '(cortado)' });
       await api.stream(`/activity?${queryOf(words, options)}`, ({ event, data }) => {
         if (event === 'watching') {
           const { hosts, arguments: given, missing } = data as unknown as Watching;
@@ -99,7 +100,7 @@ export function activityCommands(cli: CliProgram): void {
         for (const one of batch.events) {
           // An object a line, as programs read streams.
           if (cli.output.json) process.stdout.write(`${jsonText({ host: batch.host, ...one })}\n`);
-          else print.result(lineOf(one));
+          else print.result(lineOf(one, cut));
           if (++shown >= most) return false;
         }
         if (batch.dropped > 0) {
@@ -211,13 +212,13 @@ interface Watching {
 }
 
 /** `12:01:02.123  openat  tienda/web  nginx 1234  /etc/passwd`: what is not known is left out. */
-export function lineOf(one: Activity): string {
+export function lineOf(one: Activity, cut = '(truncated)'): string {
   const where = one.project === null ? (one.container ?? '-') : `${one.project}/${one.workload ?? '?'}`;
   const what = one.type === 'execve' ? (one.arguments ?? one.about) : one.about;
   const failed = one.result !== null && one.result !== 'SUCCESS' ? ` = ${one.result}` : '';
   const more = one.type !== 'execve' && one.about === null && one.arguments !== null ? one.arguments : '';
   return printable(
-    `${one.at.slice(11, 23)}  ${one.type.padEnd(8)}  ${where}  ${one.process} ${one.pid}  ${what ?? more}${failed}${one.truncated ? ' (truncated)' : ''}`,
+    `${one.at.slice(11, 23)}  ${one.type.padEnd(8)}  ${where}  ${one.process} ${one.pid}  ${what ?? more}${failed}${one.truncated ? ` ${cut}` : ''}`,
   );
 }
 

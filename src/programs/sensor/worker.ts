@@ -19,6 +19,7 @@ import { LagWord } from './lag-word.ts';
 import { LossWord } from './loss-word.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
 import { Pace } from './pace.ts';
+import { Seldom } from './seldom.ts';
 import { alertLine } from './spool.ts';
 import { Throttle } from './throttle.ts';
 
@@ -128,14 +129,19 @@ function run(): void {
   };
   /** Where calls of 32 bits are not seen, whoever makes them is told of by the program that begins. */
   let blindFor32 = false;
+  const told32 = new Seldom();
   const tell32 = (event: KernelEvent): void => {
     const rule = 'Program of 32 bits is not seen';
-    const stands = throttle.admits(rule, event.container?.id ?? '', Date.now());
+    const container = event.container?.id ?? '';
+    const now = Date.now();
+    if (!told32.admits(`${container} ${event.process.exePath}`, now)) return;
+    const stands = throttle.admits(rule, container, now);
     if (stands === 0) return;
     const kernelNs = monotonicNs();
     const output = `The calls of a 32-bit program are not seen on this host: ${escapeControls(event.process.exePath)}`;
-    const self = selfAlert(rule, 'warning', output, { wallMs: Date.now(), kernelNs });
-    raise({ ...self, container: event.container, ...describeProcess(event) }, kernelNs);
+    const self = selfAlert(rule, 'warning', output, { wallMs: now, kernelNs });
+    const alert = { ...self, container: event.container, ...describeProcess(event) };
+    raise(throttle.told(rule, container, alert, stands), kernelNs);
   };
   const judge = (event: KernelEvent): void => {
     if (blindFor32 && event.type === RECORD.exec && (event.process.exeFlags & EXE_FLAG.of32Bits) !== 0) tell32(event);
@@ -166,8 +172,10 @@ function run(): void {
       : 'what happened since then was not seen';
     complain('Sensor ended from outside', 'warning', `The sensor before this one was killed or failed; ${what}`);
   }
-  // What no kernel of this kind lets see is a limit that the status says; a program of 32 bits that runs into it is told below.
-  const unattached = coverage.missing.filter(({ what }) => what !== CALLS_OF_32_BITS);
+  // What no kernel of this kind lets see is a limit that the status says, as it is where the sensor was set up to do without BPF: a
+  // word with every start would be read by nobody. A program of 32 bits that runs into it is told below.
+  const isLimit = (what: string): boolean => what === CALLS_OF_32_BITS || what === PATCH_GOES_IN.what;
+  const unattached = start.source === 'bpf' ? coverage.missing.filter(({ what }) => !isLimit(what)) : [];
   if (unattached.length > 0 && !probe.isResumed) {
     const list = unattached.map(({ what, why }) => `${what} (${typeof why === 'string' ? why : why.en})`).join(', ');
     complain('Sensor does not see everything', 'warning', `On this host the sensor does not see: ${list}`);
@@ -190,14 +198,22 @@ function run(): void {
     return !found.some(({ kind }) => kind === 'detached');
   };
 
+  /** Whether what control ordered is at work, which one with mistakes does not replace. */
+  let hasTaken = false;
+  const shipped = new Set(start.rules.map(({ file }) => file));
   const reload = ({ files, tunings, revision }: Extract<ToWorker, { type: 'rules' }>): void => {
     const next = RuleEngine.load(files, tunings);
     if (!next.hasErrors) {
       engine = next;
+      hasTaken = true;
+      watchCalls();
+    } else if (!hasTaken && files.filter(({ file }) => shipped.has(file)).length === shipped.size) {
+      engine = RuleEngine.loadSound(files, shipped, tunings);
       watchCalls();
     }
     collectGarbage();
-    say(summarize(next, !next.hasErrors, revision)); // what was wrong leaves the old rules at work
+    // What was wrong leaves the old rules at work; where there are none yet, the files without mistakes count.
+    say(summarize(next, !next.hasErrors, revision));
   };
   const watch = (order: Extract<ToWorker, { type: 'watch' }>['watch']): void => {
     const why = watches.start(order);
