@@ -274,6 +274,13 @@ test('what an expression makes and walks is counted while it runs, whatever docu
     doubled('[1, 2, 3]'),
     doubled('"some text"'),
     'object.text.replace("a", object.text).size() > 0',
+    'cel.bind(l, lists.range(50000), l.map(i, l).flatten().size() > 0)',
+    'cel.bind(l, lists.range(2000), cel.bind(m, l.map(i, l), m.map(i, m).flatten(9).size() > 0))',
+    'cel.bind(l, lists.range(10000), l.all(i, l.sum() > 0))',
+    'cel.bind(l, lists.range(10000), l.all(i, l.exists(j, v, true)))',
+    'cel.bind(t, [object.text + "a", object.text + "b"], lists.range(5000).map(i, t[i % 2]).sort().size() > 0)',
+    'lists.range(10000).all(i, object.text.contains("b") || object.text.trim() != "")',
+    '"%s%s%s%s".format([1, 2, 3, 4].map(i, object.text.split("").map(c, object.text.substring(0, 90)).join(""))) != ""',
     `"%s".format([${doubled('[1]')
       .replaceAll(/v(\d+) \+ v(\d+)/g, '[v$1, v$2]')
       .replace('size(v23) > 0', 'v23')}]) != ""`,
@@ -520,4 +527,30 @@ test('what a policy asks of a cluster’s authorisation is answered by its failu
   };
   assert.match(say(admissionPolicy({ ...spec, failurePolicy: 'Fail' }), pod), /^refuse: .*authorizer of a cluster/);
   assert.match(say(admissionPolicy({ ...spec, failurePolicy: 'Ignore' }), pod), /^warn: .*authorizer of a cluster/);
+});
+
+test('what is found of one object stands, whatever fails of another, also where failures are let be', () => {
+  const deployment = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'd' },
+    spec: {
+      selector: { matchLabels: { app: 'd' } },
+      template: { metadata: { labels: { app: 'd' } }, spec: { containers: [{ name: 'a', image: 'i' }] } },
+    },
+  };
+  // Of the Deployment itself it fails, as that has no containers; of the pod that is made from it, it is false.
+  const spec = {
+    matchConstraints: rulesFor(['deployments', 'pods']),
+    validations: [{ expression: 'object.spec.containers.all(c, has(c.resources))', message: 'no resources' }],
+  };
+  for (const failurePolicy of ['Fail', 'Ignore'])
+    assert.match(
+      say(admissionPolicy({ ...spec, failurePolicy }), deployment),
+      /^refuse: .*no resources/,
+      failurePolicy,
+    );
+  const conditions = [{ name: 'cpu', expression: 'object.spec.containers.size() == 1' }];
+  const asked = admissionPolicy({ ...spec, failurePolicy: 'Ignore', matchConditions: conditions });
+  assert.match(say(asked, deployment), /^refuse: .*no resources/);
 });

@@ -156,13 +156,13 @@ function toRule(id: string, name: string, validation: Validation, binding: Bindi
     [object, ...madeFrom(object)].filter((one) =>
       [matchConstraints, binding.matchResources].every((rules) => isMatched(one, rules, namespace)),
     );
-  /** Those with each parameter, where the conditions of the policy hold. */
+  /** With each parameter; each is a question of its own. */
   const scenesOf = (values: Record<string, unknown>): Record<string, unknown>[] => {
     const object = values['object'] as PolicyMap;
     const namespace = namespaceOf(object, values);
-    return matched(object, namespace)
-      .flatMap((one) => binding.params.map((params) => sceneFor(one, params, namespace, variables)))
-      .filter((all) => isAsked(conditions, all));
+    return matched(object, namespace).flatMap((one) =>
+      binding.params.map((params) => sceneFor(one, params, namespace, variables)),
+    );
   };
   return {
     ...{ id, doors: DOORS, effect: binding.effect, expression: validation.expression },
@@ -173,12 +173,35 @@ function toRule(id: string, name: string, validation: Validation, binding: Bindi
       const object = values['object'] as PolicyMap;
       return matched(object, namespaceOf(object, values)).length > 0;
     },
-    match: (values) => scenesOf(values).length > 0,
+    match: (values) => askEach(scenesOf(values), (all) => (isAsked(conditions, all) ? [all] : [])).length > 0,
     evaluate: (values) =>
-      scenesOf(values).flatMap((all) =>
-        isTrue(compiled.evaluate(all)) ? [] : [{ key: name, label: words(worded, all) ?? message, package: null }],
+      askEach(scenesOf(values), (all) =>
+        !isAsked(conditions, all) || isTrue(compiled.evaluate(all))
+          ? []
+          : [{ key: name, label: words(worded, all) ?? message, package: null }],
       ),
   };
+}
+
+/**
+ * Asks about each scene by itself, as Kubernetes does about each object and parameter: where one fails, what was found in
+ * another stands all the same, also where `failurePolicy` lets failures be. @throws what failed, where nothing was found
+ */
+function askEach<One>(
+  scenes: readonly Record<string, unknown>[],
+  ask: (scene: Record<string, unknown>) => readonly One[],
+): One[] {
+  let failure: unknown = null;
+  const found = scenes.flatMap((scene) => {
+    try {
+      return ask(scene);
+    } catch (error) {
+      failure ??= error;
+      return [];
+    }
+  });
+  if (failure !== null && found.length === 0) throw failure;
+  return found;
 }
 
 /**

@@ -39,7 +39,7 @@ export function withinBudget<Value>(run: () => Value, steps = EVALUATION_STEPS_M
 
 /**
  * Counts each time a node runs, before it does, and the size of what it makes.
- * @param isSearched it stands to the right of `in`, which compares a value with each member
+ * @param isSearched it stands to the right of `in`, which compares a value with each member, or beside `==`
  */
 export function meterNode(node: ASTNode, isSearched: boolean): void {
   const runnable = node as unknown as Runnable;
@@ -54,6 +54,7 @@ export function meterNode(node: ASTNode, isSearched: boolean): void {
     const value = evaluate.call(node, evaluator, own, scope);
     if (counts) checkEnds(value);
     if (makes || isSearched) spendMembers(sizeOf(value));
+    else if (isLong(value)) spendMembers(value.length);
     return value;
   };
   Object.defineProperty(node, 'evaluate', {
@@ -91,6 +92,14 @@ function mapOf(entries: readonly (readonly [ASTNode, ASTNode])[], run: (node: AS
     map.set(name, run(value));
   }
   return map;
+}
+
+/** Texts up to here are looked through in the time of a step. */
+const LONG = 256;
+
+/** Whoever takes such a text looks through it, so that naming it costs as much as making it. */
+function isLong(value: unknown): value is string | Uint8Array {
+  return (typeof value === 'string' || value instanceof Uint8Array) && value.length > LONG;
 }
 
 /** @throws RangeError for a text or a list that is larger than any of a document */

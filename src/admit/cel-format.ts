@@ -23,6 +23,7 @@ const VERB = /%(?:%|(\.\d{1,2})?([sdfeboxX]))/g;
 export function formatText(template: string, values: readonly unknown[]): string {
   let used = 0;
   let end = 0;
+  let size = template.length;
   const parts: string[] = [];
   for (const match of template.matchAll(VERB)) {
     parts.push(template.slice(end, match.index));
@@ -32,7 +33,10 @@ export function formatText(template: string, values: readonly unknown[]): string
       continue;
     }
     if (used >= values.length) throw new RangeError('format: there are more places than values');
-    parts.push(formatOne(match[2] ?? 's', match[1], values[used]));
+    const part = formatOne(match[2] ?? 's', match[1], values[used]);
+    size += part.length;
+    if (size > EVALUATION_VALUE_MAX) throw tooLarge();
+    parts.push(part);
     used += 1;
   }
   parts.push(template.slice(end));

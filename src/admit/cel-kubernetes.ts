@@ -88,8 +88,10 @@ function isSame(a: unknown, b: unknown): boolean {
     return a.length === b.length && a.every((one, index) => isSame(one, b[index]));
   }
   if (a instanceof Map && b instanceof Map) {
+    spendMembers(a.size);
     return a.size === b.size && [...a].every(([name, value]) => b.has(name) && isSame(value, b.get(name)));
   }
+  if (typeof a === 'string' && typeof b === 'string' && a.length === b.length) spendMembers(a.length);
   if (a instanceof Quantity && b instanceof Quantity) return a.nanos === b.nanos;
   const isText = [Address, AddressRange].some((one) => a instanceof one && b instanceof one);
   if (isText) return String(a) === String(b);

@@ -14,7 +14,10 @@ export const LISTS = new Lists();
 export function compareValues(a: unknown, b: unknown): number {
   spendMembers(1);
   const [left, right] = [orderedOf(a), orderedOf(b)];
-  if (left instanceof Uint8Array && right instanceof Uint8Array) return Buffer.compare(left, right);
+  if (left instanceof Uint8Array && right instanceof Uint8Array) {
+    spendMembers(Math.min(left.length, right.length));
+    return Buffer.compare(left, right);
+  }
   if (typeof left === 'string' && typeof right === 'string') return compareTexts(left, right);
   const isOne = typeof left === 'boolean' && typeof right === 'boolean';
   if (!(isOne || (isNumber(left) && isNumber(right))))
@@ -28,6 +31,7 @@ function isNumber(value: unknown): value is bigint | number {
 
 /** By code points: the units of JavaScript put what is beyond the first 65,536 before the last of them. */
 function compareTexts(a: string, b: string): number {
+  spendMembers(a.length + b.length);
   if (a === b) return 0;
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
@@ -55,6 +59,7 @@ export function sortByKeys(list: readonly unknown[], keys: readonly unknown[]): 
 
 function sumOf(list: readonly unknown[]): unknown {
   if (list.length === 0) return 0n;
+  spendMembers(list.length);
   return list.reduce((sum, one) => {
     if (sum instanceof Duration && one instanceof Duration) return sum.addDuration(one);
     if (sum instanceof UnsignedInt && one instanceof UnsignedInt) return new UnsignedInt(sum.value + one.value);
@@ -66,9 +71,18 @@ function sumOf(list: readonly unknown[]): unknown {
 
 function flattened(list: readonly unknown[], depth: bigint): unknown[] {
   if (depth < 0n) throw new RangeError('flatten: the level must not be negative');
-  const flat: unknown[] = list.flat(Number(depth > 64n ? 64n : depth));
-  if (flat.length > EVALUATION_VALUE_MAX) throw tooLarge();
+  const flat: unknown[] = [];
+  flattenInto(flat, list, depth);
   return flat;
+}
+
+/** A list may hold another many times, so that what becomes of it is known to be too large only while it is made. */
+function flattenInto(flat: unknown[], list: readonly unknown[], depth: bigint): void {
+  spendMembers(list.length);
+  for (const one of list) {
+    if (Array.isArray(one) && depth > 0n) flattenInto(flat, one, depth - 1n);
+    else if (flat.push(one) > EVALUATION_VALUE_MAX) throw tooLarge();
+  }
 }
 
 function sliced(list: readonly unknown[], start: bigint, end: bigint): unknown[] {

@@ -1,4 +1,5 @@
 import { type ASTNode, type Environment, Optional } from '@marcbachmann/cel-js';
+import { spendMembers } from './cel-budget.ts';
 import { sortByKeys } from './cel-lists.ts';
 
 /** What a macro is given by the library and may ask of it; the library's own types leave these open. */
@@ -145,6 +146,7 @@ function toMapOfEntries(): Walk {
 }
 
 function entriesOf(value: unknown): [unknown, unknown][] {
+  spendMembers(Array.isArray(value) ? value.length : value instanceof Map ? value.size : 0);
   if (Array.isArray(value)) return value.map((one, index): [unknown, unknown] => [BigInt(index), one]);
   if (value instanceof Map) return [...value];
   if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype)

@@ -223,7 +223,7 @@ class Survey {
   loops = 0;
   readonly #functions: ReadonlySet<string> | null;
   readonly #depth: number;
-  /** What stands to the right of `in`. */
+  /** What stands to the right of `in`, or beside `==`. */
   readonly #searched = new Set<ASTNode>();
 
   constructor(functions: ReadonlySet<string> | null, depth: number) {
@@ -234,6 +234,7 @@ class Survey {
   walk(node: ASTNode, inside: number): ExpressionProblem | null {
     this.nodes += 1;
     if (node.op === 'in') this.#searched.add(node.args[1]);
+    if (node.op === '==' || node.op === '!=') for (const side of node.args) this.#searched.add(side);
     meterNode(node, this.#searched.has(node));
     if (this.#functions === null) openEmpty(node);
     if (node.op === 'id' && typeof node.args === 'string') this.#read(node.args);
