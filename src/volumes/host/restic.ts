@@ -14,7 +14,7 @@ const BROKEN =
   /verification failed|invalid data returned|wrong data returned|is damaged|no matching ID found|not found in (?:index|repository)|Unmarshal|hash does not match|StreamPack:.*no such file/i;
 /** A restore that ends for want of the host's own room, or of the way there, says nothing of what lies in the repository. */
 const NOT_ITS_FAULT =
-  /no space left|quota exceeded|read-only file system|connection (?:refused|reset)|no route to host|network is unreachable|timed? ?out|unexpected HTTP response \(5|stale file handle|input\/output error/i;
+  /no space left|quota exceeded|read-only file system|connection (?:refused|reset)|no route to host|network is unreachable|timed? ?out|unexpected HTTP response \(5|stale file handle|input\/output error|operation not permitted|permission denied|not supported|cannot allocate memory|signal: killed/i;
 
 export interface ResticSummary {
   readonly snapshot: string;
@@ -104,7 +104,8 @@ export class Restic {
 
   async #whyNotRestored(repository: RepositoryAccess, snapshot: string, stderr: string): Promise<Fault> {
     const other = this.#failure(repository, stderr, { en: 'the restore', es: 'la restauración' });
-    if (NOT_ITS_FAULT.test(stderr) && !BROKEN.test(stderr)) return other;
+    // One that was killed says nothing at all.
+    if (stderr.trim() === '' || (NOT_ITS_FAULT.test(stderr) && !BROKEN.test(stderr))) return other;
     // It answers and its key opens it: what it does not give back is lost. Where not even that is whole, it says so itself.
     const known = await this.#run(repository, ['cat', 'config', '--no-lock', '--no-cache'], { timeoutMs: 120_000 });
     if (known.code !== 0 && !BROKEN.test(known.stderr)) return this.#failure(repository, known.stderr, OPENING);
