@@ -13,11 +13,11 @@ import { words } from './words.ts';
 const DAYS = 30;
 const DAY_MS = 24 * 3_600_000;
 
-/** Never rounded up: 99.9996 % is not all of the time. */
+/** Never rounded up: 99.9996 % is not all of the time. What a product of floats loses is given back: 64.002 stays so. */
 function useShare(): (percent: number) => string {
   const { language } = useLanguage();
   const format = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 3 });
-  return (percent) => format.format(Math.floor(percent * 1_000) / 100_000);
+  return (percent) => format.format(Math.floor(percent * 1_000 + 1e-6) / 100_000);
 }
 
 function Days({ of: { byDay, days } }: { of: EnvironmentAssurance }) {

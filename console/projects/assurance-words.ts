@@ -30,7 +30,7 @@ export const assuranceWords = defineWords(
     backups: 'Volumes with a backup, encrypted always',
     transit: 'On the way',
     transitText:
-      'From outside TLS to the edge. Between pods it does not leave this machine, in a network of this environment alone.',
+      'From outside the web by TLS to the edge; a TCP port as its service sends it, or by TLS with darsena/tls: terminate. Between pods it does not leave this machine, in a network of this environment alone.',
     part: '{part} of {total}',
     noVolumes: 'no volumes',
     noImages: 'no images',
@@ -64,7 +64,8 @@ export const assuranceWords = defineWords(
     encrypted: 'Volúmenes cifrados',
     backups: 'Volúmenes con copia, siempre cifrada',
     transit: 'En tránsito',
-    transitText: 'Desde fuera TLS hasta el borde. Entre pods no sale de esta máquina, en una red solo de este entorno.',
+    transitText:
+      'Desde fuera, la web por TLS hasta el borde; un puerto TCP como lo envía su servicio, o por TLS con darsena/tls: terminate. Entre pods no sale de esta máquina, en una red solo de este entorno.',
     part: '{part} de {total}',
     noVolumes: 'sin volúmenes',
     noImages: 'sin imágenes',

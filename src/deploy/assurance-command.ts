@@ -90,7 +90,7 @@ export function assuranceCommand(cli: CliProgram): void {
 
 /** Never rounded up: 99.9996 % is not all of the time. */
 function floorPercent(percent: number): string {
-  return String(Math.floor(percent * 1_000) / 1_000);
+  return String(Math.floor(percent * 1_000 + 1e-6) / 1_000);
 }
 
 /** `45 s`, `3 min 05 s`, `2 h 10 min`, `12 d 4 h`. */
