@@ -38,7 +38,7 @@ test('instructions keep the line they start on and their step in their stage', (
     [
       ['ARG', 'A=1', 1, -1, 0],
       ['FROM', 'base/a', 2, 0, 1],
-      ['RUN', 'a b', 5, 0, 2],
+      ['RUN', 'a   b', 5, 0, 2],
       ['FROM', 'base/b', 9, 1, 1],
       ['USER', '1', 10, 1, 2],
     ],
@@ -131,7 +131,7 @@ test('here-documents become what buildah reads: scripts of the same shell, and f
       'E',
     ].join('\n'),
   );
-  assert.deepEqual(file.rewritten?.text.split('\n'), [
+  assert.deepEqual(file.rewritten.text.split('\n'), [
     'FROM base/a',
     `RUN ${JSON.stringify(['/bin/sh', '-c', 'set -e\n# FROM nobody\necho "$HOME" \\\n  two\n'])}`,
     'SHELL ["/bin/bash", "-ec"]',
@@ -151,7 +151,7 @@ test('here-documents become what buildah reads: scripts of the same shell, and f
     'RUN ["/bin/sh","-c","x\\n"]',
     '',
   ]);
-  assert.deepEqual(file.rewritten?.files, [
+  assert.deepEqual(file.rewritten.files, [
     { path: '18/a.conf', text: 'k=$v\n' },
     { path: '18/b', text: 'plain\n' },
   ]);
@@ -164,12 +164,19 @@ test('here-documents become what buildah reads: scripts of the same shell, and f
     text: 'ARG B=base/a\nFROM --platform=$TARGETPLATFORM base/a:1 AS x\nRUN y\n',
     files: [],
   });
-  assert.equal(parse('FROM base/a\nRUN x').rewritten, null, 'a file without any is read as it was written');
+  const flagged = parse('ARG A=a\nARG P=linux\nFROM --platform=$P/$A base/$A');
+  assert.equal(flagged.rewritten.text, 'ARG A=a\nARG P=linux\nFROM --platform=$P/$A base/a\n');
+  const dedented = parse('FROM base/a\nADD <<-"x" /etc/\n\ta\n\t\tb\n\tx\nRUN <<-Y\n#!/bin/awk -f\n\tBEGIN {}\nY');
+  assert.deepEqual(dedented.rewritten.files, [{ path: '2/x', text: 'a\nb\n' }]);
+  assert.match(dedented.rewritten.text, /^COPY --from=darsena-inline --chmod=0644 2\/x \/etc\/$/m);
+  assert.match(dedented.rewritten.text, /3<<-'Y'/);
   for (const text of [
     'RUN <<EOF\nx',
     'COPY <<A /a\n$HOME\nA',
     'COPY <<"A" b /a\nx\nA',
     'COPY --from=base/x <<"A" /a\nx\nA',
+    'COPY <<".." /a\nx\n..',
+    `RUN <<A\n${'x'.repeat(66_000)}\nA`,
   ]) {
     assert.throws(
       () => parse(`FROM base/a\n${text}`),
@@ -177,4 +184,56 @@ test('here-documents become what buildah reads: scripts of the same shell, and f
       text,
     );
   }
+});
+
+test('what buildah is given is what was looked at: words that go on in the next line, marks, quotes and variables', () => {
+  const { rewritten, images } = parse(
+    [
+      '# escape=` is no directive with words behind it',
+      'FROM base/\\',
+      'a',
+      'COPY --from="base/b" a b',
+      'RUN echo a\\',
+      '   # a comment',
+      '',
+      'b \\ \t',
+      '  c',
+      'ARG U=http://192.0.2.1/x',
+      'ADD --chown=$U $U a.tar $U/b /x/',
+      'ADD ["\\u0068ttp://192.0.2.1/x", "a b", "/x/"]',
+    ].join('\n'),
+  );
+  assert.deepEqual(
+    images.map(({ name }) => name),
+    ['base/a', 'base/b'],
+  );
+  assert.deepEqual(rewritten.text.split('\n'), [
+    'FROM base/a',
+    'COPY --from=base/b a b',
+    'RUN echo ab   c',
+    'ARG U=http://192.0.2.1/x',
+    'ADD --chown=$U ./$U a.tar ./$U/b /x/',
+    'ADD ["./http://192.0.2.1/x","a b","/x/"]',
+    '',
+  ]);
+  assert.throws(
+    () => parse('FROM base/a\nADD ht\\\ntp://192.0.2.1/x /x'),
+    (error) => error instanceof Fault && error.code === 'build.remote-refused' && error.params['line'] === 2,
+  );
+  for (const flag of ['--fr\\om=base/b', '--"from"=base/b', '--from="base/b"x', '--chown=1\u0085--from=base/b']) {
+    assert.throws(
+      () => parse(`FROM base/a\nCOPY ${flag} a b`),
+      (error) => error instanceof Fault && error.code === 'build.containerfile-invalid' && error.params['line'] === 2,
+      flag,
+    );
+  }
+});
+
+test('a Containerfile of nothing but marks of here-documents, or of continued lines, is read to its end', () => {
+  for (const text of [`RUN ${'<'.repeat(900_000)}`, `RUN ${' <<'.repeat(300_000)}`, `RUN ${'x\\\n'.repeat(300_000)}`])
+    try {
+      parse(`FROM base/a\n${text}`);
+    } catch (error) {
+      assert.ok(error instanceof Fault, String(error));
+    }
 });

@@ -41,8 +41,8 @@ export interface Containerfile {
   readonly secrets: readonly SecretMount[];
   /** What `RUN --mount=type=ssh` asks for. */
   readonly agents: readonly SecretMount[];
-  /** What buildah gets in its place, with the inline files of COPY; null where it reads the file as it is. */
-  readonly rewritten: { readonly text: string; readonly files: readonly InlineFile[] } | null;
+  /** What buildah gets in its place, an instruction a line, so that what it builds is what was looked at here. */
+  readonly rewritten: { readonly text: string; readonly files: readonly InlineFile[] };
   /** What `FROM --platform=` asks for, each once, without those that mean the host or the target. */
   readonly platforms: readonly string[];
 }
@@ -84,7 +84,7 @@ export function parseContainerfile(
       if (name !== words[0])
         expanded.set(
           line,
-          rest.replace(words[0] ?? '', () => name),
+          rest.replace(/^((?:--\S+\s+)*)\S+/, (_, flags: string) => `${flags}${name}`),
         );
       const platform = /(?:^|\s)--platform=(\S+)/.exec(rest)?.[1] ?? '';
       // These two name what the build is told by --platform, or the host.
@@ -118,7 +118,6 @@ export function parseContainerfile(
   const rewritten = rewrite(
     instructions.map((one) => ({ ...one, text: expanded.get(one.line) ?? one.text })),
     refuse,
-    expanded.size > 0,
     ESCAPE.test(text.split(/\r?\n/, 1)[0] ?? '') ? ['# escape=`'] : [],
   );
   return {
@@ -129,24 +128,27 @@ export function parseContainerfile(
 
 function readInstructions(text: string, refuse: (line: number, reason: string) => Error): Instruction[] {
   const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
-  const escapeCharacter = ESCAPE.test(lines[0] ?? '') ? '`' : '\\';
+  const isTicked = ESCAPE.test(lines[0] ?? '');
+  const continued = isTicked ? /`[ \t]*$/ : /\\[ \t]*$/;
   const instructions: Instruction[] = [];
   let stage = -1;
   let step = 0;
   for (let at = 0; at < lines.length; at += 1) {
     const first = at;
-    let joined = (lines[at] ?? '').trim();
-    if (joined === '' || joined.startsWith('#')) continue;
-    while (joined.endsWith(escapeCharacter) && at + 1 < lines.length) {
-      at += 1;
-      const next = (lines[at] ?? '').trim();
+    let last = (lines[at] ?? '').trimStart();
+    if (last.trim() === '' || last.startsWith('#')) continue;
+    const parts: string[] = [];
+    while (continued.test(last)) {
+      // As they stand: a word may go on in the next line.
+      parts.push(last.replace(continued, ''));
+      last = '';
       // Comments and empty lines inside a continued instruction are skipped, as every builder does.
-      if (next === '' || next.startsWith('#')) continue;
-      joined = `${joined.slice(0, -1).trimEnd()} ${next}`;
+      do at += 1;
+      while (at < lines.length && /^\s*(?:#|$)/.test(lines[at] ?? ''));
+      if (at < lines.length) last = lines[at] ?? '';
     }
-    const match = /^([A-Za-z]+)(?:\s+([\s\S]*))?$/.exec(
-      joined.endsWith(escapeCharacter) ? joined.slice(0, -1) : joined,
-    );
+    const joined = [...parts, last].join('').trim();
+    const match = /^([A-Za-z]+)(?:\s+([\s\S]*))?$/.exec(joined);
     const line = first + 1;
     const keyword = match?.[1]?.toUpperCase();
     if (keyword === undefined || !KEYWORDS.has(keyword)) {
@@ -160,17 +162,33 @@ function readInstructions(text: string, refuse: (line: number, reason: string) =
     if (instructions.length === CONTAINERFILE_INSTRUCTIONS_MAX) {
       throw refuse(line, `it has more than ${CONTAINERFILE_INSTRUCTIONS_MAX} instructions`);
     }
-    const rest = (match?.[2] ?? '').trim();
+    const rest = plainFlags(keyword, (match?.[2] ?? '').trim(), (reason) => refuse(line, reason));
     const heredocs: Heredoc[] = [];
     for (const head of heredocsOf(keyword, rest)) {
       const read = readHeredoc(lines, at + 1, head);
       if (read === null) throw refuse(line, `the end of <<${head.name} is missing`);
+      if (/^\.{1,2}$/.test(head.name)) throw refuse(line, `<<${head.name} is no name of a file`);
       heredocs.push(read.heredoc);
       at = read.next - 1;
     }
     instructions.push({ keyword, text: rest, line, stage, step, heredocs });
   }
   return instructions;
+}
+
+const WITH_FLAGS: ReadonlySet<string> = new Set(['ADD', 'COPY', 'FROM', 'RUN']);
+
+/**
+ * The flags of an instruction without quotes: buildah takes quotes and backslashes out of them, and what is asked of images
+ * and mounts below must be what it reads.
+ */
+function plainFlags(keyword: string, text: string, refuse: (reason: string) => Error): string {
+  if (!WITH_FLAGS.has(keyword)) return text;
+  const flags = /^(?:--\S*(?:\s+|$))*/.exec(text)?.[0] ?? '';
+  const plain = flags.replaceAll(/(--[a-z]+=)(["'])([^\s"'\\]*)\2(?=\s|$)/g, '$1$3');
+  if (/[^ \t\x21\x23-\x26\x28-\x5b\x5d-\x7e]/.test(plain))
+    throw refuse(`${keyword} has a flag with quotes, backslashes or other signs than those of ASCII: write it without`);
+  return plain + text.slice(flags.length);
 }
 
 const ESCAPE = /^(?:\uFEFF)?#\s*escape\s*=\s*`\s*$/i;

@@ -36,14 +36,22 @@ export function heredocsOf(keyword: string, text: string): Omit<Heredoc, 'body'>
       else if (character === quote) quote = '';
     } else if (character === '\\') at += 1;
     else if (character === '"' || character === "'") quote = character;
-    else if (character === '<' && /(?:^|\s)\d*$/.test(text.slice(0, at))) {
-      const word = /^<<(-?)(?:(["'])([\w.-]+)\2|([\w.][\w.-]*))/.exec(text.slice(at));
+    else if (character === '<' && text[at + 1] === '<' && beginsWord(text, at)) {
+      WORD.lastIndex = at;
+      const word = WORD.exec(text);
       if (word === null) continue;
       found.push({ name: word[3] ?? word[4] ?? '', quoted: word[2] !== undefined, dedent: word[1] === '-' });
       at += word[0].length - 1;
     }
   }
   return found;
+}
+
+const WORD = /<<(-?)(?:(["'])([\w.-]+)\2|([\w.][\w.-]*))/y;
+
+/** Whether a word begins there, perhaps with the number of a descriptor, which has few digits. */
+function beginsWord(text: string, at: number): boolean {
+  return /(?:^|\s)\d{0,4}$/.test(text.slice(Math.max(0, at - 5), at));
 }
 
 /** Reads the body of one from the lines behind its instruction. @returns the line behind it, or null where it has no end */
@@ -62,34 +70,51 @@ export function readHeredoc(
   return null;
 }
 
+/** The longest line that buildah reads (bufio.MaxScanTokenSize of Go, with the end of the line). */
+const LINE_BYTES_MAX = 65_000;
+
 /**
- * The same file without here-documents: a RUN becomes one of the same shell with the whole script, a COPY takes its files
- * from a folder beside the source. Instructions keep their order and number; null where there is nothing to change.
+ * The same file, an instruction a line, without here-documents: a RUN becomes one of the same shell with the whole script, a
+ * COPY takes its files from a folder beside the source. Instructions keep their order and number.
  */
 export function rewrite(
   instructions: readonly Instruction[],
   refuse: (line: number, reason: string) => Error,
-  isChanged: boolean,
   directives: readonly string[],
-): { readonly text: string; readonly files: readonly InlineFile[] } | null {
-  if (!isChanged && instructions.every(({ heredocs }) => heredocs.length === 0)) return null;
+): { readonly text: string; readonly files: readonly InlineFile[] } {
   const files: InlineFile[] = [];
   const lines = [...directives];
   let shell: readonly string[] = SHELL;
   for (const instruction of instructions) {
     const { keyword, text, heredocs, line } = instruction;
     if (keyword === 'FROM') shell = SHELL;
-    if (keyword === 'SHELL') shell = readShell(text) ?? shell;
-    if (heredocs.length === 0) lines.push(`${keyword} ${text}`);
-    else if (keyword === 'RUN') lines.push(`RUN ${runOf(text, heredocs, shell)}`);
-    else lines.push(`${keyword} ${copyOf(instruction, files, (reason) => refuse(line, reason))}`);
+    if (keyword === 'SHELL') shell = readWords(text) ?? shell;
+    let written = `${keyword} ${text}`;
+    if (heredocs.length > 0 && keyword === 'RUN') written = `RUN ${runOf(text, heredocs, shell)}`;
+    // Inline files are never unpacked, and ADD takes nothing from a folder beside the source.
+    else if (heredocs.length > 0) written = `COPY ${copyOf(instruction, files, (reason) => refuse(line, reason))}`;
+    else if (keyword === 'ADD') written = `ADD ${localSources(text)}`;
+    if (Buffer.byteLength(written) > LINE_BYTES_MAX)
+      throw refuse(line, `it has more than ${LINE_BYTES_MAX} bytes: write them into a file, and COPY it`);
+    lines.push(written);
   }
   return { text: `${lines.join('\n')}\n`, files };
 }
 
+/** What a variable makes of a source is in the source folder: an address would be fetched by the host that builds. */
+function localSources(text: string): string {
+  const flags = FLAGS.exec(text)?.[0] ?? '';
+  const rest = text.slice(flags.length);
+  const local = (source: string): string => (/[$"'\\]|:\/\//.test(source) ? `./${source}` : source);
+  const list = readWords(rest);
+  if (list !== null) return `${flags}${JSON.stringify([...list.slice(0, -1).map(local), ...list.slice(-1)])}`;
+  const words = rest.split(/\s+/);
+  return `${flags}${[...words.slice(0, -1).map(local), ...words.slice(-1)].join(' ')}`;
+}
+
 const SHELL = ['/bin/sh', '-c'] as const;
 
-function readShell(text: string): string[] | null {
+function readWords(text: string): string[] | null {
   try {
     const words: unknown = JSON.parse(text);
     return Array.isArray(words) && words.every((word) => typeof word === 'string') ? words : null;
@@ -99,18 +124,18 @@ function readShell(text: string): string[] | null {
   }
 }
 
-const FLAGS = /^(?:--[a-z]+(?:=\S+)?\s+)*/;
+const FLAGS = /^(?:--[a-z-]+(?:=\S+)?\s+)*/;
 
 function runOf(text: string, heredocs: readonly Heredoc[], shell: readonly string[]): string {
   const flags = FLAGS.exec(text)?.[0] ?? '';
   const command = text.slice(flags.length);
   const [first] = heredocs;
   const isScript = heredocs.length === 1 && /^<<-?\S+$/.test(command);
-  const interpreter = /^#!\s*(\S.*)\n/.exec(first?.body ?? '')?.[1];
+  const interpreter = /^#![ \t]*(\S.*)\n/.exec(first?.body ?? '')?.[1];
   if (isScript && first !== undefined && interpreter === undefined)
     return `${flags}${JSON.stringify([...shell, first.body])}`;
   // A script with an interpreter of its own is read by it from a descriptor, so that no file of it stays in the image.
-  const words = isScript ? `${interpreter} /dev/fd/3 3<<'${first?.name}'` : command;
+  const words = isScript ? `${interpreter} /dev/fd/3 3<<${first?.dedent ? '-' : ''}'${first?.name}'` : command;
   const bodies = heredocs.map(({ body, name }) => `${body}${name}\n`).join('');
   return `${flags}${JSON.stringify([...(isScript ? SHELL : shell), `${words}\n${bodies}`])}`;
 }
@@ -122,11 +147,11 @@ function copyOf({ text, heredocs, line }: Instruction, files: InlineFile[], refu
   if (words.length !== heredocs.length || target.startsWith('<<'))
     throw refuse('inline files and others of one COPY: write two');
   if (/--from=/.test(flags)) throw refuse('an inline file has no --from');
-  const paths = heredocs.map(({ name, quoted, body }) => {
+  const paths = heredocs.map(({ name, quoted, dedent, body }) => {
     if (!quoted && /\$/.test(body))
       throw refuse(`variables in the inline file ${name} are not replaced: write <<"${name}", or RUN with it`);
     const path = `${line}/${name}`;
-    files.push({ path, text: body });
+    files.push({ path, text: dedent ? body.replaceAll(/^\t+/gm, '') : body });
     return path;
   });
   const mode = /--chmod=/.test(flags) ? '' : '--chmod=0644 ';

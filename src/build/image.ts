@@ -228,8 +228,9 @@ async function runBuild(
   const secrets: { id: string; path: string }[] = [];
   for (const [id, value] of Object.entries(request.secrets ?? {}))
     secrets.push({ id, path: await workshop.putSecret(desk, id, value) });
-  const written = file.rewritten === null ? null : await workshop.put(desk, 'Containerfile', file.rewritten.text);
-  const inline = file.rewritten?.files.length ? await workshop.putInline(desk, file.rewritten.files) : null;
+  const written = await workshop.put(desk, 'Containerfile', file.rewritten.text);
+  const inline = file.rewritten.files.length > 0 ? await workshop.putInline(desk, file.rewritten.files) : null;
+  const ignored = await ownIgnoreFile(workshop, join(desk.source, file.path));
   const idFile = join(desk.output, 'image-id');
   const arguments_ = [
     ...storeOf(request, workshop, desk),
@@ -251,7 +252,8 @@ async function runBuild(
     '--iidfile',
     idFile,
     '--file',
-    written ?? join(desk.source, file.path),
+    written,
+    ...(ignored === null ? [] : ['--ignorefile', ignored]),
     ...(inline === null ? [] : ['--build-context', `${INLINE_CONTEXT}=${inline}`]),
     ...bases.flatMap(({ written, name, digest }) => [
       '--build-context',
@@ -286,6 +288,15 @@ async function runBuild(
     es: `${watcher.steps} pasos, ${watcher.cacheHits} de la caché`,
   });
   return { imageId, steps: watcher.steps, cacheHits: watcher.cacheHits };
+}
+
+/** `web.Containerfile.containerignore`, which goes before the one of the folder; buildah looks for it beside what it is given. */
+async function ownIgnoreFile(workshop: Workshop, containerfile: string): Promise<string | null> {
+  for (const path of [`${containerfile}.containerignore`, `${containerfile}.dockerignore`]) {
+    const { code } = await workshop.run('test', ['-f', path], { timeoutMs: 10_000 });
+    if (code === 0) return path;
+  }
+  return null;
 }
 
 /** What buildah reads and an OCI image cannot say: a person is told, as it would not be there when it is wanted. */
@@ -391,7 +402,7 @@ export class BuildWatcher {
       {
         file: this.#file.path,
         line: current.line,
-        instruction: `${current.keyword} ${current.text}`.slice(0, 200),
+        instruction: `${current.keyword} ${current.text}`.replaceAll(/\s+/g, ' ').slice(0, 200),
         reason,
       },
       { details },

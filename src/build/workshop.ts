@@ -139,9 +139,10 @@ export class Workshop {
   async putInline(desk: Desk, files: readonly { readonly path: string; readonly text: string }[]): Promise<string> {
     const folder = join(desk.folder, 'inline');
     const owner = { uid: this.user.uid, gid: this.user.gid };
+    // The build user reads these folders and does not change them, so that nothing of its own leads a file elsewhere.
     for (const at of [folder, ...new Set(files.map(({ path }) => join(folder, dirname(path))))]) {
       await mkdir(at, { recursive: true, mode: 0o750 });
-      await chown(at, owner.uid, owner.gid);
+      await chown(at, process.geteuid?.() ?? owner.uid, owner.gid);
     }
     for (const { path, text } of files) await writeFileAtomic(join(folder, path), text, { mode: 0o444, owner });
     return folder;

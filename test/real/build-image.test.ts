@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer as createPlainServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -206,6 +206,48 @@ test('here-documents, a base named by an argument, and an agent of ssh that sign
     buildImage(request({ Containerfile: 'FROM base/debian-12\nRUN <<E\necho x; exit 9\nE\n' }), bench.context()),
   );
   assert.deepEqual([wrong.code, wrong.params['line']], ['build.step-failed', 2], JSON.stringify(wrong.params));
+});
+
+test('what the list beside a named Containerfile leaves out stays out of the image', {
+  skip,
+  timeout: 120_000,
+}, async () => {
+  const files = {
+    'web.Containerfile': 'FROM base/debian-12\nCOPY . /a\nRUN test ! -e /a/secret && test -e /a/other\n',
+    'web.Containerfile.dockerignore': 'secret\n',
+    '.dockerignore': 'other\n',
+    secret: 's',
+    other: 'o',
+  };
+  const built = await buildImage(request(files, { containerfile: 'web.Containerfile' }), bench.context());
+  assert.equal(built.steps, 3);
+});
+
+test('an address that a variable or a word over two lines makes is asked for by nobody', {
+  skip,
+  timeout: 120_000,
+}, async () => {
+  let asked = 0;
+  const server = createPlainServer((_, response) => {
+    asked += 1;
+    response.end('fetched');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    const address = server.address();
+    const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/x`;
+    for (const add of [
+      `ARG U=${url}\nADD $U /x`,
+      `ENV U=${url}\nADD ["$U", "/x"]`,
+      `ADD ${url.replace('http', 'ht\\\ntp')} /x`,
+      `ADD ["${url.replace('http', '\\u0068ttp')}", "/x"]`,
+      `RUN true \\\u00a0\nADD ${url} /x`,
+    ])
+      await failureOf(buildImage(request({ Containerfile: `FROM base/debian-12\n${add}\n` }), bench.context()));
+    assert.equal(asked, 0);
+  } finally {
+    server.close();
+  }
 });
 
 test('equal sources give equal images whatever the cache holds, and of the time that is asked for', {
