@@ -331,6 +331,7 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'darsena.truncated': (event) => event.isCut,
   'darsena.is_32_bit': (event) =>
     (event.process.exeFlags & EXE_FLAG.of32Bits) !== 0 || event.hasFlag(RECORD_FLAG.of32Bits),
+  'darsena.is_from_outside': (event) => (event.process.exeFlags & EXE_FLAG.fromOutside) !== 0,
   'proc.is_exe_from_memfd': (event) => (event.process.exeFlags & EXE_FLAG.memfd) !== 0,
   'proc.exe_ino': (event) => event.process.exeInode,
   'proc.exe_ino.ctime': (event) => event.process.exeChangedNs,

@@ -4,6 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { ContainerRegister, unknownContainer } from './containers.ts';
 import { CGROUPS_MAX } from './limits.ts';
+import { containerIn } from './proc.ts';
 
 function heapBytes(): number {
   setFlagsFromString('--expose-gc');
@@ -36,4 +37,26 @@ test('E6: labels of a hundred thousand containers are held in 64 MB, and none of
   let kept = 0;
   for (let n = 1; n <= 100_000; n++) if (register.find(n) !== undefined) kept++;
   assert.equal(kept, CGROUPS_MAX);
+});
+
+test('the innermost name that an engine gave counts, monitors are of the host, and names of a container’s own say nothing', () => {
+  const [pod, one, two] = ['a', 'b', 'c'].map((letter) => letter.repeat(64));
+  const cases: readonly (readonly [path: string, id: string | null | undefined])[] = [
+    [`/libpod_parent/libpod-${one}`, one],
+    [`/libpod_parent/${pod}/libpod-${one}`, one],
+    [`/libpod_parent/${pod}/conmon`, null],
+    [`/libpod_parent/libpod-${one}/conmon`, one],
+    [`/libpod_parent/${pod}/libpod-${one}/conmon`, one],
+    [`/docker/${one}/conmon`, one],
+    [`/docker/${one}`, one],
+    [`/docker/${one}/docker/${two}`, two],
+    [`/machine.slice/libpod-${one}.scope/container`, one],
+    [`/machine.slice/libpod-conmon-${one}.scope`, null],
+    [`/machine.slice/libpod-${one}.scope/libpod-conmon-${two}.scope`, one],
+    [`/kubepods.slice/cri-containerd-${one}.scope`, one],
+    [`/system.slice/${one}x`, null],
+  ];
+  for (const [path, id] of cases) {
+    assert.equal(containerIn(`4:memory:/\n0::${path}\n`), id, path);
+  }
 });

@@ -5,7 +5,8 @@ import { ENVIRONMENT_BYTES_MAX, PASSWD_BYTES_MAX, PROC_TEXT_BYTES_MAX } from './
 
 /** The unit of start times in /proc (USER_HZ) is 100 a second on every architecture that Linux has. */
 const NS_PER_TICK = 10_000_000;
-const CONTAINER_ID = /(?:^|[/-])([0-9a-f]{64})(?:\.scope)?(?:\/|$)/;
+const CONTAINER_ID = /^(?:(?:libpod|docker|crio|cri-containerd)-)?([0-9a-f]{64})(?:\.scope)?$/;
+const POD_MONITORS = /^\/libpod_parent\/[0-9a-f]{64}\/conmon$/;
 
 /** Whether two start times are of the same process, when one comes from /proc and is only as fine as a tick. */
 export function sameStart(a: number, b: number): boolean {
@@ -128,14 +129,24 @@ export function listProcesses(): number[] {
 /** The id of the container a process is in, by the names engines give their cgroups, or null. */
 export function containerOf(pid: number): string | null {
   try {
-    for (const line of readBounded(`/proc/${pid}/cgroup`).split('\n')) {
-      const path = line.slice(line.lastIndexOf(':') + 1);
-      if (path.includes('conmon-')) continue;
-      const id = CONTAINER_ID.exec(path)?.[1];
-      if (id !== undefined) return id;
-    }
+    return containerIn(readBounded(`/proc/${pid}/cgroup`));
   } catch {
     return null; // it ended meanwhile
+  }
+}
+
+/**
+ * The same of what /proc/PID/cgroup says, as the kernel's part of the sensor judges it: the innermost name counts, and
+ * monitors (libpod-conmon-ID.scope; with cgroupfs libpod_parent/ID/conmon beside the containers of a pod) are of the host.
+ */
+export function containerIn(cgroups: string): string | null {
+  for (const line of cgroups.split('\n')) {
+    const path = line.slice(line.lastIndexOf(':') + 1);
+    if (POD_MONITORS.test(path)) continue;
+    for (const name of path.split('/').reverse()) {
+      const id = CONTAINER_ID.exec(name)?.[1];
+      if (id !== undefined) return id;
+    }
   }
   return null;
 }

@@ -1,3 +1,4 @@
+import { readlinkSync } from 'node:fs';
 import {
   COMM_BYTES,
   EXE_FLAG,
@@ -43,8 +44,13 @@ export class ProcessTable implements Surroundings {
   #asked: { pid: number; atMs: number; facts: LivingFacts | null } = { pid: 0, atMs: 0, facts: null };
   wallOffsetNs = 0;
   bootOffsetNs = 0;
+  /** Of what began earlier nobody saw where. */
+  readonly #beganNs: number;
+  /** The host's, by its number. */
+  readonly #mountNamespace = Number(/\d+/.exec(readlinkSync('/proc/self/ns/mnt'))?.[0]);
 
   constructor() {
+    this.#beganNs = kernelClocks().bootNs;
     this.#users = readUsers();
     this.#groups = readUsers('/etc/group');
     this.#usersReadMs = Date.now();
@@ -185,7 +191,10 @@ export class ProcessTable implements Surroundings {
       exePath: event.execPath(),
       args,
       cwd: event.execCwd(),
-      exeFlags: event.u32(EXEC.exe_flags) | (event.hasFlag(RECORD_FLAG.truncated) ? EXE_FLAG.cut : 0),
+      exeFlags:
+        event.u32(EXEC.exe_flags) |
+        (event.hasFlag(RECORD_FLAG.truncated) ? EXE_FLAG.cut : 0) |
+        (this.#isOutside(event) ? EXE_FLAG.fromOutside : 0),
       exeInode: event.u64(EXEC.inode),
       exeChangedNs: event.u64(EXEC.changed),
       exeModifiedNs: event.u64(EXEC.modified),
@@ -199,12 +208,20 @@ export class ProcessTable implements Surroundings {
     return facts;
   }
 
+  /** A run-time may start itself anew when it is in the control group already; it sees the host's files then. */
+  #isOutside(event: KernelEvent): boolean {
+    return event.u64(HEADER.cgroup) === 0 || event.u32(HEADER.mount_namespace) === this.#mountNamespace;
+  }
+
   /** A process whose exec was not seen: /proc knows it while it lives, the header knows the rest. */
   #adopt(event: KernelEvent): ProcessFacts {
     const header = headerFacts(event);
     const read = readProcess(header.pid);
-    if (read === null || !sameStart(read.startedNs, header.startedNs)) return this.#put(header);
-    return this.#put({ ...read, ...sureFacts(header) });
+    const isKnown = read !== null && sameStart(read.startedNs, header.startedNs);
+    const facts = isKnown ? { ...read, ...sureFacts(header) } : header;
+    // What starts a program in a container is seen there: this one was started outside and came in, as run-times do.
+    const isFromOutside = event.u64(HEADER.cgroup) !== 0 && header.startedNs > this.#beganNs;
+    return this.#put(isFromOutside ? { ...facts, exeFlags: facts.exeFlags | EXE_FLAG.fromOutside } : facts);
   }
 
   #fork(event: KernelEvent, parent: ProcessFacts): void {

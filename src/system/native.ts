@@ -5,8 +5,8 @@
  * Pointers are bigints. Memory of the kernel is wrapped without copying; the wrapper lives as long as the process.
  */
 
-import { DynamicLibrary, dlopen, getInt32, toString as textAt, toArrayBuffer } from 'node:ffi';
-import { closeSync, openSync } from 'node:fs';
+import { DynamicLibrary, dlopen, getInt32, getRawPointer, toString as textAt, toArrayBuffer } from 'node:ffi';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { defineFaults } from './fault.ts';
 
 export const nativeFault = defineFaults({
@@ -58,6 +58,11 @@ const PERF_ATTRIBUTE_BYTES = 112;
 const PERF_FLAG_FD_CLOEXEC = 8n;
 const PERF_EVENT_IOC_ENABLE = 0x2400n;
 const BPF_PERF_EVENT = 41;
+const KERNEL_TYPES = '/sys/kernel/btf/vmlinux';
+const KERNEL_TYPES_TEXT = Buffer.from(`${KERNEL_TYPES}\0`);
+/** bpf_object_open_opts up to btf_custom_path, which it ends with (libbpf.h). */
+const OPEN_OPTIONS_BYTES = 56;
+const OPEN_OPTIONS_TYPES = 48;
 
 function bind() {
   const { functions: libc } = dlopen(null, {
@@ -92,7 +97,7 @@ function bind() {
   }
   const bpf = library.getFunctions({
     libbpf_set_print: { arguments: ['pointer'], return: 'pointer' },
-    bpf_object__open_file: { arguments: ['string', 'pointer'], return: 'pointer' },
+    bpf_object__open_file: { arguments: ['string', 'buffer'], return: 'pointer' },
     bpf_object__load: { arguments: ['pointer'], return: 'i32' },
     bpf_object__close: { arguments: ['pointer'], return: 'void' },
     bpf_object__next_program: { arguments: ['pointer', 'pointer'], return: 'pointer' },
@@ -202,7 +207,7 @@ export class BpfObject {
     for (;;) {
       const log = new LibbpfLog();
       try {
-        const object = bpf.bpf_object__open_file(path, 0n);
+        const object = openObject(path);
         if (object === 0n) return { errno: lastErrno(), log: log.text() };
         for (const [name, entries] of Object.entries(sizes)) {
           const map = bpf.bpf_object__find_map_by_name(object, name);
@@ -217,7 +222,10 @@ export class BpfObject {
         bpf.bpf_object__close(object);
         const culprit = /prog '(\w+)'/.exec(log.lastMatching("': failed to"))?.[1];
         const known = culprit === undefined || refused.some((one) => one.program === culprit);
-        if (known || (errno === -1 && !optional.includes(culprit))) return { errno: -errno, log: log.text() };
+        // What the kernel itself does not have is looked for in its modules, which takes CAP_SYS_ADMIN: nothing else is amiss.
+        const isAbsent = log.lastMatching(`prog '${culprit}': failed to find kernel BTF`) !== '';
+        if (known || (errno === -1 && !isAbsent && !optional.includes(culprit)))
+          return { errno: -errno, log: log.text() };
         refused.push({ program: culprit, errno: -errno, reason: errnoText(errno) });
       } finally {
         log.stop();
@@ -248,6 +256,18 @@ export class BpfObject {
   close(): void {
     native().bpf.bpf_object__close(this.#object);
   }
+}
+
+/**
+ * With the kernel's own types named as those to go by (bpf_object_open_opts.btf_custom_path), libbpf does not look for a type
+ * that this kernel lacks among those of its modules, which takes CAP_SYS_ADMIN and would refuse the whole object without it.
+ */
+function openObject(path: string): bigint {
+  const options = Buffer.alloc(OPEN_OPTIONS_BYTES);
+  options.writeBigUInt64LE(BigInt(OPEN_OPTIONS_BYTES), 0);
+  // A kernel without types says so itself when the object is loaded.
+  if (existsSync(KERNEL_TYPES)) options.writeBigUInt64LE(getRawPointer(KERNEL_TYPES_TEXT), OPEN_OPTIONS_TYPES);
+  return native().bpf.bpf_object__open_file(path, options);
 }
 
 /** A descriptor that keeps something in the kernel, or why there is none. */

@@ -293,3 +293,39 @@ ls /bin/ls; echo ls $?; cat /etc/secret; echo secret $?; cat /etc/other; echo ot
     });
   }
 });
+
+test('what a run-time does itself is no alert, in a pod too; a program that takes its name is seen', {
+  skip,
+}, async (t) => {
+  const ground = new Ground();
+  let pod = '';
+  t.after(async () => {
+    if (pod !== '') await ground.podmanLater('pod', 'rm', '-f', '-t', '0', pod);
+    await ground.close();
+  });
+  await ground.startSensor({ rules: [SHIPPED_RULES], scope: 'all' });
+  pod = ground.podman('pod', 'create', '--network', 'none');
+  const within = ground.startContainer();
+  ground.podman('exec', within, 'true');
+  const program = join(ground.folder, 'runc');
+  writeFileSync(program, callProgram(166, ['/proc', 2]), { mode: 0o755 });
+  ground.podman('cp', program, `${within}:/tmp/runc`);
+  const ended = ground.startContainerIn(pod);
+  ground.podman('exec', ended, 'true');
+  ground.podman('stop', '-t', '0', ended);
+  ground.podman('pod', 'rm', '-f', '-t', '0', pod);
+  await ground.podmanLater('exec', within, '/tmp/runc');
+  const alert = await ground.agent.waitFor(
+    () => ground.agent.alerts.find((one) => one.rule === MOUNT && one.container?.id === within),
+    60_000,
+    () => `the alert of /tmp/runc; there were ${JSON.stringify(ground.agent.alerts)}; ${ground.sensorErrors}`,
+  );
+  assert.match(alert.output, /from=\/proc .*command=runc/);
+  const others = ground.agent.alerts.filter(
+    (one) => one !== alert && !one.output.includes('/tmp/runc') && [pod, within, ended].includes(one.container?.id ?? ''),
+  );
+  assert.deepEqual(
+    others.map(({ rule, output }) => `${rule}: ${output}`),
+    [],
+  );
+});

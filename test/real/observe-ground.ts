@@ -8,6 +8,7 @@ import type { Alert } from '../../src/detect/index.ts';
 import { removePins } from '../../src/observe/index.ts';
 import { alertSocketOf } from '../../src/programs/link/stations.ts';
 import { mountKernelFilesystems } from '../../src/programs/setup/kernel-mounts.ts';
+import { sensorRights } from '../../src/programs/setup/programs.ts';
 
 const REPOSITORY = join(import.meta.dirname, '..', '..');
 const BUSYBOX = '/bin/busybox';
@@ -145,6 +146,7 @@ export class Ground {
   readonly #containers: string[] = [];
   readonly #images: string[] = [];
   #sensor: ChildProcess | null = null;
+  #rights: readonly string[] = [];
   sensorErrors = '';
 
   constructor() {
@@ -203,6 +205,11 @@ export class Ground {
     return this.startContainerOf(IMAGE, ...command);
   }
 
+  /** It goes with its pod. */
+  startContainerIn(pod: string): string {
+    return this.podman('run', '-d', '--pod', pod, IMAGE, 'sleep', '600');
+  }
+
   startContainerOf(image: string, ...command: string[]): string {
     const line = command.length === 0 ? ['sleep', '600'] : command;
     const id = this.podman('run', '-d', '--network', 'none', image, ...line);
@@ -217,6 +224,14 @@ export class Ground {
     const file = join(this.folder, 'Containerfile');
     writeFileSync(file, `FROM ${IMAGE}\nADD more.tar /\n`);
     this.podman('build', '--network', 'none', '-t', name, '-f', file, this.folder);
+    this.#images.push(name);
+  }
+
+  /** An image of these files alone, as they lie below `folder`. */
+  importImage(name: string, folder: string): void {
+    const tar = join(this.folder, 'alone.tar');
+    execFileSync('tar', ['-C', folder, '-cf', tar, '.']);
+    this.podman('import', tar, name);
     this.#images.push(name);
   }
 
@@ -245,6 +260,7 @@ export class Ground {
   }): Promise<void> {
     const file = join(this.folder, 'sensor.json');
     writeFileSync(file, JSON.stringify({ instance: 'test', socket: this.agent.path, pins: this.pins, ...config }));
+    this.#rights = sensorRights(config.source === 'fallback');
     // As "up" does where nothing else has.
     await mountKernelFilesystems();
     await this.agent.listen();
@@ -257,7 +273,9 @@ export class Ground {
     const before = this.agent.messages.filter((one) => one.type === 'ready').length;
     const args = [...SENSOR_FLAGS, join(REPOSITORY, 'src/programs/sensor.ts'), '--config', file];
     const env = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'darsena-compile-cache'), MALLOC_ARENA_MAX: '1' };
-    const sensor = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    // With the rights that it has on an instance: what needs more fails here too.
+    const [setpriv = '', ...rights] = this.#rights;
+    const sensor = spawn(setpriv, [...rights, process.execPath, ...args], { env, stdio: ['ignore', 'ignore', 'pipe'] });
     sensor.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.sensorErrors += text;
     });

@@ -142,22 +142,46 @@ __noinline int id_offset(struct cgroup_name *name) {
   return end == 0 || end == '.' ? at : -1;
 }
 
-/* Fills the entry when the cgroup, or one of the nearest above it, is a container's. */
+static __always_inline struct cgroup *cgroup_above(struct cgroup *cgroup) {
+  struct cgroup_subsys_state *above = BPF_CORE_READ(cgroup, self.parent);
+  return above ? BPF_CORE_READ(above, cgroup) : 0;
+}
+
+/* Eight bytes of a name as one number; zeros stand behind its end. */
+#define EIGHT(a, b, c, d, e, f, g, h)                                                                              \
+  ((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 | (__u64)(f) << 40 |       \
+   (__u64)(g) << 48 | (__u64)(h) << 56)
+#define NAME_CONMON EIGHT('c', 'o', 'n', 'm', 'o', 'n', 0, 0)
+#define NAME_LIBPOD_P EIGHT('l', 'i', 'b', 'p', 'o', 'd', '_', 'p')
+
+static __always_inline __u64 name_start(struct cgroup *cgroup) {
+  char text[9] = {};
+  if (cgroup) bpf_probe_read_kernel_str(text, sizeof(text), BPF_CORE_READ(cgroup, kn, name));
+  return EIGHT((__u8)text[0], (__u8)text[1], (__u8)text[2], (__u8)text[3], (__u8)text[4], (__u8)text[5], (__u8)text[6],
+               (__u8)text[7]);
+}
+
+/* Fills the entry when the cgroup, or one of the nearest above it, is a container's.
+ * With cgroupfs the monitors of a pod's containers stand below the pod, whose name is an id as Docker gives it:
+ * libpod_parent/ID/conmon. They are of the host, and so is what they start when a container ends. Below a container's own
+ * cgroup, which it may be allowed to divide, and below Docker's that name says nothing. */
 static __noinline int find_container(struct cgroup *cgroup, struct container_entry *entry) {
   __u32 zero = 0;
   struct cgroup_name *name = bpf_map_lookup_elem(&cgroup_names, &zero);
   if (!name || !entry) return 0;
+  int is_below_conmon = 0;
   for (int level = 0; level < CGROUP_LEVELS_MAX && cgroup; level++) {
     __builtin_memset(name->text, 0, sizeof(name->text));
     bpf_probe_read_kernel_str(name->text, sizeof(name->text), BPF_CORE_READ(cgroup, kn, name));
     int at = id_offset(name);
+    if (at == 0 && is_below_conmon && name_start(cgroup_above(cgroup)) == NAME_LIBPOD_P) return 0;
     if (at >= 0 && at <= 15) {
       bpf_probe_read_kernel(entry->id, CONTAINER_ID_BYTES, name->text + at);
       entry->verdict = VERDICT_WATCHED;
       return 1;
     }
-    struct cgroup_subsys_state *above = BPF_CORE_READ(cgroup, self.parent);
-    cgroup = above ? BPF_CORE_READ(above, cgroup) : 0;
+    is_below_conmon = name_start(cgroup) == NAME_CONMON;
+    cgroup = cgroup_above(cgroup);
   }
   return 0;
 }

@@ -61,6 +61,7 @@ import type { Trust } from '../../trust/index.ts';
 import type { Volumes } from '../../volumes/index.ts';
 import type { Hosts } from './hosts.ts';
 import type { Intake } from './intake.ts';
+import { believeBuilder } from './key-rotation.ts';
 import { decisionText, megabytes, reasonTexts, refusal, scanText, showRefused, troubleText } from './pipeline-texts.ts';
 import { requireRuntimes } from './runtimes.ts';
 import { SourceBundle } from './sources.ts';
@@ -822,8 +823,23 @@ export class Pipeline implements Releases, RunStarter, Builds {
     return { digest: made.digest, tags };
   }
 
+  /** Hosts say their builder's key when they come, before any build; on a busy machine that may still wait to be written down. */
+  async #believeBuilders(): Promise<void> {
+    const { hosts, trust } = this.#parts;
+    for (const { name, state, facts } of hosts.views()) {
+      if (state !== 'connected' || facts === null) continue;
+      try {
+        await believeBuilder(trust, name, facts.builderKey);
+      } catch (error) {
+        // Somebody believes that key under a name of their own: then its signatures count by that.
+        if (!(error instanceof Fault) || error.code !== 'trust.key-known') throw error;
+      }
+    }
+  }
+
   /** Keeps what the builder signed beside the image; a bundle that does not count is refused. */
   async #attach(repository: string, digest: Digest, bundles: readonly string[], actor: string): Promise<void> {
+    await this.#believeBuilders();
     for (const text of bundles)
       await this.#parts.trust.attach(Buffer.from(text, 'base64'), { digest, repository }, actor, { only: true });
   }

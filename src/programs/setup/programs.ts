@@ -164,6 +164,22 @@ function baseEnvironment(instance: Instance): Record<string, string> {
   };
 }
 
+/**
+ * What the sensor may do: load and read BPF programs, and read /proc of other users' processes; nothing that changes the machine.
+ * @param weak it stands on fanotify and audit, which ask for more
+ */
+export function sensorRights(weak: boolean): string[] {
+  return [
+    'setpriv',
+    weak
+      ? '--bounding-set=-all,+sys_admin,+audit_control,+audit_read,+sys_ptrace,+dac_read_search'
+      : '--bounding-set=-all,+bpf,+perfmon,+sys_ptrace,+dac_read_search',
+    '--inh-caps=-all',
+    '--no-new-privs',
+    '--',
+  ];
+}
+
 /** Rights of a Node program: control is its own user with none, the sensor root with a few, the agent root. */
 function rightsOf(instance: Instance, name: NodeProgramName): string[] {
   if (instance.mode === 'rootless') return [];
@@ -171,19 +187,9 @@ function rightsOf(instance: Instance, name: NodeProgramName): string[] {
     case 'control':
       return asUser(instance, 'control', []);
     case 'sensor':
-      // Loading and reading BPF programs, and /proc of other users' processes; nothing that changes the machine. It goes before others
-      // when all want the processors, which it could not take for itself: a container that takes them all would make it lose events.
-      return [
-        ...['nice', '-n', '-14'],
-        'setpriv',
-        // Without them fanotify and audit, which ask for more.
-        isWeak(instance)
-          ? '--bounding-set=-all,+sys_admin,+audit_control,+audit_read,+sys_ptrace,+dac_read_search'
-          : '--bounding-set=-all,+bpf,+perfmon,+sys_ptrace,+dac_read_search',
-        '--inh-caps=-all',
-        '--no-new-privs',
-        '--',
-      ];
+      // It goes before others when all want the processors, which it could not take for itself: a container that takes them all
+      // would make it lose events.
+      return ['nice', '-n', '-14', ...sensorRights(isWeak(instance))];
     case 'agent':
       return [];
   }
