@@ -753,7 +753,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
           openSession: (session) => link.openSession(session),
           flushEvents: () => void sensor.flushKept(),
           lastEvents: async (containerId, untilMs) => {
-            if (sensor.state.state === 'absent') return null;
+            if (sensor.state.state === 'absent' || !sensor.keepsEvents) return null;
             // What was asked for when it was stopped is here by now; the disk may have it a moment later.
             await clock.sleep(EVENTS_SETTLE_MS);
             await kept.settled();

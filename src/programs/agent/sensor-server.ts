@@ -136,6 +136,11 @@ export class SensorServer {
     this.#channel?.send({ type: 'keep', on });
   }
 
+  /** Whether what happens is kept: where it is not, that nothing was kept says nothing of what happened. */
+  get keepsEvents(): boolean {
+    return this.#keeping;
+  }
+
   /** Asks for what the sensor has gathered by now; it comes like everything else. False when nothing is kept. */
   flushKept(): boolean {
     if (!this.#keeping || this.#channel === undefined) return false;
