@@ -322,7 +322,8 @@ test('what a run-time does itself is no alert, in a pod too; a program that take
   );
   assert.match(alert.output, /from=\/proc .*command=runc/);
   const others = ground.agent.alerts.filter(
-    (one) => one !== alert && !one.output.includes('/tmp/runc') && [pod, within, ended].includes(one.container?.id ?? ''),
+    (one) =>
+      one !== alert && !one.output.includes('/tmp/runc') && [pod, within, ended].includes(one.container?.id ?? ''),
   );
   assert.deepEqual(
     others.map(({ rule, output }) => `${rule}: ${output}`),
