@@ -240,6 +240,8 @@ test('an address that a variable or a word over two lines makes is asked for by 
       `ARG U=${url}\nADD $U /x`,
       `ENV U=${url}\nADD ["$U", "/x"]`,
       `ADD ${url.replace('http', 'ht\\\ntp')} /x`,
+      `COPY ${url} /x`,
+      `ENV U=${url}\nCOPY $U /x`,
       `ADD ["${url.replace('http', '\\u0068ttp')}", "/x"]`,
       `RUN true \\\u00a0\nADD ${url} /x`,
     ])
