@@ -3,12 +3,12 @@ import { stat } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
-import { type Clock, runCommand, type Text } from '../../system/index.ts';
+import type { Clock, Text } from '../../system/index.ts';
 import { planMachine, WEAK_SENSOR } from './adaptations.ts';
 import { readAuthority } from './authority.ts';
 import { openCri } from './cri.ts';
 import { type Instance, instanceFiles, instanceFolders } from './instance.ts';
-import { detectMachine } from './machine.ts';
+import { detectMachine, podmanVersion } from './machine.ts';
 import { installCommand, isDebian, missingPackages, missingPrograms, neededPackages } from './packages.ts';
 import { listenerOf } from './processes.ts';
 import { type ProgramName, programsOf } from './programs.ts';
@@ -136,8 +136,7 @@ async function podmanCheck(instance: Instance): Promise<Check> {
     call.end();
   });
   if (answer === null) {
-    const { stdout } = await runCommand('podman', ['--version'], { timeoutMs: ANSWER_TIMEOUT_MS });
-    return ok('engine', both(stdout.trim()));
+    return ok('engine', both((await podmanVersion()) ?? 'Podman'));
   }
   if (answer.includes('EACCES')) {
     return warn(

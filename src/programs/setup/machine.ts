@@ -1,5 +1,5 @@
-import { access, constants, readFile, stat, statfs } from 'node:fs/promises';
-import { totalmem } from 'node:os';
+import { access, constants, mkdtemp, readFile, rm, stat, statfs } from 'node:fs/promises';
+import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { runCommand } from '../../system/index.ts';
 import { type CgroupKind, currentMode, type Mode } from './instance.ts';
@@ -120,9 +120,22 @@ async function hasSubIds(): Promise<boolean> {
 }
 
 async function readPodmanMajor(): Promise<number | null> {
-  const answered = await runCommand('podman', ['--version'], { timeoutMs: 20_000 }).catch(() => null);
-  const [, major] = /^podman version (\d+)\./.exec(answered?.stdout ?? '') ?? [];
+  const [, major] = /^podman version (\d+)\./.exec((await podmanVersion()) ?? '') ?? [];
   return major === undefined ? null : Number(major);
+}
+
+/** What `podman --version` says, or null. Without root even that makes folders in XDG_RUNTIME_DIR, which nobody would remove. */
+export async function podmanVersion(): Promise<string | null> {
+  const folder = await mkdtemp(join(tmpdir(), 'darsena-podman-'));
+  try {
+    const { PATH = '/usr/bin:/bin', HOME = '/' } = process.env;
+    const env = { PATH, HOME, XDG_RUNTIME_DIR: folder };
+    return (await runCommand('podman', ['--version'], { timeoutMs: 20_000, env })).stdout.trim();
+  } catch {
+    return null;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** Where systemd puts it for every account that is signed in or lingers (pam_systemd(8)), whatever this shell was told. */
