@@ -37,6 +37,18 @@ const info = (host: object): readonly [number, unknown] => [
   { version: { Version: '5.4.2' }, host: { cgroupVersion: 'v2', ociRuntime: { name: 'crun' }, ...host } },
 ];
 
+function containerOf(image: string): ContainerOrder {
+  const security = {
+    ...{ runAsUser: null, runAsGroup: null, capabilitiesAdd: [], capabilitiesDrop: [] },
+    ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
+  } as unknown as ContainerOrder['security'];
+  const resources = { cpuLimitMillis: null, cpuRequestMillis: null, memoryLimitBytes: null, memoryRequestBytes: null };
+  return {
+    ...{ name: 'c', pod: 'p', labels: {}, image, command: null, args: null, workingDir: null, env: {} },
+    ...{ resources: resources as unknown as ContainerOrder['resources'], security, mounts: [] },
+  };
+}
+
 test('without root no limit is promised where Podman has fallen back from systemd, whatever controllers it lists', async (t) => {
   const listed = { cgroupControllers: ['cpu', 'memory', 'pids'], security: { rootless: true } };
   const fallen = await openPodman(t, { 'GET /info': info({ ...listed, cgroupManager: 'cgroupfs' }) });
@@ -64,19 +76,26 @@ test('an image that tells the run-time by annotations what to do gets no contain
     'GET /images/kata/json': image({ 'io.katacontainers.config.hypervisor.path': '/x' }),
     'POST /containers/create': [201, { Id: 'made' }],
   });
-  const security = {
-    ...{ runAsUser: null, runAsGroup: null, capabilitiesAdd: [], capabilitiesDrop: [] },
-    ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
-  } as unknown as ContainerOrder['security'];
-  const resources = { cpuLimitMillis: null, cpuRequestMillis: null, memoryLimitBytes: null, memoryRequestBytes: null };
-  const create = (name: string): Promise<string> =>
-    engine.createContainer({
-      ...{ name: 'c', pod: 'p', labels: {}, image: name, command: null, args: null, workingDir: null, env: {} },
-      ...{ resources: resources as unknown as ContainerOrder['resources'], security, mounts: [] },
-    });
+  const create = (image: string): Promise<string> => engine.createContainer(containerOf(image));
   for (const name of ['usual', 'none']) assert.equal(await create(name), 'made', name);
   for (const name of ['systemd', 'crun', 'kata'])
     await assert.rejects(create(name), { code: 'engine.refused', message: /annotations that run-times obey/ }, name);
+});
+
+test('an image that somebody removed meanwhile is looked for again, and not believed to be there for ever', async (t) => {
+  const answers: Record<string, readonly [number, unknown]> = {
+    'GET /info': info({ cgroupManager: 'systemd', cgroupControllers: ['cpu', 'memory'] }),
+    'GET /images/web/json': [200, { Id: 'first' }],
+    // As Podman 4.3 says it.
+    'POST /containers/create': [500, { cause: 'image not known', message: 'web: image not known', response: 500 }],
+  };
+  const engine = await openPodman(t, answers);
+  const ensure = () => engine.ensureImage('web', null, new AbortController().signal);
+  assert.equal((await ensure()).id, 'first');
+  answers['GET /images/web/json'] = [200, { Id: 'second' }];
+  assert.equal((await ensure()).id, 'first', 'what is known is not asked for again');
+  await assert.rejects(engine.createContainer(containerOf('web')), /image not known/);
+  assert.equal((await ensure()).id, 'second');
 });
 
 test('that no ranges are left for a namespace of users is said with what root can do about it', async (t) => {

@@ -303,6 +303,17 @@ export class PodmanEngine implements ContainerEngine {
   }
 
   async createContainer(order: ContainerOrder): Promise<string> {
+    try {
+      return await this.#createContainer(order);
+    } catch (error) {
+      // Its image may have been removed behind our back, which Podman tells as a failure of its own: the next try looks for it
+      // again, and brings it.
+      this.#images.delete(order.image);
+      throw error;
+    }
+  }
+
+  async #createContainer(order: ContainerOrder): Promise<string> {
     const facts = await this.facts();
     const { security } = order;
     refuseSharing(order.runtime, order.processesOf !== undefined, order.userNamespace === true, order.name);
@@ -378,8 +389,6 @@ export class PodmanEngine implements ContainerEngine {
       },
     });
     if (status === 404) {
-      // The image was removed behind our back, or the pod is gone; the next try looks for both.
-      this.#images.delete(order.image);
       const why = textAt(json, 'message') ?? 'the image or the pod is gone';
       throw engineFault('engine.not-found', { operation: `create container ${order.name}`, why });
     }
