@@ -465,7 +465,16 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
       readonly watchedSeconds: number;
       readonly images: { readonly total: number; readonly signed: number };
     }
-    const { items } = (await ground.darsena('assurance', 'tienda', '--json')).json<{ items: readonly Assurance[] }>();
+    const read = async (): Promise<readonly Assurance[]> =>
+      (await ground.darsena('assurance', 'tienda', '--json')).json<{ items: readonly Assurance[] }>().items;
+    const items = await eventually(
+      'both environments to have been watched for a while',
+      async () => {
+        const found = await read();
+        return found.length === 2 && found.every(({ watchedSeconds }) => watchedSeconds >= 15) ? found : null;
+      },
+      120_000,
+    );
     const said = JSON.stringify(items);
     assert.deepEqual(
       items.map(({ environment, objective }) => [environment, objective]),
@@ -474,11 +483,11 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
         ['prod', 99.9],
       ],
     );
-    // Every image was built here; both environments have served for minutes by now.
-    for (const { images, watchedSeconds, served } of items) {
+    // Every image was built here.
+    for (const { images, served } of items) {
       assert.equal(images.total, 3, said);
       assert.equal(images.signed, 3, said);
-      assert.ok(watchedSeconds >= 15 && served !== null && served > 0, said);
+      assert.ok(served !== null && served > 0, said);
     }
   });
 
@@ -543,6 +552,7 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
     assert.deepEqual(
       order,
       order.toSorted((a, b) => a - b),
+      JSON.stringify(ours.filter(({ kind }) => /^(?:incident|alert)\./.test(kind))),
     );
     const approved = facts.find(({ kind }) => kind === 'promotion.approved');
     assert.equal(approved?.actor, 'user:bea');
