@@ -1,17 +1,9 @@
 import type { CliProgram, Text } from '../system/index.ts';
+import type { EnvironmentAvailability } from './availability.ts';
 import { deployFault } from './errors.ts';
 
 /** As `/projects/:project/assurance` tells it. */
-interface AssuranceView {
-  readonly environment: string;
-  readonly class: string;
-  readonly objective: number | null;
-  readonly served: number | null;
-  readonly watchedSeconds: number;
-  readonly downSeconds: number;
-  readonly allowedSeconds: number | null;
-  readonly missed: boolean | null;
-  readonly down: readonly { readonly workload: string; readonly downSeconds: number }[];
+interface AssuranceView extends EnvironmentAvailability {
   readonly images: { readonly total: number; readonly signed: number };
   readonly volumes: {
     readonly total: number;
@@ -19,7 +11,6 @@ interface AssuranceView {
     readonly backedUp: number;
     readonly restored: number;
     readonly failedAt: string | null;
-    readonly oldestBackupAt: string | null;
   };
 }
 
