@@ -2,10 +2,9 @@
 import { eventTypeNames, type FieldType, type FieldValue } from '../events/index.ts';
 import { type Filter, FilterError, type Operand } from './filter-ast.ts';
 import { Generator, isAround, testerOf } from './generator.ts';
-import { nearestName } from './hint.ts';
 import { isAllowed, makeTester, type Scalar } from './operators.ts';
 import { compileShared, type SharedSubject } from './shared-subjects.ts';
-import { type FieldSource, typeOfOperand } from './transforms.ts';
+import { comparedByItself, type FieldSource, manyOf, typeOfOperand } from './transforms.ts';
 
 /** Checks types, operators and values of a condition without macros. Throws `FilterError`. */
 export function checkFilter<Event>(filter: Filter, fields: FieldSource<Event>): void {
@@ -38,8 +37,13 @@ function checkComparison<Event>(filter: Filter & { kind: 'check' }, fields: Fiel
   if (!isAllowed(filter.operator, type)) {
     throw new FilterError(`operator "${filter.operator}" cannot be used with ${type} values`, filter.at);
   }
+  const isList = manyOf(filter.left, fields) === 'list';
+  if (isList && filter.operator !== 'in' && filter.operator !== 'intersects') {
+    throw new FilterError(`operator "${filter.operator}" cannot be used with a list`, filter.at, 'use "intersects"');
+  }
   const { right } = filter;
   if (right.kind === 'field' || right.kind === 'transform') {
+    requireComparable(filter);
     const other = typeOfOperand(right, fields);
     const isText = (one: FieldType): boolean => one === 'text' || one === 'path';
     if (other !== type && !(isText(other) && isText(type))) {
@@ -50,8 +54,7 @@ function checkComparison<Event>(filter: Filter & { kind: 'check' }, fields: Fiel
   const isOfTypes = filter.left.kind === 'field' && filter.left.name === 'evt.type' && IS.has(filter.operator);
   for (const value of right.kind === 'list' ? right.items : [right]) {
     if (isOfTypes && value.kind === 'value' && !eventTypeNames().has(value.text)) {
-      const hint = nearestName(value.text, eventTypeNames());
-      throw new FilterError(`${UNKNOWN_EVENT}"${value.text}"`, value.at, hint);
+      throw new FilterError(`${UNKNOWN_EVENT}"${value.text}"`, value.at, { name: value.text, known: eventTypeNames() });
     }
     if (value.kind !== 'value') throw new FilterError('a list of a comparison holds only values', value.at);
     try {
@@ -60,6 +63,17 @@ function checkComparison<Event>(filter: Filter & { kind: 'check' }, fields: Fiel
       if (error instanceof RangeError) throw new FilterError(error.message, value.at);
       throw error;
     }
+  }
+}
+
+/** Not every field, and by no means every operator, has a field on its other side. */
+function requireComparable(filter: Filter & { kind: 'check' }): void {
+  if (filter.operator === 'regex' || filter.operator === 'pmatch') {
+    throw new FilterError(`operator "${filter.operator}" takes values only, no field`, filter.right.at);
+  }
+  for (const side of [filter.left, filter.right]) {
+    const name = comparedByItself(side);
+    if (name !== null) throw new FilterError(`field "${name}" is compared with values only, no field`, side.at);
   }
 }
 

@@ -5,8 +5,8 @@ import {
   fieldReader,
   fieldType,
   HEADER,
-  isManyValued,
   type KernelEvent,
+  manyKind,
   normalizeField,
   observedEvents,
 } from '../events/index.ts';
@@ -23,12 +23,15 @@ import { TimedRule } from './timing.ts';
 import type { FieldSource } from './transforms.ts';
 import { type ActiveTuning, activateTuning, EVERYWHERE, type RuleScope, scopeFilter, type Tuning } from './tuning.ts';
 
+/** A rule that is tried on more of the types costs with every event. */
+const MANY_TYPES_SHARE = 0.6;
+
 /** The fields of the live sensor. */
 export const liveFields: FieldSource<KernelEvent> = {
   normalize: normalizeField,
   type: fieldType,
   argument: fieldArgument,
-  isMany: isManyValued,
+  many: manyKind,
   reader: fieldReader,
 };
 
@@ -311,11 +314,12 @@ function judgeRule(rule: Rule, findings: Finding[]): RuleState {
     umount: 'umount2',
   };
   const unseenEvents = named.filter((name) => !observed.has(name) && !observed.has(alike[name] ?? ''));
-  const folded = observedEvents()
-    .flatMap((name) => entriesOf(rule).map(({ filter }) => foldForEvent(filter, name)))
-    .filter((one) => one !== false);
+  const held = observedEvents()
+    .map((name) => entriesOf(rule).flatMap(({ filter }) => foldForEvent(filter, name) || []))
+    .filter((filters) => filters.length > 0);
+  const folded = held.flat();
   if (folded.length === 0) {
-    return named.length === 0
+    return unseenEvents.length === 0
       ? off('LOAD_NO_EVTTYPE', 'its condition can never hold')
       : off('LOAD_UNOBSERVED', `events ${unseenEvents.join(', ')} are not observed`);
   }
@@ -330,7 +334,10 @@ function judgeRule(rule: Rule, findings: Finding[]): RuleState {
   if (!rule.enabled) return { rule, offReason: 'disabled by its file', unseenEvents };
   if (unseenEvents.length > 0)
     warn('LOAD_UNOBSERVED', `events ${unseenEvents.join(', ')} of the rule are not observed`);
-  if (named.length === 0) warn('LOAD_NO_EVTTYPE', 'the condition names no event type, so it is tried on every event');
+  if (rule.warnsOfTypes && held.length > observedEvents().length * MANY_TYPES_SHARE) {
+    const why = named.length === 0 ? 'names no event type' : 'leaves nearly every event type';
+    warn('LOAD_NO_EVTTYPE', `the condition ${why}, so it is tried on every event`);
+  }
   const unseen = compileOutput(rule.output, liveFields).unseen;
   if (unseen.length > 0) warn('LOAD_UNKNOWN_FILTER', `fields ${unseen.join(', ')} of the output are not observed`);
   return { rule, offReason: null, unseenEvents };

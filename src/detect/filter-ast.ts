@@ -1,5 +1,7 @@
 /** The tree of a condition. Plain frozen data; positions are character offsets in the condition's text. */
 
+import { Hints, type Meant } from './hint.ts';
+
 export type UnaryOperator = 'exists';
 export type NumberOperator = '<' | '<=' | '>' | '>=';
 export type TextOperator =
@@ -51,13 +53,27 @@ export type Filter =
 /** What is wrong with a condition, and where in its text. */
 export class FilterError extends Error {
   readonly at: number;
-  /** What was perhaps meant. */
-  readonly hint: string | undefined;
-  constructor(message: string, at: number, hint?: string) {
+  readonly #meant: string | Meant | undefined;
+  constructor(message: string, at: number, meant?: string | Meant) {
     super(message);
     this.name = 'FilterError';
     this.at = at;
-    this.hint = hint;
+    this.#meant = meant;
+  }
+
+  /** What was perhaps meant. */
+  get hint(): string | undefined {
+    return this.hintOf(new Hints());
+  }
+
+  /** In a text that has so much before it. */
+  moved(by: number): FilterError {
+    return new FilterError(this.message, this.at + by, this.#meant);
+  }
+
+  /** The same, as one of many: all of them share a bound. */
+  hintOf(hints: Hints): string | undefined {
+    return typeof this.#meant === 'object' ? hints.for(this.#meant) : this.#meant;
   }
 }
 

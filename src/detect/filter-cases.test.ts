@@ -9,7 +9,7 @@ import {
   type FieldValue,
   fieldArgument,
   fieldType,
-  isManyValued,
+  manyKind,
   normalizeField,
 } from '../events/index.ts';
 import { checkFilter, compileFilters } from './compile.ts';
@@ -51,7 +51,7 @@ const fields: FieldSource<null> = {
   normalize: normalizeField,
   type: (name) => mock[name]?.type ?? fieldType(name),
   argument: fieldArgument,
-  isMany: isManyValued,
+  many: manyKind,
   reader: (name) => {
     const value = mock[name]?.value;
     return value === undefined ? undefined : () => value;

@@ -17,7 +17,8 @@
  *   operand     = transformed | "val(" field ")"               (a field on the right side; bare it would be a string)
  *   transformed = ( "tolower" | "toupper" | "b64" | "basename" | "len" ) "(" argument ")"
  *               | ( "join" | "concat" | "getopt" ) "(" argument { "," argument } ")" [ "[" key "]" ]
- *   argument    = transformed | field | string | number | "(" [ argument { "," argument } ] ")"
+ *   argument    = item | "(" [ item { "," item } ] ")"
+ *   item        = transformed | field | string | number
  *   field       = name { "." name } [ "[" ( quoted | bare-key ) "]" ]   (at least one dot)
  *   list        = "(" [ string { "," string } ] ")"
  *   string      = quoted | bare        bare: any run without blanks, brackets ( ), comma, =, quotes
@@ -64,6 +65,14 @@ class Parser {
     const filter = this.#or();
     if (this.#at < this.#text.length) throw this.#error('unexpected text, expected "and", "or" or the end');
     return filter;
+  }
+
+  /** A field, or what a transformer makes of one, from there on; and where it ends. */
+  parseOperand(at: number): { operand: Operand; end: number } {
+    this.#at = at;
+    const operand = this.#field() ?? this.#transform();
+    if (operand === null) throw this.#error('expected a field');
+    return { operand, end: this.#at };
   }
 
   #error(message: string): FilterError {
@@ -188,7 +197,7 @@ class Parser {
     return { kind: 'transform', name, operands, argument: name === 'getopt' ? this.#key() : null, at };
   }
 
-  #argument(): Operand {
+  #argument(inList = false): Operand {
     this.#blank();
     const at = this.#at;
     const operand = this.#transform() ?? this.#field();
@@ -197,18 +206,20 @@ class Parser {
     if (text !== null) return { kind: 'value', text, quoted: true, at };
     const number = this.#number();
     if (number !== null) return { kind: 'value', text: number, quoted: false, at };
-    if (this.#word('(')) {
+    if (!inList && this.#word('(')) {
       const items: Operand[] = [];
       this.#blank();
       if (this.#word(')')) return { kind: 'list', items, at };
       do {
-        items.push(this.#nested(() => this.#argument()));
+        items.push(this.#nested(() => this.#argument(true)));
         this.#blank();
       } while (this.#word(','));
       if (!this.#word(')')) throw this.#error('expected "," or ")" in the list');
       return { kind: 'list', items, at };
     }
-    throw this.#error('expected a field, a transformer, a quoted string or a list');
+    throw this.#error(
+      `expected a field, a transformer${inList ? ' or' : ','} a quoted string${inList ? '' : ' or a list'}`,
+    );
   }
 
   #test(left: Operand, at: number): Filter {
@@ -343,4 +354,9 @@ class Parser {
 export function parseFilter(text: string): Filter {
   if (text.trim() === '') throw new FilterError('the condition is empty', 0);
   return new Parser(text).parse();
+}
+
+/** A field or a transformer at a place of another text. Throws `FilterError`. */
+export function parseOperand(text: string, at: number): { operand: Operand; end: number } {
+  return new Parser(text).parseOperand(at);
 }

@@ -6,7 +6,7 @@ import type { FieldType, FieldValue } from '../events/index.ts';
 import { Code, code, FALSE, TRUE } from './code.ts';
 import { type BinaryOperator, type Filter, FilterError, type Operand } from './filter-ast.ts';
 import { compareValues, makeManyTester, makeTester, parseValue, type Scalar, type Tester } from './operators.ts';
-import { type FieldSource, isManyOperand, makeReader, typeOfOperand } from './transforms.ts';
+import { type FieldSource, makeReader, manyOf, typeOfOperand } from './transforms.ts';
 
 /** The tests of the values on the right. The filter must have passed `checkFilter`. */
 export function testerOf<Event>(filter: Filter & { kind: 'check' }, fields: FieldSource<Event>): Tester {
@@ -113,15 +113,18 @@ export class Generator<Event> {
     const { left, right } = filter;
     const type = typeOfOperand(left, this.#fields);
     const operator = isAround(left) ? '<=' : filter.operator;
+    const many = manyOf(left, this.#fields);
+    const isWholeList = many === 'list' && operator === 'in';
     if (right.kind === 'field' || right.kind === 'transform') {
-      return code`dynamic(${operator},${type},${this.#read(left)},${this.#read(right)})`;
+      const call = isWholeList ? 'in-whole' : operator;
+      return code`dynamic(${call},${type},${this.#read(left)},${this.#read(right)})`;
     }
     const simple = filter.quantifier === null && INLINE.has(operator) && type !== 'address' && type !== 'network';
-    if (simple && !isManyOperand(left, this.#fields)) return this.#inline(this.#read(left), operator, type, right);
+    if (simple && many === null) return this.#inline(this.#read(left), operator, type, right);
     const test = this.#constant(testerOf(filter, this.#fields));
-    return operator === '!=' && filter.quantifier === null
-      ? code`every(${this.#read(left)},${test})`
-      : code`some(${this.#read(left)},${test})`;
+    if (isWholeList) return code`whole(${this.#read(left)},${test})`;
+    const isOfAll = operator === '!=' && filter.quantifier === null && many !== 'lineage';
+    return isOfAll ? code`every(${this.#read(left)},${test})` : code`some(${this.#read(left)},${test})`;
   }
 
   /** A single value and a plain operator: no call. Null, "not there", must make each of these false. */
@@ -248,10 +251,10 @@ export class Generator<Event> {
       ...[...this.#shared.values()].map((i) => code`let ${Code.name('s', i)};`),
       ...body,
     ].join('\n');
-    const names = ['readers', 'constants', 'some', 'every', 'always', 'dynamic', ...parameters];
+    const names = ['readers', 'constants', 'some', 'every', 'whole', 'always', 'dynamic', ...parameters];
     const make = new Function(...names, `"use strict";\n${text}`);
     return (...values) =>
-      make(this.#readers, this.#constants, someValue, everyValue, always, compareDynamic, ...values);
+      make(this.#readers, this.#constants, someValue, everyValue, wholeList, always, compareDynamic, ...values);
   }
 }
 
@@ -297,10 +300,22 @@ function everyValue(value: FieldValue, test: Tester): boolean {
   return test(value as Scalar);
 }
 
-function compareDynamic(operator: BinaryOperator, type: FieldType, left: FieldValue, right: FieldValue): boolean {
+/** All that a list has; one with nothing in it has nothing that is not meant. */
+function wholeList(value: FieldValue, test: Tester): boolean {
+  return Array.isArray(value) ? value.every((one: Scalar) => test(one)) : everyValue(value, test);
+}
+
+function compareDynamic(
+  operator: BinaryOperator | 'in-whole',
+  type: FieldType,
+  left: FieldValue,
+  right: FieldValue,
+): boolean {
   if (left === null || right === null) return false;
   const lefts = (Array.isArray(left) ? left : [left]) as readonly Scalar[];
   const rights = (Array.isArray(right) ? right : [right]) as readonly Scalar[];
+  if (operator === 'in-whole')
+    return lefts.every((one) => rights.some((other) => compareValues('=', type, one, other)));
   const plain = operator === 'in' || operator === 'intersects' ? '=' : operator;
   return lefts.some((one) => rights.some((other) => compareValues(plain, type, one, other)));
 }

@@ -13,6 +13,8 @@ export const FILTER_NODES_MAX = 50_000;
 export const ALL_NODES_MAX = 50_000;
 /** Items of a list after the lists it names are put in. */
 export const LIST_ITEMS_MAX = 100_000;
+/** Comparisons of letters for the hints of one file: at most some fifty milliseconds. One unknown field costs some thousand. */
+export const HINT_STEPS_MAX = 6_000_000;
 /** Aliases in the YAML of one file: none of the known rule files has one. */
 export const YAML_ALIASES_MAX = 1_000;
 /** Nodes that the aliases of one file stand for: an alias of aliases grows by powers. */

@@ -2,23 +2,10 @@
 import type { FieldType } from '../events/index.ts';
 import { fromRe2, linearPattern, PATTERN_LENGTH_MAX } from '../formats/linear-pattern.ts';
 import type { BinaryOperator, Quantifier } from './filter-ast.ts';
+import { portOfService } from './services.ts';
 
 export type Scalar = string | number | boolean;
 export type Tester = (value: Scalar) => boolean;
-
-/** By the names of /etc/services (IANA), those that rules speak of. */
-const SERVICES: ReadonlyMap<string, number> = new Map(
-  (
-    'ftp-data 20 ftp 21 ssh 22 telnet 23 smtp 25 domain 53 bootps 67 bootpc 68 tftp 69 http 80 kerberos 88 pop3 110 sunrpc 111 ' +
-    'auth 113 nntp 119 ntp 123 netbios-ns 137 netbios-dgm 138 netbios-ssn 139 imap2 143 snmp 161 snmp-trap 162 bgp 179 irc 194 ' +
-    'ldap 389 https 443 microsoft-ds 445 submissions 465 syslog 514 submission 587 ldaps 636 domain-s 853 rsync 873 ' +
-    'ftps 990 imaps 993 pop3s 995 socks 1080 openvpn 1194 ms-sql-s 1433 nfs 2049 mysql 3306 ms-wbt-server 3389 ' +
-    'epmd 4369 xmpp-client 5222 postgresql 5432 amqps 5671 amqp 5672 mdns 5353 x11 6000 redis 6379 ircd 6667 ' +
-    'http-alt 8080 git 9418'
-  )
-    .split(' ')
-    .flatMap((name, at, all) => (at % 2 === 0 ? [[name, Number(all[at + 1])] as const] : [])),
-);
 
 const ORDER = ['<', '<=', '>', '>='] as const;
 const EQUALITY = ['=', '!=', 'in', 'intersects'] as const;
@@ -29,15 +16,7 @@ const ALLOWED: Readonly<Record<FieldType, ReadonlySet<BinaryOperator>>> = {
   number: new Set<BinaryOperator>([...EQUALITY, ...ORDER]),
   port: new Set<BinaryOperator>([...EQUALITY, ...ORDER]),
   boolean: new Set<BinaryOperator>(EQUALITY),
-  bytes: new Set<BinaryOperator>([
-    ...EQUALITY,
-    'contains',
-    'icontains',
-    'startswith',
-    'endswith',
-    'bcontains',
-    'bstartswith',
-  ]),
+  bytes: new Set<BinaryOperator>([...EQUALITY, 'contains', 'startswith', 'endswith', 'bcontains', 'bstartswith']),
   address: new Set<BinaryOperator>(EQUALITY),
   network: new Set<BinaryOperator>(EQUALITY),
 };
@@ -58,7 +37,7 @@ export function parseValue(text: string, type: FieldType): Scalar {
       return Number(text);
     }
     case 'port': {
-      const port = /^\d+$/.test(text) ? Number(text) : SERVICES.get(text);
+      const port = /^\d+$/.test(text) ? Number(text) : portOfService(text);
       if (port === undefined) throw new RangeError(`"${text}" is neither a port nor a service that is known`);
       return port;
     }
@@ -140,8 +119,9 @@ export function compareValues(operator: BinaryOperator, type: FieldType, left: S
   return makeTester(operator, type, String(right))(left);
 }
 
-/** The test of one value against many: any of them unless told otherwise. */
+/** The test of one value against many: any of them unless told otherwise. Of none no word about how many holds, nor does "all". */
 export function makeManyTester(testers: readonly Tester[], quantifier: Quantifier | null): Tester {
+  if (testers.length === 0) return () => false;
   switch (quantifier) {
     case 'allof':
       return (value) => testers.every((test) => test(value));

@@ -1,12 +1,12 @@
 /** Output sentences: text with `%field` places. */
-import { cutText, type FieldValue } from '../events/index.ts';
+import { cutText, type FieldValue, fieldArgument, fieldNames } from '../events/index.ts';
 import { FilterError, type Operand } from './filter-ast.ts';
+import { parseOperand } from './filter-parser.ts';
 import { OUTPUT_VALUE_LENGTH_MAX } from './limits.ts';
-import { type FieldSource, makeReader, typeOfOperand } from './transforms.ts';
+import { type FieldSource, makeReader, manyOf, typeOfOperand } from './transforms.ts';
 
 const MISSING = '<NA>';
-const PLACE =
-  /%(?:(tolower|toupper|b64|basename)\()?([a-zA-Z][a-zA-Z0-9_]*(?:\.[a-zA-Z][a-zA-Z0-9_]*)+(?:\[[^\]\s]+\])?)(\))?/g;
+const WIDTH = /\d*/y;
 
 export interface Output<Event> {
   /** The sentence and the values in it by their names, as they are (not escaped). */
@@ -20,35 +20,43 @@ export interface Output<Event> {
   readonly unseen: readonly string[];
 }
 
-/** Reads an output sentence. Throws `FilterError` on an unknown field. A leading `*` (print even if a value is missing) is taken. */
+interface Part<Event> {
+  readonly name: string;
+  /** So many characters: what is shorter is filled up with blanks, what is longer is cut; 0 is as many as there are. */
+  readonly width: number;
+  readonly isList: boolean;
+  readonly read: (event: Event) => FieldValue;
+}
+
+/**
+ * Reads an output sentence. As in Falco a "%" is always followed by a field or a transformer, perhaps with a width before it, and a
+ * leading `*` (print even if a value is missing) is taken. Throws `FilterError`.
+ */
 export function compileOutput<Event>(template: string, fields: FieldSource<Event>): Output<Event> {
   const text = template.startsWith('*') ? template.slice(1) : template;
-  const parts: (string | { name: string; read: (event: Event) => FieldValue })[] = [];
+  const shift = template.length - text.length;
+  const parts: (string | Part<Event>)[] = [];
   const unseen: string[] = [];
   let end = 0;
-  for (const match of text.matchAll(PLACE)) {
-    const [whole, transform, name = '', close] = match;
-    const argument = /\[([^\]]+)\]$/.exec(name)?.[1] ?? null;
-    const bare = argument === null ? name : name.slice(0, name.indexOf('['));
-    const field: Operand = { kind: 'field', name: bare, argument, at: match.index };
-    typeOfOperand(field, fields);
-    const normal = fields.normalize(bare, argument);
-    if (fields.reader(normal.name, normal.argument) === undefined) unseen.push(name);
-    const transformed = transform !== undefined && close !== undefined;
-    const operand: Operand = transformed
-      ? { kind: 'transform', name: transform as 'tolower', operands: [field], argument: null, at: match.index }
-      : field;
-    parts.push(text.slice(end, match.index), {
-      name: transformed ? `${transform}(${name})` : name,
-      read: makeReader(operand, fields),
+  for (let at = text.indexOf('%'); at !== -1; at = text.indexOf('%', end)) {
+    parts.push(text.slice(end, at));
+    WIDTH.lastIndex = at + 1;
+    const width = WIDTH.exec(text)?.[0] ?? '';
+    if (Number(width) > OUTPUT_VALUE_LENGTH_MAX) {
+      throw new FilterError(`a width may be ${OUTPUT_VALUE_LENGTH_MAX} at most`, at + shift);
+    }
+    const start = at + 1 + width.length;
+    const place = placeAt(text, start, at, shift, fields);
+    for (const field of unseenIn(place.operand, fields)) unseen.push(field);
+    parts.push({
+      name: text.slice(start, place.end),
+      width: Number(width),
+      isList: manyOf(place.operand, fields) === 'list',
+      read: makeReader(place.operand, fields),
     });
-    end = match.index + whole.length - (close !== undefined && !transformed ? 1 : 0);
+    end = place.end;
   }
   parts.push(text.slice(end));
-  if (/%[a-zA-Z]/.test(text.replace(PLACE, ''))) {
-    const at = text.search(/%[a-zA-Z][a-zA-Z0-9_]*(?![a-zA-Z0-9_.])/);
-    if (at !== -1) throw new FilterError('a "%" place must name a field, as in %proc.name', at);
-  }
   return {
     unseen,
     format: (event) => {
@@ -62,17 +70,62 @@ export function compileOutput<Event>(template: string, fields: FieldSource<Event
         }
         const given = part.read(event);
         if (isTooLong(given)) isCut = true;
-        const value = shown(given);
+        const value = shown(given, part.isList);
         values[part.name] = value;
-        sentence += value === null ? MISSING : String(value);
+        const word = value === null ? MISSING : String(value);
+        sentence += part.width === 0 ? word : word.slice(0, part.width).padEnd(part.width);
       }
       return { text: escapeControls(sentence), fields: values, isCut };
     },
   };
 }
 
-function shown(value: FieldValue): string | number | boolean | null {
-  if (Array.isArray(value)) return value.map((one) => cutText(String(one), OUTPUT_VALUE_LENGTH_MAX)).join(',');
+/** The longest beginning that is a field: what follows one without a blank between them is text. */
+function placeAt<Event>(
+  text: string,
+  start: number,
+  percent: number,
+  shift: number,
+  fields: FieldSource<Event>,
+): { operand: Operand; end: number } {
+  try {
+    const place = parseOperand(text, start);
+    typeOfOperand(place.operand, fields);
+    return place;
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+    const name = longestField(text, start);
+    if (name !== null) return { operand: { kind: 'field', name, argument: null, at: start }, end: start + name.length };
+    if (!/[a-zA-Z]/.test(text[start] ?? '')) {
+      throw new FilterError('a "%" must be followed by a field, as in %proc.name', percent + shift);
+    }
+    throw error.moved(shift);
+  }
+}
+
+function longestField(text: string, start: number): string | null {
+  let longest: string | null = null;
+  for (const name of fieldNames()) {
+    const isTaken = fieldArgument(name) !== 'index' && fieldArgument(name) !== 'name';
+    if (isTaken && name.length > (longest?.length ?? 0) && text.startsWith(name, start)) longest = name;
+  }
+  return longest;
+}
+
+function unseenIn<Event>(operand: Operand, fields: FieldSource<Event>): string[] {
+  if (operand.kind === 'transform') return operand.operands.flatMap((one) => unseenIn(one, fields));
+  if (operand.kind === 'list') return operand.items.flatMap((one) => unseenIn(one, fields));
+  if (operand.kind !== 'field') return [];
+  const { name, argument } = fields.normalize(operand.name, operand.argument);
+  if (fields.reader(name, argument) !== undefined) return [];
+  return [operand.argument === null ? operand.name : `${operand.name}[${operand.argument}]`];
+}
+
+function shown(value: FieldValue, isList: boolean): string | number | boolean | null {
+  if (Array.isArray(value)) {
+    const joined = value.map((one) => cutText(String(one), OUTPUT_VALUE_LENGTH_MAX)).join(',');
+    return isList ? `(${joined})` : joined;
+  }
   return typeof value === 'string' ? cutText(value, OUTPUT_VALUE_LENGTH_MAX) : (value as number | boolean | null);
 }
 

@@ -7,7 +7,7 @@ import {
   type FieldValue,
   fieldArgument,
   fieldType,
-  isManyValued,
+  manyKind,
   normalizeField,
 } from '../events/index.ts';
 import { RECORDED_EVENTS_MAX, RECORDED_LINE_BYTES_MAX } from './limits.ts';
@@ -112,7 +112,7 @@ export function recordedFields(events: readonly RecordedEvent[]): FieldSource<Re
       columns.has(name) && argument === null ? { name, argument } : normalizeField(name, argument),
     type: (name) => fieldType(name) ?? typeOfValue(columns.get(name)),
     argument: (name) => (fieldType(name) === undefined ? 'none' : fieldArgument(name)),
-    isMany: (name, argument) => isManyValued(name, argument) || Array.isArray(columns.get(name)),
+    many: (name, argument) => manyKind(name, argument) ?? (Array.isArray(columns.get(name)) ? 'ends' : null),
     reader,
   };
 }

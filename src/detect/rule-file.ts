@@ -13,7 +13,7 @@ import {
   visit,
   type YAMLMap,
 } from 'yaml';
-import { nearestName } from './hint.ts';
+import { Hints } from './hint.ts';
 import { RULE_FILE_BYTES_MAX, YAML_ALIASED_NODES_MAX, YAML_ALIASES_MAX } from './limits.ts';
 import { TIMING_KEYS } from './timing-keys.ts';
 
@@ -107,6 +107,7 @@ class Reader {
   readonly #findings: Finding[];
   readonly #lines = new LineCounter();
   readonly #values = new Values();
+  readonly #hints = new Hints();
 
   constructor(file: string, text: string, findings: Finding[]) {
     this.#file = file;
@@ -211,7 +212,13 @@ class Reader {
       if (seen.has(text)) {
         this.#warn('LOAD_UNKNOWN_KEY', `"${text}" is given twice, and the first one counts`, place, item);
       } else if (!known.has(text)) {
-        this.#warn('LOAD_UNKNOWN_KEY', `nobody reads the key "${text}"`, place, item, nearestName(text, known));
+        this.#warn(
+          'LOAD_UNKNOWN_KEY',
+          `nobody reads the key "${text}"`,
+          place,
+          item,
+          this.#hints.for({ name: text, known }),
+        );
       }
       seen.add(text);
       if (text !== 'exceptions' || !isSeq(value)) continue;

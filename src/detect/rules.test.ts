@@ -5,12 +5,15 @@ import { test } from 'node:test';
 import { fromRe2, linearPattern } from '../formats/linear-pattern.ts';
 import { checkFilter, compileFilters } from './compile.ts';
 import { RuleEngine } from './engine.ts';
+import type { FilterError } from './filter-ast.ts';
 import { parseFilter } from './filter-parser.ts';
+import { Hints } from './hint.ts';
 import { FILTER_DEPTH_MAX } from './limits.ts';
 import { makeTester } from './operators.ts';
-import { escapeControls } from './output.ts';
+import { compileOutput, escapeControls } from './output.ts';
 import { recordedFields } from './recorded-events.ts';
 import { parseRuleFile } from './rule-file.ts';
+import { portOfService } from './services.ts';
 import { readRulePages, readShippedRules, techniqueOf } from './shipped-rules.ts';
 import { readTiming, TimedRule } from './timing.ts';
 
@@ -850,4 +853,180 @@ test('A4: names and escapes of JavaScript in the text of a rule stay text, where
   assert.ok(tried >= 100);
   assert.equal(Object.hasOwn(globalThis, 'hacked'), false);
   assert.equal(Object.hasOwn(Object.prototype, 'hacked'), false);
+});
+
+/** Whether the live engine takes the condition, and what it says where it does not. */
+const refusal = (condition: string): string => {
+  const [error] = load(rule('A', JSON.stringify(condition))).findings.filter(({ severity }) => severity === 'error');
+  return error?.message ?? '';
+};
+
+test('fields with a comparison of their own, lists and texts are compared as Falco compares them', () => {
+  for (const [condition, message] of [
+    ['proc.name regex val(proc.exe)', /takes values only/],
+    ['fd.name pmatch val(fd.directory)', /takes values only/],
+    ['fd.ip = val(fd.sip)', /"fd\.ip" is compared with values only/],
+    ['fd.sip = val(fd.ip)', /"fd\.ip" is compared with values only/],
+    ['fd.snet = val(fd.cnet)', /"fd\.snet"/],
+    ['fd.port = val(fd.sport)', /"fd\.port"/],
+    ['proc.name = val(proc.aname[2])', /"proc\.aname"/],
+    ['evt.rawarg.res = val(evt.rawres)', /"evt\.rawarg\.res"/],
+    ['toupper(proc.aname) = SH', /"toupper" cannot be used on the field "proc\.aname"/],
+    ['evt.buffer icontains x', /cannot be used with bytes/],
+    ['fd.types = file', /cannot be used with a list/],
+    ['fd.types startswith f', /cannot be used with a list/],
+    ["getopt(('-n'), 'n') = n", /cannot be used with a list/],
+    ['join(fd.types, (proc.name)) = x', /first argument of "join"/],
+    ['concat(fd.types, proc.name) = x', /"concat" takes texts/],
+    ['concat(proc.name, ("a", "b")) = x', /"concat" takes texts/],
+    ['getopt(("-n"), ("n")) intersects (n)', /second argument of "getopt"/],
+    ['join("-", ((proc.name))) = x', /expected a field/],
+  ] as const)
+    assert.match(refusal(`evt.type = execve and ${condition}`), message, condition);
+  for (const condition of [
+    'proc.name = val(proc.pname)',
+    'fd.cip = val(fd.sip)',
+    'fd.types in (file, ipv4)',
+    'fd.types intersects (ipv4)',
+    'getopt(("-n"), "n")[n] exists',
+    'join(",", fd.types) = file',
+    'len(fd.types) > 1',
+  ])
+    assert.equal(refusal(`evt.type = execve and ${condition}`), '', condition);
+});
+
+test('of several values one, all or none must satisfy the operator, by what they are', () => {
+  const event = {
+    'evt.num': 1,
+    'fd.types': ['file', 'ipv4'],
+    'proc.aname[1]': 'bash',
+    'proc.aname[2]': 'init',
+    'fd.cip': '10.0.0.1',
+    'fd.sip': '10.0.0.2',
+    'proc.name': 'cat',
+  };
+  const fields = recordedFields([event]);
+  const holds = (condition: string): boolean => {
+    const filter = parseFilter(condition);
+    checkFilter(filter, fields);
+    return compileFilters([filter], fields)(event) !== null;
+  };
+  for (const [condition, held] of [
+    ['proc.aname != bash', true],
+    ['not proc.aname = bash', false],
+    ['proc.aname in (init)', true],
+    ['fd.ip != 10.0.0.1', false],
+    ['fd.ip != 10.0.0.3', true],
+    ['fd.types in (file)', false],
+    ['fd.types in (file, ipv4, ipv6)', true],
+    ['fd.types intersects (ipv4, unix)', true],
+    ['getopt(("x"), "n") in (n)', true],
+    ['getopt(("-n"), "n") in (n)', true],
+    ['getopt(("-n", "-m"), "nm") in (n)', false],
+    ['proc.name = allof ()', false],
+    ['proc.name != allof ()', false],
+    ['proc.name startswith anyof ()', false],
+    ['proc.name in ()', false],
+  ] as const)
+    assert.equal(holds(condition), held, condition);
+});
+
+test('an output takes widths, transformers in each other and the longest field; a "%" without a field is an error', () => {
+  const output = (text: string): string => {
+    const fields = recordedFields([{ 'proc.name': 'cat', 'proc.exepath': '/bin/cat', 'fd.types': ['file', 'ipv4'] }]);
+    return compileOutput(text, fields).format({ 'proc.name': 'cat', 'proc.exepath': '/bin/cat', 'fd.types': ['file'] })
+      .text;
+  };
+  assert.equal(output('*%5proc.name|%2proc.name|%proc.names|%proc.name.'), 'cat  |ca|cats|cat.');
+  assert.equal(output('%toupper(basename(proc.exepath)) %join("-", (proc.name, "x"))'), 'CAT cat-x');
+  assert.equal(output('%fd.types [%proc.name[x]]'), '(file) [cat[x]]');
+  for (const [wrong, place, message] of [
+    ['100%', 3, /must be followed by a field/],
+    ['50% of it', 2, /must be followed by a field/],
+    ['%%proc.name', 0, /must be followed by a field/],
+    ['%9', 0, /must be followed by a field/],
+    ['*a %nothing_of_it', 4, /expected a field/],
+    ['%proc.nmae', 1, /unknown field/],
+    ['%99999proc.name', 0, /width/],
+  ] as const)
+    assert.throws(
+      () => output(wrong),
+      (error: FilterError) => message.test(error.message) && error.at === place,
+      wrong,
+    );
+  const skipped = load(
+    rule('A', 'evt.type = execve', '  skip-if-unknown-filter: true\n').replace('proc.name', 'no.field'),
+  );
+  assert.deepEqual(
+    skipped.findings.map(({ code }) => code),
+    ['LOAD_UNKNOWN_FILTER'],
+  );
+});
+
+test('a rule that leaves nearly every type of event is told of, unless it asks not to be', () => {
+  const codes = (condition: string, rest = ''): string =>
+    load(rule('A', condition, rest))
+      .findings.map(({ code }) => code)
+      .join(' ');
+  for (const condition of [
+    'proc.name = cat',
+    'evt.type != execve',
+    'not evt.type in (execve, open)',
+    'evt.type = open or proc.name = x',
+  ])
+    assert.equal(codes(condition), 'LOAD_NO_EVTTYPE', condition);
+  for (const condition of ['evt.type in (execve, open) and proc.name != x', 'not proc.name = x and evt.type = open'])
+    assert.equal(codes(condition), '', condition);
+  assert.equal(codes('proc.name = cat', '  warn_evttypes: false\n'), '');
+  assert.equal(
+    codes('proc.name = cat', '- rule: A\n  warn_evttypes: false\n  override:\n    warn_evttypes: replace\n'),
+    '',
+  );
+});
+
+test('A4: hints for a file of nothing but unknown names cost next to nothing, and ordinary files have all of theirs', () => {
+  const ordinary = Array.from({ length: 40 }, (_, i) => rule(`R${i}`, 'evt.type = execve and proc.nmae = x')).join('');
+  assert.ok(load(ordinary).findings.every(({ hint }) => hint === 'did you mean "proc.name"?'));
+  const macros = Array.from(
+    { length: 600 },
+    (_, i) => `- macro: a_macro_${i}_of_many\n  condition: (proc.name = a${i})\n`,
+  );
+  const slips = Array.from({ length: 20 }, (_, i) => rule(`R${i}`, `evt.type = execve and a_marco_${i}_of_many`));
+  const told = load([...macros, ...slips].join('')).findings.filter(({ severity }) => severity === 'error');
+  assert.deepEqual(
+    told.map(({ hint }) => hint),
+    slips.map((_, i) => `did you mean "a_macro_${i}_of_many"?`),
+  );
+  const hints = new Hints();
+  const known = Array.from({ length: 20_000 }, (_, i) => `a_macro_with_a_rather_long_name_${i}`);
+  const begun = process.cpuUsage();
+  for (let i = 0; i < 20_000; i++) hints.for({ name: `a_macro_with_a_rather_long_nam_${i}`, known });
+  const { user } = process.cpuUsage(begun);
+  assert.ok(user < 2_000_000, `${user} microseconds`); // all of them in full would be minutes
+});
+
+test('Falco’s warnings of patterns that are plain text', () => {
+  const warned = (pattern: string): boolean =>
+    load(rule('A', JSON.stringify(`evt.type = execve and proc.name regex ${pattern}`))).findings.some(
+      ({ code }) => code === 'LOAD_COMPILE_CONDITION',
+    );
+  for (const one of ['call', '^call$', '^call', 'call$', '.*call', 'call.*', '.*call.*', '.+call', 'call.?'])
+    assert.ok(warned(one), one);
+  for (const one of ['call.{1}', 'call\\.*', 'c.*l', 'cal[l]?']) assert.ok(!warned(one), one);
+});
+
+test('ports have the names that /etc/services of Debian gives them', () => {
+  for (const [name, port] of [
+    ['ssh', 22],
+    ['www', 80],
+    ['https', 443],
+    ['postgresql', 5432],
+    ['krb5', 88],
+    ['icp', 3130],
+    ['http-alt', 8080],
+  ] as const)
+    assert.equal(portOfService(name), port, name);
+  for (const name of ['', 'nothing', 'constructor', '__proto__', '22']) assert.equal(portOfService(name), undefined);
+  assert.match(refusal('evt.type = connect and fd.sport = nothing'), /neither a port nor a service/);
+  assert.equal(refusal('evt.type = connect and fd.sport in (www, redis)'), '');
 });

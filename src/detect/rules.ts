@@ -2,7 +2,7 @@
 import { checkFilter, UNKNOWN_EVENT } from './compile.ts';
 import { type BinaryOperator, type Filter, FilterError, type Operand } from './filter-ast.ts';
 import { parseFilter } from './filter-parser.ts';
-import { nearestName } from './hint.ts';
+import { Hints } from './hint.ts';
 import { FILTER_NODES_MAX, LIST_ITEMS_MAX } from './limits.ts';
 import { compileOutput } from './output.ts';
 import type { Finding, FindingCode, Place, RuleItem } from './rule-file.ts';
@@ -25,6 +25,13 @@ export type Priority = (typeof PRIORITIES)[number];
 
 const MACRO_NAME = /^[a-zA-Z][a-zA-Z0-9_]*$/;
 const LIST_NAME = /^[^\s()"'=,]+$/;
+const PARTS_WORDS = /[\s()"'=,]/g;
+/** A character of nobody's (private use), so that a word with it keeps its length and is no other word. */
+const ODD = '\ue000';
+/** Every condition is looked through for each of them. */
+const ODD_LISTS_MAX = 32;
+/** A value that the text of a condition has as it is. */
+const PLAIN_VALUE = /^[^\s()"'=,]+$/;
 
 /** The level of the language this reader follows: Falco's engine version of the rule files it was tried with. */
 const ENGINE_VERSION = [0, 62, 0] as const;
@@ -41,6 +48,8 @@ export interface Rule {
   /** What the rule asks of time; null when each event counts for itself. */
   readonly timing: Timing | null;
   readonly enabled: boolean;
+  /** Whether it shall be told that the rule is tried on events of nearly every type. */
+  readonly warnsOfTypes: boolean;
   readonly place: Place;
   readonly conditionPlace: (offset: number) => Place;
 }
@@ -90,6 +99,7 @@ interface Draft {
   priority: string;
   tags: string[];
   enabled: boolean;
+  warnsOfTypes: boolean;
   skipsUnknown: boolean;
   source: string;
   exceptions: ExceptionDraft[];
@@ -135,8 +145,12 @@ class Resolver<Event> {
   readonly #rules = new Map<string, Draft>();
   readonly #macros = new Map<string, MacroDraft>();
   readonly #lists = new Map<string, ListDraft>();
+  /** Names of lists that a condition could not name, by what stands for them in its text. */
+  readonly #oddLists = new Map<string, string>();
   readonly #builtMacros = new Map<string, Filter | null>();
   readonly #builtLists = new Map<string, readonly string[]>();
+  readonly #hints = new Hints();
+  #namesOfMacros: readonly string[] | null = null;
   #taken = 0;
 
   constructor(fields: FieldSource<Event>) {
@@ -275,7 +289,9 @@ class Resolver<Event> {
       );
     }
     if (!LIST_NAME.test(item.name)) {
-      this.#warn('LOAD_INVALID_LIST_NAME', 'a condition cannot name this list', item, 'use letters, digits and "_"');
+      const message = 'the name of this list has characters that part the words of a condition';
+      this.#warn('LOAD_INVALID_LIST_NAME', message, item, 'use letters, digits and "_"');
+      if (this.#oddLists.size < ODD_LISTS_MAX) this.#oddLists.set(item.name.replace(PARTS_WORDS, ODD), item.name);
     }
     const values = items.map((one) => (one === null ? '' : String(one)));
     const earlier = this.#lists.get(item.name);
@@ -376,6 +392,7 @@ class Resolver<Event> {
       priority: String(values['priority']),
       tags: texts(values['tags']),
       enabled: values['enabled'] !== false,
+      warnsOfTypes: values['warn_evttypes'] !== false,
       skipsUnknown: values['skip-if-unknown-filter'] === true,
       source,
       exceptions,
@@ -410,6 +427,7 @@ class Resolver<Event> {
     }
     if (typeof values['priority'] === 'string') rule.priority = values['priority'];
     if (typeof values['enabled'] === 'boolean') rule.enabled = values['enabled'];
+    if (typeof values['warn_evttypes'] === 'boolean') rule.warnsOfTypes = values['warn_evttypes'];
     if (values['skip-if-unknown-filter'] !== undefined) rule.skipsUnknown = values['skip-if-unknown-filter'] === true;
     if (TIMING_KEYS.some((key) => values[key] !== undefined)) rule.timing = { ...rule.timing, ...values };
     if (values['exceptions'] !== undefined) {
@@ -459,7 +477,7 @@ class Resolver<Event> {
         this.#fieldOf(field);
       } catch (error) {
         if (!(error instanceof FilterError)) throw error;
-        return refuse(error.message, error.hint);
+        return refuse(error.message, error.hintOf(this.#hints));
       }
     }
     return true;
@@ -547,14 +565,16 @@ class Resolver<Event> {
       this.#warn('LOAD_DEPRECATED_ITEM', message, item, 'take it away');
       draft.output = draft.output.replaceAll(CONTAINER_INFO, '').trim();
     }
+    const said = this.#findings.length;
     try {
       compileOutput(draft.output, this.#fields);
     } catch (error) {
       if (!(error instanceof FilterError)) throw error;
-      this.#error('LOAD_ERR_COMPILE_OUTPUT', error.message, item.placeIn('output', error.at), item.name, error.hint);
+      const hint = error.hintOf(this.#hints);
+      this.#error('LOAD_ERR_COMPILE_OUTPUT', error.message, item.placeIn('output', error.at), item.name, hint);
+      if (draft.skipsUnknown) this.#forgiveUnknown(said, item);
       return null;
     }
-    const said = this.#findings.length;
     const own = this.#conditions(draft.conditions, item.name);
     if (own === null) {
       if (draft.skipsUnknown) this.#forgiveUnknown(said, item);
@@ -586,6 +606,7 @@ class Resolver<Event> {
       filter,
       timing,
       enabled: draft.enabled,
+      warnsOfTypes: draft.warnsOfTypes,
       place: item.place,
       conditionPlace: first.placeIn,
     };
@@ -595,7 +616,7 @@ class Resolver<Event> {
   #timing({ item, timing }: Draft): Timing | null | undefined {
     try {
       return readTiming(timing, this.#fields, (condition) => {
-        const filter = this.#withLists(parseFilter(condition));
+        const filter = this.#withLists(parseFilter(this.#withoutOddNames(condition)));
         checkFilter(filter, this.#fields);
         const whole = this.#expanded(filter, () => item.placeIn('after', 0), item.name, []);
         if (whole === null) throw new FilterError('a step of "after" names a macro that cannot be used', 0);
@@ -603,7 +624,7 @@ class Resolver<Event> {
       });
     } catch (error) {
       if (!(error instanceof FilterError)) throw error;
-      this.#error('LOAD_ERR_EXTENSION', error.message, item.placeIn('after', 0), item.name, error.hint);
+      this.#error('LOAD_ERR_EXTENSION', error.message, item.placeIn('after', 0), item.name, error.hintOf(this.#hints));
       return undefined;
     }
   }
@@ -614,17 +635,36 @@ class Resolver<Event> {
    */
   #conditions(pieces: Draft['conditions'], name: string): Filter | null {
     try {
-      const filter = this.#withLists(parseFilter(pieces.map(({ text }) => text).join(' ')));
+      const filter = this.#withLists(parseFilter(this.#withoutOddNames(pieces.map(({ text }) => text).join(' '))));
       checkFilter(filter, this.#fields);
       return filter;
     } catch (error) {
       if (!(error instanceof FilterError)) throw error;
-      this.#error('LOAD_ERR_COMPILE_CONDITION', error.message, placeAmong(pieces)(error.at), name, error.hint);
+      this.#error(
+        'LOAD_ERR_COMPILE_CONDITION',
+        error.message,
+        placeAmong(pieces)(error.at),
+        name,
+        error.hintOf(this.#hints),
+      );
       return null;
     }
   }
 
-  /** Names of lists among the values replaced by the lists' items. */
+  /** What a list is called may have blanks in it: each stands as one word then, outside of quotes and of the same length. */
+  #withoutOddNames(text: string): string {
+    let named = text;
+    for (const [word, name] of this.#oddLists) {
+      if (!named.includes(name)) continue;
+      named = named
+        .split(QUOTED)
+        .map((part, index) => (index % 2 === 1 ? part : replaceWord(part, name, word)))
+        .join('');
+    }
+    return named;
+  }
+
+  /** Names of lists among the values replaced by the lists' items. Falco puts them into the text, so that "=" takes a list of one. */
   #withLists(filter: Filter): Filter {
     switch (filter.kind) {
       case 'and':
@@ -633,9 +673,16 @@ class Resolver<Event> {
       case 'not':
         return { ...filter, child: this.#withLists(filter.child) };
       case 'check': {
-        if (filter.right.kind !== 'list') return filter;
-        const items = filter.right.items.flatMap((item) => this.#itemsOf(item));
-        return { ...filter, right: { ...filter.right, items } };
+        const { right } = filter;
+        if (right.kind === 'list') {
+          return { ...filter, right: { ...right, items: right.items.flatMap((item) => this.#itemsOf(item)) } };
+        }
+        if (right.kind !== 'value' || right.quoted) return filter;
+        const items = this.#itemsOf(right);
+        const [only] = items;
+        if (items.length === 1 && only !== undefined) return only === right ? filter : { ...filter, right: only };
+        const message = `"${right.text}" is a list of ${items.length} values, and "${filter.operator}" takes one`;
+        throw new FilterError(message, right.at, `for one of them: in (${right.text})`);
       }
       default:
         return filter;
@@ -643,8 +690,10 @@ class Resolver<Event> {
   }
 
   #itemsOf(item: Operand): Operand[] {
-    if (item.kind !== 'value' || item.quoted || !this.#lists.has(item.text)) return [item];
-    return this.#list(item.text, item.at, []).map((text) => ({ kind: 'value', text, quoted: true, at: item.at }));
+    if (item.kind !== 'value' || item.quoted) return [item];
+    const name = this.#oddLists.get(item.text) ?? item.text;
+    if (!this.#lists.has(name)) return [item];
+    return this.#list(name, item.at, []).map((text) => ({ kind: 'value', text, quoted: true, at: item.at }));
   }
 
   #list(name: string, at: number, within: readonly string[]): readonly string[] {
@@ -657,7 +706,7 @@ class Resolver<Event> {
     const values: string[] = [];
     for (const value of list.values) {
       if (this.#lists.has(value)) values.push(...this.#list(value, at, [...within, name]));
-      else values.push(withoutQuotes(value));
+      else values.push(...valuesOf(value));
       if (values.length > LIST_ITEMS_MAX)
         throw new FilterError(`the list "${name}" is longer than ${LIST_ITEMS_MAX}`, at);
     }
@@ -677,6 +726,12 @@ class Resolver<Event> {
     const filter = own === null ? null : this.#expanded(own, place, name, [...within, name]);
     this.#builtMacros.set(name, filter);
     return filter;
+  }
+
+  /** Of all files: it is asked for when all of them were taken. */
+  #macroNames(): readonly string[] {
+    this.#namesOfMacros ??= [...this.#macros.keys()];
+    return this.#namesOfMacros;
   }
 
   /** Macros put in; null when one of them is missing or wrong. */
@@ -714,7 +769,8 @@ class Resolver<Event> {
             return one;
           }
           if (macro === undefined) {
-            fail(`the macro "${one.name}" is not defined`, one.at, nearestName(one.name, this.#macros.keys()));
+            const hint = this.#hints.for({ name: one.name, known: this.#macroNames() });
+            fail(`the macro "${one.name}" is not defined`, one.at, hint);
             return one;
           }
           const body = this.#macro(one.name, within);
@@ -742,8 +798,9 @@ class Resolver<Event> {
     const filters: Filter[] = [];
     for (const exception of draft.exceptions) {
       try {
-        const filter = this.#exceptionFilter(exception);
-        if (filter === null) continue;
+        const written = this.#exceptionFilter(exception);
+        if (written === null) continue;
+        const filter = this.#withLists(written);
         checkFilter(filter, this.#fields);
         filters.push({ kind: 'not', child: filter, at: 0 });
       } catch (error) {
@@ -784,14 +841,14 @@ class Resolver<Event> {
       // "(a, b)" as one text is the list as a condition writes it.
       if (typeof value === 'string' && value.startsWith('(')) return made(sideOf(`in ${value}`));
       const list = Array.isArray(value) ? value : [value];
-      const items = list.flatMap((one) => this.#itemsOf(plainValue(withoutQuotes(String(one)))));
-      return made({ kind: 'list', items, at: 0 });
+      return made({ kind: 'list', items: list.flatMap((one) => operandsOf(String(one))), at: 0 });
     }
     if (Array.isArray(value)) throw new FilterError(`"${String(comparison)}" takes one value`, 0);
     const text = String(value);
     // What a transformer makes of a field; with a blank in it, it is quoted first, and so a text.
     if (TRANSFORMED.test(text) && !text.includes(' ')) return made(sideOf(`= ${text}`));
-    return made(plainValue(withoutQuotes(text)));
+    const [only, ...more] = operandsOf(text);
+    return made(only !== undefined && more.length === 0 ? only : { kind: 'value', text, quoted: true, at: 0 });
   }
 }
 
@@ -818,8 +875,37 @@ function sideOf(test: string): Operand {
   return filter.right;
 }
 
-function plainValue(text: string): Operand {
-  return { kind: 'value', text, quoted: false, at: 0 };
+/** A quoted text, as a whole. */
+const QUOTED = /("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')/s;
+
+/** Wherever it stands between what parts words. */
+function replaceWord(text: string, name: string, word: string): string {
+  const parts = text.split(name);
+  return parts.reduce((whole, part, index) => {
+    const [before, after] = [parts[index - 1]?.at(-1) ?? (index === 1 ? '' : ' '), part[0] ?? ''];
+    const stands = (before === '' || /[\s(),=]/.test(before)) && (after === '' || /[\s(),=]/.test(after));
+    return `${whole}${stands ? word : name}${part}`;
+  });
+}
+
+/**
+ * The values that a text of a list or an exception stands for where Falco puts it into a condition: quotes are taken off, a comma
+ * parts two values, and what has a blank is quoted first. What would be no list of values is the text itself.
+ */
+function operandsOf(text: string): Operand[] {
+  if (PLAIN_VALUE.test(text)) return [{ kind: 'value', text, quoted: false, at: 0 }];
+  const isBare = text.includes(' ') && !text.startsWith('"') && !text.startsWith("'");
+  try {
+    const side = sideOf(`in (${isBare ? `"${text}"` : text})`);
+    if (text !== '' && side.kind === 'list') return side.items.map((item) => ({ ...item, at: 0 }));
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+  }
+  return [{ kind: 'value', text, quoted: true, at: 0 }];
+}
+
+function valuesOf(text: string): string[] {
+  return operandsOf(text).flatMap((one) => (one.kind === 'value' ? [one.text] : []));
 }
 
 /** Names of a plugin and of those that would do instead, or what is wrong with them. */
@@ -853,11 +939,6 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function texts(value: unknown): string[] {
   return Array.isArray(value) ? value.map(String) : [];
-}
-
-function withoutQuotes(text: string): string {
-  const quote = text[0];
-  return text.length >= 2 && (quote === '"' || quote === "'") && text.endsWith(quote) ? text.slice(1, -1) : text;
 }
 
 /** As `operandOf` of transforms.ts says it. */

@@ -1,8 +1,14 @@
 /** What the transformers of the language do to a value; null stays null. */
 import { basename } from 'node:path/posix';
-import { type FieldType, type FieldValue, fieldNames } from '../events/index.ts';
+import {
+  type FieldType,
+  type FieldValue,
+  fieldNames,
+  isComparedByItself,
+  type ManyKind,
+  normalizeField,
+} from '../events/index.ts';
 import { FilterError, type Operand, type TransformName } from './filter-ast.ts';
-import { nearestName } from './hint.ts';
 import { lowerCase } from './operators.ts';
 
 /** What the values of a rule may name: the live sensor's fields, a recording's, a test's. */
@@ -11,8 +17,8 @@ export interface FieldSource<Event> {
   /** Undefined when the language has no such field. */
   type(name: string, argument?: string | null): FieldType | undefined;
   argument(name: string): 'none' | 'index' | 'name' | 'may-index' | 'may-name';
-  /** Whether the reader may answer a list. */
-  isMany(name: string, argument: string | null): boolean;
+  /** How the reader's values count where it may answer several; null where it answers one. */
+  many(name: string, argument: string | null): ManyKind | null;
   /** Undefined when this source cannot see what the field speaks of. */
   reader(name: string, argument: string | null): ((event: Event) => FieldValue) | undefined;
 }
@@ -48,7 +54,7 @@ function typeOfField<Event>(operand: Operand & { kind: 'field' }, fields: FieldS
   const { name, argument } = fields.normalize(operand.name, operand.argument);
   const type = fields.type(name, argument);
   if (type === undefined) {
-    throw new FilterError(`unknown field "${operand.name}"`, operand.at, nearestName(operand.name, fieldNames()));
+    throw new FilterError(`unknown field "${operand.name}"`, operand.at, { name: operand.name, known: fieldNames() });
   }
   const wants = fields.argument(name);
   if (argument === null && (wants === 'name' || wants === 'index')) {
@@ -78,38 +84,50 @@ function typeOfTransform<Event>(operand: Operand & { kind: 'transform' }, fields
     case 'tolower':
     case 'toupper':
     case 'basename':
+      requireChangeable(first, name);
       if (!isText || first?.kind === 'list') throw new FilterError(`"${name}" takes text, not ${type}`, operand.at);
       return type;
     case 'b64':
+      requireChangeable(first, name);
       if (!isText && type !== 'bytes') throw new FilterError(`"b64" takes text or bytes, not ${type}`, operand.at);
       return type;
     case 'len':
-      if (!isText && type !== 'bytes' && !manyValued(first, fields)) {
+      requireChangeable(first, name);
+      if (!isText && type !== 'bytes' && !isListed(first, fields)) {
         throw new FilterError(`"len" takes text, bytes or a list, not ${type}`, operand.at);
       }
       return 'number';
     case 'join':
-      if (second?.kind !== 'list' && !manyValued(second, fields)) {
-        throw new FilterError('the second argument of "join" must be a list', operand.at);
+      if (!isListed(second, fields)) throw new FilterError('the second argument of "join" must be a list', operand.at);
+      if (manyOf(first, fields) !== null) {
+        throw new FilterError('the first argument of "join" must be one text, not a list', operand.at);
       }
       checkItems(operands, fields);
       return 'text';
     case 'concat':
+      if (operands.some((one) => manyOf(one, fields) !== null)) {
+        throw new FilterError('"concat" takes texts, not lists: "join" puts a list together', operand.at);
+      }
       checkItems(operands, fields);
       return 'text';
     case 'getopt':
-      if (first?.kind !== 'list' && !manyValued(first, fields)) {
-        throw new FilterError('the first argument of "getopt" must be a list', operand.at);
+      if (!isListed(first, fields)) throw new FilterError('the first argument of "getopt" must be a list', operand.at);
+      if (manyOf(second, fields) !== null) {
+        throw new FilterError('the second argument of "getopt" must be one text, not a list', operand.at);
       }
       checkItems(operands, fields);
       return 'text';
   }
 }
 
-function manyValued<Event>(operand: Operand | undefined, fields: FieldSource<Event>): boolean {
-  if (operand?.kind !== 'field') return operand?.kind === 'list' || operand?.kind === 'transform';
-  const { name, argument } = fields.normalize(operand.name, operand.argument);
-  return fields.isMany(name, argument);
+function requireChangeable(operand: Operand | undefined, transform: TransformName): void {
+  const name = operand?.kind === 'field' ? comparedByItself(operand) : null;
+  if (name !== null) throw new FilterError(`"${transform}" cannot be used on the field "${name}"`, operand?.at ?? 0);
+}
+
+/** A list as it stands there, or what may be one. */
+function isListed<Event>(operand: Operand | undefined, fields: FieldSource<Event>): boolean {
+  return operand?.kind === 'transform' || manyOf(operand, fields) !== null;
 }
 
 function checkItems<Event>(operands: readonly Operand[], fields: FieldSource<Event>): void {
@@ -119,18 +137,32 @@ function checkItems<Event>(operands: readonly Operand[], fields: FieldSource<Eve
   }
 }
 
-/** Whether the operand may have several values. */
-export function isManyOperand<Event>(operand: Operand, fields: FieldSource<Event>): boolean {
-  if (operand.kind === 'list') return true;
+/** How the values of the operand count where it may have several; null where it has one. */
+export function manyOf<Event>(operand: Operand | undefined, fields: FieldSource<Event>): ManyKind | null {
+  if (operand === undefined || operand.kind === 'value') return null;
+  if (operand.kind === 'list') return 'list';
   if (operand.kind === 'transform') {
-    if (operand.name === 'getopt') return operand.argument === null;
-    const [first] = operand.operands;
+    if (operand.name === 'getopt') return operand.argument === null ? 'list' : null;
     const keeps = operand.name !== 'len' && operand.name !== 'join' && operand.name !== 'concat';
-    return keeps && first !== undefined && isManyOperand(first, fields);
+    return keeps ? manyOf(operand.operands[0], fields) : null;
   }
-  if (operand.kind === 'value') return false;
   const { name, argument } = fields.normalize(operand.name, operand.argument);
-  return fields.isMany(name, argument);
+  return fields.many(name, argument);
+}
+
+/** The name of a field in the operand that is compared with nothing but values, if there is one. */
+export function comparedByItself(operand: Operand): string | null {
+  if (operand.kind === 'transform') {
+    for (const one of operand.operands) {
+      const found = comparedByItself(one);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+  if (operand.kind !== 'field') return null;
+  // A recording may have a column of the whole name.
+  const { name } = normalizeField(operand.name, operand.argument);
+  return isComparedByItself(name) ? operand.name : null;
 }
 
 /** A function that reads the operand from an event. The operand must have passed `typeOfOperand`. */

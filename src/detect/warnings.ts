@@ -13,6 +13,8 @@ export interface FilterWarning {
 const FIELD = /^[a-zA-Z][a-zA-Z0-9_]*(?:\.[a-zA-Z][a-zA-Z0-9_]*)+(?:\[[^\]]*\])?$/;
 const TRANSFORMED = /^(?:tolower|toupper|b64|basename|len|join|concat|getopt|val)\(.*\)$/;
 const SPECIAL = /[.*+?|()[\]{}^$\\]/;
+/** What stands around the text of a pattern that is no more than one of the cheaper operators. */
+const AROUND = /^\^?(?:\.[*+?])?|(?:\.[*+?])?\$?$/g;
 
 /** Of a condition whose macros were not put in: each of these is looked at by itself. */
 export function warningsOf<Event>(filter: Filter, fields: FieldSource<Event>): FilterWarning[] {
@@ -38,8 +40,8 @@ function warningsOfValue<Event>(value: Operand, isPattern: boolean, fields: Fiel
   const warn = (message: string, hint: string): FilterWarning[] => [
     { code: 'LOAD_COMPILE_CONDITION', message, at, hint },
   ];
-  if (isPattern && !SPECIAL.test(text))
-    return warn(`the pattern "${text}" is plain text`, '"=", "startswith" or "contains" is cheaper');
+  if (isPattern && !SPECIAL.test(text.replace(AROUND, '')))
+    return warn(`the pattern "${text}" is plain text`, '"=", "startswith", "endswith" or "contains" is cheaper');
   if (TRANSFORMED.test(plain))
     return warn(
       `"${text}" is compared as text, and may be meant as a transformer`,

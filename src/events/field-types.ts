@@ -114,6 +114,23 @@ export function fieldArgument(name: string): FieldArgument {
   return ARGUMENTS[name] ?? 'none';
 }
 
+/**
+ * Fields with a comparison of their own, one value at a time: as in Falco they are compared with what a condition says, never with
+ * another field, and no transformer changes them.
+ */
+const COMPARED_BY_ITSELF: ReadonlySet<string> = new Set(
+  (
+    'fd.ip fd.net fd.cnet fd.snet fd.lnet fd.rnet fd.port fd.proto fd.cip.name fd.sip.name fd.lip.name fd.rip.name evt.rawarg ' +
+    'evt.around proc.apid proc.aname proc.aexe proc.aexepath proc.acmdline proc.aenv'
+  ).split(' '),
+);
+
+export function isComparedByItself(name: string): boolean {
+  return COMPARED_BY_ITSELF.has(name);
+}
+
+const names: readonly string[] = [...types.keys()];
+
 export function fieldNames(): readonly string[] {
-  return [...types.keys()];
+  return names;
 }

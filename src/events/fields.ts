@@ -585,21 +585,28 @@ function imagePart(event: KernelEvent, part: 'repository' | 'tag'): string | nul
   return image === null || image === undefined ? null : (IMAGE_TAG.exec(image)?.groups?.[part] ?? null);
 }
 
-const MANY_WITHOUT_ARGUMENT: ReadonlySet<string> = new Set([
-  'proc.aname',
-  'proc.aexe',
-  'proc.aexepath',
-  'proc.acmdline',
-  'proc.apid',
-  'fd.ip',
-  'fd.net',
-  'fd.port',
-  'fd.types',
-]);
+/**
+ * How a field with several values answers. Of a lineage, one of its members must satisfy the operator, also where that is "!=". Of
+ * the ends of a connection one must as well, but both for "!=". A list is only asked "in", and then all of it must be, or
+ * "intersects".
+ */
+export type ManyKind = 'lineage' | 'ends' | 'list';
 
-/** Whether the field may answer a list: all ancestors, both ends of a connection. */
-export function isManyValued(name: string, argument: string | null): boolean {
-  return argument === null && MANY_WITHOUT_ARGUMENT.has(name);
+const MANY_WITHOUT_ARGUMENT: Readonly<Record<string, ManyKind>> = {
+  'proc.aname': 'lineage',
+  'proc.aexe': 'lineage',
+  'proc.aexepath': 'lineage',
+  'proc.acmdline': 'lineage',
+  'proc.apid': 'lineage',
+  'fd.ip': 'ends',
+  'fd.net': 'ends',
+  'fd.port': 'ends',
+  'fd.types': 'list',
+};
+
+/** Whether the field may answer several values, and how: all ancestors, both ends of a connection. */
+export function manyKind(name: string, argument: string | null): ManyKind | null {
+  return argument === null && Object.hasOwn(MANY_WITHOUT_ARGUMENT, name) ? (MANY_WITHOUT_ARGUMENT[name] ?? null) : null;
 }
 
 /** The reader of a field, or undefined when this sensor does not see what the field speaks of. */

@@ -11,9 +11,18 @@ export {
   fieldArgument,
   fieldNames,
   fieldType,
+  isComparedByItself,
   normalizeField,
 } from './field-types.ts';
-export { ancestorsOf, type FieldReader, type FieldValue, fieldReader, isManyValued, observedEvents } from './fields.ts';
+export {
+  ancestorsOf,
+  type FieldReader,
+  type FieldValue,
+  fieldReader,
+  type ManyKind,
+  manyKind,
+  observedEvents,
+} from './fields.ts';
 export {
   CALL,
   COMM_BYTES,

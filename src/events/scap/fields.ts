@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path/posix';
 import { type FieldType, fieldArgument, fieldType, normalizeField } from '../field-types.ts';
-import { type FieldValue, isManyValued } from '../fields.ts';
+import { type FieldValue, manyKind } from '../fields.ts';
 import { capabilityNames, resultName } from '../kernel-words.ts';
 import { folderOf, resolvePath, type ScapEvent } from './event.ts';
 import { CATEGORY_OF_CALL, EVENT_TYPES } from './event-types.ts';
@@ -704,7 +704,7 @@ export const scapFields = {
   type: (name: string, argument: string | null = null): FieldType | undefined =>
     name === 'evt.rawarg' && argument !== null ? rawArgumentType(argument) : fieldType(name),
   argument: fieldArgument,
-  isMany: isManyValued,
+  many: manyKind,
   reader: (name: string, argument: string | null): Reader | undefined => {
     const maker = Object.hasOwn(MAKERS, name) ? MAKERS[name] : undefined;
     if (maker !== undefined) return maker(argument);
