@@ -72,7 +72,7 @@ import { type Instance, instanceFiles, LOOPBACK, readInstance } from './setup/in
 const STATUS_GATHER_MS = 20;
 /** The machine is looked at again this often; some tens of milliseconds of reading files, so a millionth of a core. */
 const MACHINE_EVERY_MS = 300_000;
-/** Reading the rules of a pod takes the host some 10 ms. */
+/** A look at who talks to whom. */
 const FLOWS_EVERY_MS = 30_000;
 const GREET_RETRY_MS = 5_000;
 /** What was stopped for evidence and did not go on is looked at again: a folder with nothing in it, most of the time. */

@@ -24,7 +24,15 @@ import { complete } from './completion.ts';
 import { credentialsPath, readConnection, writeCredentials } from './credentials.ts';
 import { filterOf } from './events.ts';
 import { readVariables, variablesOf } from './exec.ts';
-import { type CommandUnit, createFrame, type Frame, forInstance, formatError, unitsFor } from './frame.ts';
+import {
+  type CommandUnit,
+  createFrame,
+  type Frame,
+  forInstance,
+  formatError,
+  namedVersion,
+  unitsFor,
+} from './frame.ts';
 import { addHabits } from './habits.ts';
 import { PODMAN_FLAGS } from './podman-flags.ts';
 import { formatBytes, formatDuration, formatTable, type PrintTarget, printable } from './print.ts';
@@ -430,6 +438,14 @@ test('a call loads the commands it speaks of, whatever options stand before', ()
   assert.deepEqual(unitsFor(['__complete', 'up'], units), units);
   assert.deepEqual(unitsFor(['--help'], units), units);
   assert.deepEqual(unitsFor(['wrong'], units), units);
+});
+
+test('--version alone is the command of that name, and an option of every other command', () => {
+  assert.deepEqual(namedVersion(['--version']), ['version']);
+  assert.deepEqual(namedVersion(['--json', '-V']), ['--json', 'version']);
+  assert.deepEqual(namedVersion(['--instance', 'one', '--version']), ['--instance', 'one', 'version']);
+  assert.deepEqual(namedVersion(['run', 'image', '--version']), ['run', 'image', '--version']);
+  assert.deepEqual(namedVersion(['--version', '--help']), ['--version', '--help']);
 });
 
 test('help speaks Spanish where the locale does', async () => {

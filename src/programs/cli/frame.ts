@@ -158,7 +158,8 @@ export function createFrame(options: {
     cli,
     target,
     clock,
-    run: async (argv) => {
+    run: async (given) => {
+      const argv = namedVersion(given);
       const onInterrupt = (): void => {
         // A second Ctrl-C ends at once.
         if (interrupt.signal.aborted) process.exit(1);
@@ -192,6 +193,13 @@ export function createFrame(options: {
     },
   };
   return frame;
+}
+
+/** `--version` alone is what people type first at a program they do not know: it is the command of that name. */
+export function namedVersion(argv: readonly string[]): readonly string[] {
+  const isAlone = argv.every((word, index) => word.startsWith('-') || VALUE_OPTIONS.has(argv[index - 1] ?? ''));
+  if (!isAlone || argv.includes('--help') || argv.includes('-h')) return argv;
+  return argv.map((word) => (word === '--version' || word === '-V' ? 'version' : word));
 }
 
 /** Commands whose exit code is that of a program in a container: their own failures must not look like one of its. */

@@ -18,6 +18,9 @@ import { engineFault } from './errors.ts';
 /** Addresses whose last pod is known: more than hosts run pods, so that only what ended long ago is forgotten. */
 const OWNERS_MAX = 16_384;
 
+/** Pods whose counters one look reads: a program is started for each, which takes some five thousandths of a second of a core. */
+const FLOW_READS_MAX = 20;
+
 /** A pod with a network, and what it was made from. */
 export interface PlacedPod {
   readonly pod: ObservedPod;
@@ -51,6 +54,8 @@ export class Segments {
   readonly #clients = new Map<string, KnownPod>();
   /** Whose an address was last: others' counters name a pod of a job long after it ended. */
   readonly #owners = new Map<string, WorkloadKey>();
+  /** As last read, by the pod's name; those read longest ago come first. */
+  readonly #flows = new Map<string, readonly PodFlow[]>();
   #services: readonly ZoneService[] = [];
 
   constructor(options: SegmentsOptions) {
@@ -94,24 +99,38 @@ export class Segments {
     return isWhole;
   }
 
-  /** The ways that connections of this host's pods took or were refused, counted since the pods started. */
+  /**
+   * The ways that connections of this host's pods took or were refused, counted since the pods started. Of many pods some are
+   * read at each look, those first that waited longest; the kernel counts on for a day, and of the others the last reading stands.
+   */
   async flows(): Promise<readonly PodFlow[]> {
-    const known = [...this.#clients.values()];
-    const found: PodFlow[] = [];
-    for (const { pod, key } of known) {
-      const table = await this.#options.engine.readTable(pod, POLICY_TABLE).catch((error: unknown) => {
-        this.#options.log.debug({ pod: pod.name, error: String(error) }, 'flows not read');
-        return null;
-      });
-      for (const { address, ...flow } of table === null ? [] : readFlows(table)) {
+    for (const name of this.#flows.keys()) if (!this.#clients.has(name)) this.#flows.delete(name);
+    const fresh = [...this.#clients.keys()].filter((name) => !this.#flows.has(name));
+    for (const name of [...fresh, ...this.#flows.keys()].slice(0, FLOW_READS_MAX)) {
+      const known = this.#clients.get(name);
+      if (known === undefined) continue;
+      const flows = (await this.#readFlows(known)) ?? this.#flows.get(name)?.filter(({ pod }) => pod === known.pod.id);
+      // Set anew, it is the last of them.
+      this.#flows.delete(name);
+      this.#flows.set(name, flows ?? []);
+    }
+    return [...this.#flows.values()].flat();
+  }
+
+  async #readFlows({ pod, key }: KnownPod): Promise<PodFlow[] | null> {
+    try {
+      const table = await this.#options.engine.readTable(pod, POLICY_TABLE);
+      return (table === null ? [] : readFlows(table)).map(({ address, ...flow }) => {
         const other = this.#owners.get(address);
         const peer =
           other === undefined ? ({ kind: 'address', address } as const) : ({ kind: 'workload', ...other } as const);
         const { project, environment, name } = key;
-        found.push({ pod: pod.id, flow: { ...flow, project, environment, workload: name, peer } });
-      }
+        return { pod: pod.id, flow: { ...flow, project, environment, workload: name, peer } };
+      });
+    } catch (error) {
+      this.#options.log.debug({ pod: pod.name, error: String(error) }, 'flows not read');
+      return null;
     }
-    return found;
   }
 
   /** Lets a pod reach what a name of its policy led to. */
