@@ -20,14 +20,26 @@ import { OUTBOXES, openStores, readOutbox, type Said } from './respond-ground.ts
 const ROUNDS = Number(process.env['DARSENA_ROUNDS'] ?? (process.env['DARSENA_SOAK'] === '1' ? 1_000 : 6));
 /** The whole chain is walked once in so many rounds, and at the end. */
 const VERIFY_EVERY = 50;
-/** T2: the N-th call fails, for each N of these; N counts calls of the whole program, the database's and those of files. */
-const FAILING = process.env['DARSENA_SOAK'] === '1' ? Array.from({ length: 40 }, (_, at) => at * 3 + 1) : [5];
+/**
+ * T2: the N-th call fails; N counts calls of the whole program, the database's and those of files. A soak goes from the first
+ * to the one with which every way of writing has been gone once: each of them, or where they are thousands so many of them,
+ * evenly, from another place with each seed.
+ */
+const IS_SOAK = process.env['DARSENA_SOAK'] === '1';
+const FAILING_MAX = Number(process.env['DARSENA_FAILING'] ?? 200);
+/** What it has said when it has written in every way it has. */
+const WAYS = [
+  ...['incident.opened', 'incident.acknowledged', 'incident.commented', 'incident.linked', 'incident.closed'],
+  ...['action.taken', 'playbook.started', 'playbook.ended'],
+  ...['evidence.taken', 'evidence.read', 'evidence.exported', 'evidence.deleted', 'respond_deliveries', 'batch'],
+];
 const WAIT_MS = 120_000;
 const PROGRAM = join(import.meta.dirname, 'respond-ground.ts');
 
 describe('alerts, incidents, evidence, actions and notices under faults', () => {
   class Acknowledged {
     readonly batches = new Map<string, number>();
+    readonly ways = new Set<string>();
     readonly evidence = new Set<string>();
     readonly failures: string[] = [];
     /** What was said and not looked up yet. */
@@ -42,6 +54,8 @@ describe('alerts, incidents, evidence, actions and notices under faults', () => 
       const { batch, count = 0, evidence, failed, why, row, fact } = said;
       // One that came twice is one.
       if (batch !== undefined) this.batches.set(batch, count);
+      for (const way of [fact?.[0], row?.[0], batch === undefined ? undefined : 'batch'])
+        if (way !== undefined) this.ways.add(way);
       if (evidence !== undefined) this.evidence.add(evidence);
       if (failed !== undefined) this.failures.push(`${failed}: ${why}`);
       else this.said += 1;
@@ -223,6 +237,38 @@ describe('alerts, incidents, evidence, actions and notices under faults', () => 
     }
   });
 
+  const wentAllWays = (said: Acknowledged): boolean => WAYS.every((way) => said.ways.has(way));
+
+  /** How many of these calls it takes to write once in every way, beyond those of a start with tables that are there. */
+  async function callsOfAll(call: string): Promise<number> {
+    const { folder, data } = await ground();
+    const log = join(folder, 'strace');
+    try {
+      await serve(data, new Acknowledged(), async () => undefined);
+      const said = new Acknowledged();
+      await serve(
+        data,
+        said,
+        async () => {
+          for (const end = performance.now() + WAIT_MS; !wentAllWays(said); await systemClock.sleep(5))
+            assert.ok(performance.now() < end, `not written: ${WAYS.filter((way) => !said.ways.has(way)).join(', ')}`);
+        },
+        ['strace', '-f', '-qq', '-o', log, '-e', `trace=${call}`],
+      );
+      return (await readFile(log, 'utf8')).split('\n').filter((line) => line.includes(`${call}(`)).length;
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  async function failingOf(call: string): Promise<number[]> {
+    if (!IS_SOAK) return [5];
+    const last = await callsOfAll(call);
+    const step = Math.max(1, last / FAILING_MAX);
+    const first = 1 + (Number(process.env['DARSENA_SEED'] ?? 7) % Math.ceil(step));
+    return Array.from({ length: Math.floor((last - first) / step) + 1 }, (_, at) => Math.floor(first + at * step));
+  }
+
   const noStrace = process.geteuid?.() !== 0 ? 'needs root' : false;
   for (const [call, fault] of [
     ['fdatasync', 'EIO'],
@@ -238,13 +284,16 @@ describe('alerts, incidents, evidence, actions and notices under faults', () => 
       const found = await runCommand('strace', ['-V'], { timeoutMs: 30_000 }).catch(() => null);
       if (found?.code !== 0) return t.skip('needs strace');
       let met = 0;
-      for (const nth of FAILING) {
+      const failing = await failingOf(call);
+      for (const [at, nth] of failing.entries()) {
+        if (at > 0 && at % 50 === 0) console.log(`${call} ${fault}: ${at} of ${failing.length}, ${met} met`);
         const { folder, data } = await ground();
         const said = new Acknowledged();
         const log = join(folder, 'strace');
         try {
           // The first start makes the tables; the fault comes into what is written afterwards.
           await serve(data, said, async () => undefined);
+          said.ways.clear();
           const inject = `inject=${call}:error=${fault}:when=${nth}`;
           const strace = ['strace', '-f', '-qq', '-o', log, '-e', `trace=${call}`, '-e', inject];
           const isMet = async (): Promise<boolean> =>
@@ -254,7 +303,7 @@ describe('alerts, incidents, evidence, actions and notices under faults', () => 
             said,
             async () => {
               for (const end = performance.now() + WAIT_MS / 4; !(await isMet()); await systemClock.sleep(50))
-                if (performance.now() > end) return;
+                if (performance.now() > end || (IS_SOAK && wentAllWays(said))) return;
               met += 1;
               await systemClock.sleep(300);
               if (call !== 'fdatasync' || said.failures.some((one) => one.startsWith('start: '))) return;
@@ -280,7 +329,7 @@ describe('alerts, incidents, evidence, actions and notices under faults', () => 
           await rm(folder, { recursive: true, force: true });
         }
       }
-      t.diagnostic(`${met} of ${FAILING.length} met`);
+      t.diagnostic(`${met} of ${failing.length} met, up to N = ${failing.at(-1)}`);
       assert.ok(met > 0, 'no fault was met');
     });
   }
