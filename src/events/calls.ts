@@ -45,6 +45,8 @@ export interface CallDefinition {
   readonly onlyControl?: boolean;
   /** Failures say nothing. */
   readonly onlyDone?: boolean;
+  /** Of a file by its name, whose kind the change itself tells. */
+  readonly changesMode?: boolean;
   /** As frequent as opens. */
   readonly floods?: boolean;
   /** By Falco's names; `res` is there for all. */
@@ -77,7 +79,16 @@ const onPath = (
   arm64: number | null,
   names: readonly CallName[],
   args: Readonly<Record<string, CallArgument>>,
-): CallDefinition => ({ name, number: numbers(x64, arm64), category: 'file', names, floods: true, arguments: args });
+  more: Partial<CallDefinition> = {},
+): CallDefinition => ({
+  name,
+  number: numbers(x64, arm64),
+  category: 'file',
+  names,
+  floods: true,
+  arguments: args,
+  ...more,
+});
 const plain = (
   name: string,
   x64: number | null,
@@ -158,10 +169,24 @@ export const CALLS: readonly CallDefinition[] = [
   onPath('rmdir', 84, null, [['cwd', 0]], { path: path() }),
   onPath('mkdir', 83, null, [['cwd', 0]], { path: path(), mode: words(1, MODE_BITS) }),
   onPath('mkdirat', 258, 34, [[0, 1]], { dirfd: descriptor(0), path: path(), mode: words(2, MODE_BITS) }),
-  onPath('chmod', 90, null, [['cwd', 0]], { filename: path(), mode: words(1, MODE_BITS) }),
-  plain('fchmod', 91, 52, 'file', { fd: descriptor(0), mode: words(1, MODE_BITS) }, { file: 0 }),
-  onPath('fchmodat', 268, 53, [[0, 1]], { dirfd: descriptor(0), filename: path(), mode: words(2, MODE_BITS) }),
-  onPath('fchmodat2', 452, 452, [[0, 1]], { dirfd: descriptor(0), filename: path(), mode: words(2, MODE_BITS) }),
+  onPath('chmod', 90, null, [['cwd', 0]], { filename: path(), mode: words(1, MODE_BITS) }, { changesMode: true }),
+  plain('fchmod', 91, 52, 'file', { fd: descriptor(0), mode: words(1, MODE_BITS) }, { file: 0, changesMode: true }),
+  onPath(
+    'fchmodat',
+    268,
+    53,
+    [[0, 1]],
+    { dirfd: descriptor(0), filename: path(), mode: words(2, MODE_BITS) },
+    { changesMode: true },
+  ),
+  onPath(
+    'fchmodat2',
+    452,
+    452,
+    [[0, 1]],
+    { dirfd: descriptor(0), filename: path(), mode: words(2, MODE_BITS) },
+    { changesMode: true },
+  ),
   onPath('chown', 92, null, [['cwd', 0]], { path: path(), uid: decimal(1), gid: decimal(2) }),
   onPath('lchown', 94, null, [['cwd', 0]], { path: path(), uid: decimal(1), gid: decimal(2) }),
   plain('fchown', 93, 55, 'file', { fd: descriptor(0), uid: decimal(1), gid: decimal(2) }, { file: 0 }),
@@ -434,6 +459,7 @@ const CALL_FLAG = {
   floods: 16,
   lengthPointer: 32,
   onlyControl: 64,
+  changesMode: 128,
 } as const;
 const SPEC_BYTES = 16;
 
@@ -460,7 +486,8 @@ export function callSpecs(
       (call.address?.isMessage ? CALL_FLAG.messageAddress : 0) |
       (call.floods ? CALL_FLAG.floods : 0) |
       (call.address?.isAnswer ? CALL_FLAG.lengthPointer : 0) |
-      (call.onlyControl ? CALL_FLAG.onlyControl : 0);
+      (call.onlyControl ? CALL_FLAG.onlyControl : 0) |
+      (call.changesMode ? CALL_FLAG.changesMode : 0);
     return [{ name: call.name, number, spec }];
   });
 }

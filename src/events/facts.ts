@@ -37,6 +37,10 @@ export interface LivingFacts {
   /** The process group, as the host and as its own pid namespace count. */
   readonly group: number | null;
   readonly innerGroup: number | null;
+  /** Its arguments as they are now; many servers write there what a process of theirs does. */
+  readonly commandLine: string | null;
+  /** Whether the file that it was started from, as these facts say, has the bytes that the image has; false when that is not sure. */
+  isOfImage(process: ProcessFacts, mountNamespace: number): boolean;
 }
 
 /** What the agent says of a container. Text members of a container nobody told us of are null. */

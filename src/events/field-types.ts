@@ -27,7 +27,7 @@ const byType: Readonly<Record<FieldType, string>> = {
     k8s.pod.full_sandbox_id k8s.ns.name k8s.ns.id k8s.ns.label k8s.ns.labels k8s.rc.name k8s.rc.id k8s.rc.label k8s.rc.labels
     k8s.svc.name k8s.svc.id k8s.svc.label k8s.svc.labels k8s.rs.name k8s.rs.id k8s.rs.label k8s.rs.labels k8s.deployment.name
     k8s.deployment.id k8s.deployment.label k8s.deployment.labels
-    darsena.project darsena.environment darsena.workload darsena.container`,
+    darsena.project darsena.environment darsena.workload darsena.container darsena.parent.cmdline`,
   path: `fd.name fd.nameraw fd.directory fd.filename fs.path.name fs.path.nameraw fs.path.source fs.path.sourceraw fs.path.target
     fs.path.targetraw proc.exepath proc.pexepath proc.aexepath proc.cwd`,
   number: `evt.num evt.rawtime evt.rawtime.s evt.rawtime.ns evt.reltime evt.reltime.s evt.reltime.ns evt.latency evt.latency.s
@@ -43,13 +43,13 @@ const byType: Readonly<Record<FieldType, string>> = {
     thread.totexectime thread.vmsize thread.vmrss thread.nametid
     user.uid user.loginuid group.gid
     fd.num fd.dev fd.dev.major fd.dev.minor fd.ino fd.openflags
-    container.duration container.start_ts`,
+    container.duration container.start_ts darsena.start.duration`,
   port: 'fd.port fd.cport fd.sport fd.lport fd.rport',
   boolean: `evt.is_io evt.is_io_read evt.is_io_write evt.is_wait evt.is_async evt.is_syslog evt.failed evt.is_open_read
     evt.is_open_write evt.is_open_exec evt.is_open_create
     proc.is_exe_writable proc.is_exe_upper_layer proc.is_exe_lower_layer proc.is_exe_from_memfd proc.is_container_healthcheck
     proc.is_container_liveness_probe proc.is_container_readiness_probe proc.is_sid_leader proc.is_vpgid_leader proc.is_pgid_leader
-    darsena.truncated darsena.is_32_bit darsena.is_from_outside
+    darsena.truncated darsena.is_32_bit darsena.is_from_outside darsena.is_exe_of_image
     thread.ismain fd.is_server fd.connected fd.name_changed fd.is_upper_layer fd.is_lower_layer container.privileged`,
   bytes: 'evt.buffer',
   address: 'fd.ip fd.cip fd.sip fd.lip fd.rip',

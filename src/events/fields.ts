@@ -82,6 +82,19 @@ function ofAncestors(read: (process: ProcessFacts) => string): (argument: string
   };
 }
 
+/**
+ * The first process of the container, when the acting one is it or descends from it. Its number is 1 where it is, and its parent
+ * is of the host: whoever makes itself another first process, in a namespace of its own, has a parent in the container.
+ */
+function firstProcess(event: KernelEvent): ProcessFacts | undefined {
+  if (event.container === null) return undefined;
+  const line = [event.process, ...ancestorsOf(event)];
+  return line.find(({ pid, innerPid }, at) => {
+    const parent = line[at + 1];
+    return innerPid === 1 && pid !== 1 && parent !== undefined && parent.innerPid === parent.pid;
+  });
+}
+
 function startOf(process: ProcessFacts | undefined, event: KernelEvent): number | null {
   if (process === undefined || process.startedNs === 0) return null;
   return process.startedNs - event.surroundings.bootOffsetNs + event.surroundings.wallOffsetNs;
@@ -332,6 +345,18 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'darsena.is_32_bit': (event) =>
     (event.process.exeFlags & EXE_FLAG.of32Bits) !== 0 || event.hasFlag(RECORD_FLAG.of32Bits),
   'darsena.is_from_outside': (event) => (event.process.exeFlags & EXE_FLAG.fromOutside) !== 0,
+  'darsena.is_exe_of_image': (event) =>
+    event.container === null || (event.process.exeFlags & EXE_FLAG.upperLayer) === 0
+      ? null
+      : (living(event)?.isOfImage(event.process, event.u32(HEADER.mount_namespace)) ?? null),
+  'darsena.start.duration': (event) => {
+    const first = firstProcess(event);
+    return first === undefined ? null : duration(first, event);
+  },
+  'darsena.parent.cmdline': (event) => {
+    const process = parent(event);
+    return process === undefined ? null : (event.surroundings.ask(process.pid)?.commandLine ?? null);
+  },
   'proc.is_exe_from_memfd': (event) => (event.process.exeFlags & EXE_FLAG.memfd) !== 0,
   'proc.exe_ino': (event) => event.process.exeInode,
   'proc.exe_ino.ctime': (event) => event.process.exeChangedNs,

@@ -35,6 +35,8 @@ const HOOK_PROGRAMS: readonly string[] = [
   ...Object.values(HOOKS).flatMap((hook): string[] => Object.values(hook)),
   QUESTION_PROGRAM,
 ];
+/** Tells of what kind the file is whose rights are changed by its name; not every kernel lets it. */
+const MODE_PROGRAM = 'on_mode_changed';
 /** Hangs on the calls of programs of 32 bits; many kernels let nothing hang there. */
 export const PROGRAM_32 = 'on_call_32';
 /** magic.h */
@@ -112,7 +114,11 @@ export class KernelPart {
     if (left !== null) return left;
     if (options.pins !== null) removePins(options.pins);
     const without = kernelHas(CALLS_32_FUNCTION) ? [] : [PROGRAM_32];
-    const object = BpfObject.load(options.objectFile, options.sizes, without, [...HOOK_PROGRAMS, PROGRAM_32]);
+    const object = BpfObject.load(options.objectFile, options.sizes, without, [
+      ...HOOK_PROGRAMS,
+      PROGRAM_32,
+      MODE_PROGRAM,
+    ]);
     if (!(object instanceof BpfObject)) return object;
     return KernelPart.#attach(object, folder, wasCut);
   }

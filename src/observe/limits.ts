@@ -36,3 +36,14 @@ export const STRANGERS_MAX = 256;
 export const FALLBACK_RING_BYTES = 4 * 1024 * 1024;
 /** Processes that were looked at within the last second. */
 export const FALLBACK_PIDS_MAX = 8_192;
+/** Containers whose layers are remembered, and programs of their writable layers that were compared with the image's. */
+export const LAYERED_CONTAINERS_MAX = 1_024;
+export const COMPARED_PROGRAMS_MAX = 4_096;
+/** The list of mounts of a container; one has some dozens. */
+export const MOUNTS_BYTES_MAX = 256 * 1024;
+/**
+ * Bytes that are compared at once, and how many more a second: who changes the owner of a large program and starts it again and
+ * again must not hold up the reading of events. A program that is not compared is taken for a new one.
+ */
+export const COMPARED_BYTES_MAX = 512 * 1024 * 1024;
+export const COMPARED_BYTES_A_SECOND = 16 * 1024 * 1024;

@@ -61,8 +61,11 @@ const INSTEAD: Readonly<Record<string, string>> = {
   on_uring_taken: 'on_uring_taken_before',
   on_uring_taken_before: 'on_uring_taken',
 };
-/** Without them nothing is blocked, and as much is seen: prevention says so by itself. */
-const NOT_SEEING = /^guard_/;
+/**
+ * Without them as much is seen. What is not blocked prevention says by itself; and where the kernel does not tell of what kind
+ * the file is whose rights are changed, a folder's bit is told like a program's.
+ */
+const NOT_SEEING = /^(?:guard_|on_mode_changed$)/;
 
 export interface Coverage {
   /** Programs that are attached. */

@@ -1,6 +1,7 @@
 /** What /proc says of a process that was there before the sensor, or whose birth was not seen. */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { EXE_FLAG, type LivingFacts, type ProcessFacts } from '../events/index.ts';
+import type { ImagePrograms } from './image-programs.ts';
 import { ENVIRONMENT_BYTES_MAX, PASSWD_BYTES_MAX, PROC_TEXT_BYTES_MAX } from './limits.ts';
 
 /** The unit of start times in /proc (USER_HZ) is 100 a second on every architecture that Linux has. */
@@ -82,11 +83,13 @@ export function readProcess(pid: number): ProcessFacts | null {
 /** What no record holds. Each file of /proc costs as much as many events, so none is read before its facts are asked for. */
 export class LivingProcess implements LivingFacts {
   readonly pid: number;
+  readonly #image: ImagePrograms;
   #environment: string | null | undefined;
   #groups: readonly number[] | undefined;
 
-  constructor(pid: number) {
+  constructor(pid: number, image: ImagePrograms) {
     this.pid = pid;
+    this.#image = image;
   }
 
   get environment(): string | null {
@@ -102,6 +105,14 @@ export class LivingProcess implements LivingFacts {
     return this.#groupsOf().at(-1) ?? null;
   }
 
+  get commandLine(): string | null {
+    return this.#read('cmdline', PROC_TEXT_BYTES_MAX)?.replaceAll('\0', ' ').trimEnd() ?? null;
+  }
+
+  isOfImage(process: ProcessFacts, mountNamespace: number): boolean {
+    return this.#image.has(process, mountNamespace);
+  }
+
   #groupsOf(): readonly number[] {
     this.#groups ??=
       /^NSpgid:\s+(.*)$/m
@@ -111,7 +122,7 @@ export class LivingProcess implements LivingFacts {
     return this.#groups;
   }
 
-  #read(file: 'environ' | 'status', max: number): string | null {
+  #read(file: 'cmdline' | 'environ' | 'status', max: number): string | null {
     try {
       return readBounded(`/proc/${this.pid}/${file}`, max);
     } catch {

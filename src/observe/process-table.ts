@@ -14,6 +14,7 @@ import {
   unknownProcess,
 } from '../events/index.ts';
 import { kernelClocks } from '../system/native.ts';
+import { ImagePrograms } from './image-programs.ts';
 import { ARGUMENT_OVERHEAD, ENDED_PROCESSES_MAX, PROCESS_TEXT_LENGTH_MAX, PROCESSES_MAX } from './limits.ts';
 import { LivingProcess, listProcesses, readProcess, readUsers, sameStart } from './proc.ts';
 
@@ -37,6 +38,7 @@ export class ProcessTable implements Surroundings {
   readonly #ended: ProcessFacts[] = [];
   /** Numbers that /proc did not know a moment ago: rules ask for the same parent several times for one event. */
   readonly #gone = new Set<number>();
+  readonly #image = new ImagePrograms();
   #textLength = 0;
   #users: Map<number, string>;
   #groups: Map<number, string>;
@@ -132,7 +134,7 @@ export class ProcessTable implements Surroundings {
   ask(pid: number): LivingFacts | null {
     const now = Date.now();
     if (this.#asked.pid !== pid || now - this.#asked.atMs > ASKED_KEPT_MS)
-      this.#asked = { pid, atMs: now, facts: new LivingProcess(pid) };
+      this.#asked = { pid, atMs: now, facts: new LivingProcess(pid, this.#image) };
     return this.#asked.facts;
   }
 

@@ -166,6 +166,13 @@ export class Ground {
     return execFileSync('podman', [...own, ...args], { env: this.#env, encoding: 'utf8', stdio: [...stdio] }).trim();
   }
 
+  /** The same, whatever comes of it. */
+  podmanTried(...args: string[]): { code: number | null; stdout: string; stderr: string } {
+    const own = ['--root', join(this.folder, 'store'), '--runroot', join(this.folder, 'run')];
+    const { status, stdout, stderr } = spawnSync('podman', [...own, ...args], { env: this.#env, encoding: 'utf8' });
+    return { code: status, stdout, stderr };
+  }
+
   /** The same without holding up this process, which has a socket to read. */
   podmanLater(...args: string[]): Promise<void> {
     const own = ['--root', join(this.folder, 'store'), '--runroot', join(this.folder, 'run')];
@@ -211,8 +218,11 @@ export class Ground {
   }
 
   startContainerOf(image: string, ...command: string[]): string {
-    const line = command.length === 0 ? ['sleep', '600'] : command;
-    const id = this.podman('run', '-d', '--network', 'none', image, ...line);
+    return this.startContainerWith([], image, ...(command.length === 0 ? ['sleep', '600'] : command));
+  }
+
+  startContainerWith(options: readonly string[], image: string, ...command: string[]): string {
+    const id = this.podman('run', '-d', '--network', 'none', ...options, image, ...command);
     this.#containers.push(id);
     return id;
   }

@@ -27,13 +27,14 @@ const PROGRAMS = [
     'on_open',
     'on_creat',
   ],
-  ...['on_connect', 'on_uring_answered', 'on_uring_overflow', 'on_question'],
+  ...['on_connect', 'on_mode_changed', 'on_uring_answered', 'on_uring_overflow', 'on_question'],
 ];
 const READ = [
   'evt.type',
   'evt.arg.via',
   'evt.rawres',
   'fd.name',
+  'fd.type',
   'fs.path.name',
   'fs.path.target',
   'fd.rip',
@@ -89,7 +90,7 @@ describe('on a kernel of Debian', { skip: missing(), timeout: 600_000 }, () => {
       ...callSpecs('x64').map(({ number, spec }) => entry('calls', number, spec)),
       ...calls32().map(({ place, spec }) => entry('calls_32', place, spec)),
       // A few of the calls of 64 bits, so that both are seen beside each other.
-      ...['unlink', 'write'].map((name) => `attach sys_exit_${KERNEL_NAMES[name] ?? name}`),
+      ...['unlink', 'write', 'chmod'].map((name) => `attach sys_exit_${KERNEL_NAMES[name] ?? name}`),
     ];
     machine = await LabMachine.boot(kernel, {
       files: {
@@ -101,7 +102,7 @@ describe('on a kernel of Debian', { skip: missing(), timeout: 600_000 }, () => {
     });
     const address = `x0200${(20_300).toString(16).padStart(4, '0')}7f0000010000000000000000`;
     // unlink; then open, openat, creat, rename, unlink, setuid of 16 bits, socket, connect and kill as programs of 32 bits call them.
-    const wide = ['87 /tmp/wide-gone'];
+    const wide = ['87 /tmp/wide-gone', `90 /tmp/folder ${0o2775}`, `90 /tmp/file ${0o2755}`];
     const narrow = [
       ...['5 /init 0', '295 -100 /init 0', '8 /tmp/made 384', '38 /tmp/made /tmp/moved', '10 /tmp/moved', '23 0'],
       ...['359 2 1 0', `362 6 ${address} 16`, '37 1 0'],
@@ -109,7 +110,13 @@ describe('on a kernel of Debian', { skip: missing(), timeout: 600_000 }, () => {
     const lines = (list: readonly string[]): string => list.map((one) => `${one}\\n`).join('');
     // Once for all: loading takes a while where the processor is emulated.
     const script = [
-      ...['chmod +x /reader /acts', 'ip link set lo up', 'mount -t tracefs t /sys/kernel/tracing', 'mkdir /tmp/ring'],
+      ...[
+        'chmod +x /reader /acts',
+        'ip link set lo up',
+        'mount -t tracefs t /sys/kernel/tracing',
+        'mkdir /tmp/ring /tmp/folder',
+      ],
+      ': > /tmp/file',
       'for i in 0 1 2 3 4 5; do : > /tmp/ring/open-$i; : > /tmp/ring/from-$i; done',
       `printf '${lines(wide)}' > /tmp/wide; printf '${lines(narrow)}' > /tmp/narrow`,
       `echo '/acts calls < /tmp/wide; /acts calls-32 < /tmp/narrow; /acts ring-control; /acts ring /tmp/ring 6 20000; /acts ring-sends' > /tmp/all`,
@@ -154,6 +161,18 @@ describe('on a kernel of Debian', { skip: missing(), timeout: 600_000 }, () => {
     for (const one of wanted) assert.ok(seen.includes(one), `${one} among ${seen.join('; ')}; ${said.join('; ')}`);
     const connection = via.find((one) => one['evt.type'] === 'connect');
     assert.deepEqual([connection?.['fd.rip'], connection?.['fd.rport']], ['127.0.0.1', 20_300]);
+  });
+
+  test('whose rights are changed by a name is told with what it is: a folder, or a file', () => {
+    const changed = told.filter((one) => one['evt.type'] === 'chmod');
+    assert.deepEqual(
+      changed.map((one) => [one['fs.path.name'], one['fd.type']]),
+      [
+        ['/tmp/folder', 'directory'],
+        ['/tmp/file', 'file'],
+      ],
+      said.join('; '),
+    );
   });
 
   test('bytes into a file that controls the kernel are told through io_uring, however they hide', () => {

@@ -17,6 +17,7 @@ enum call_flag {
   CALL_MESSAGE_ADDRESS = 8, /* the address is the first member of a struct msghdr */
   CALL_OPENS_FLOOD = 16,    /* as frequent as opens: into their ring */
   CALL_LENGTH_POINTER = 32, /* the address's length stands where its argument points to, and it is the answer */
+  CALL_CHANGES_MODE = 128,  /* what it changed says what kind of file it is */
   CALL_ONLY_CONTROL = 64,   /* only files by which the kernel is controlled: of /proc, /sys and control groups */
 };
 

@@ -2,6 +2,7 @@
  * program hangs on the exit of each call that the reader attaches it to; a table by the number of the call says which of its
  * arguments are names, folders, descriptors or addresses. What the table does not name costs one look-up. */
 #include "call-table.h"
+#include "mode.h"
 
 static __always_inline void read_arguments(struct call_arguments *arguments, struct pt_regs *regs) {
 #if defined(__TARGET_ARCH_x86)
@@ -156,6 +157,10 @@ static __always_inline int record_call(struct call_spec *spec, long result, stru
     r->mode = BPF_CORE_READ(file, f_inode, i_mode);
     if ((r->mode & S_IFMT) == S_IFSOCK) put_socket(r, file);
     else r->file_length = put_path(s, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry));
+  }
+  if (wants & CALL_CHANGES_MODE) {
+    __u32 mode = take_changed_mode();
+    if (!file) r->mode = mode;
   }
   if (spec->name[0] < WORKING_FOLDER) put_name(s, r, 0, spec->folder[0], spec->name[0]);
   if (spec->name[1] < WORKING_FOLDER) put_name(s, r, 1, spec->folder[1], spec->name[1]);

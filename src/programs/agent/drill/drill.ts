@@ -37,7 +37,7 @@ const PERL = '/usr/bin/perl';
 const SHELL = '/bin/sh';
 const TRUE = '/bin/true';
 /** Not in the table of watched calls, and needed by an act. */
-const WRITE_CALL: Readonly<Record<string, number>> = { x64: 1, arm64: 64 };
+export const WRITE_CALL: Readonly<Record<string, number>> = { x64: 1, arm64: 64 };
 
 /** Containers of drills have a label of their own: none of them is a workload, and nobody else ends one. */
 const LABEL = 'darsena.drill';
@@ -72,7 +72,7 @@ export async function drill(task: DrillTask, { instance, folder, watch }: DrillO
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o755 });
   const tar: Uint8Array[] = [];
-  for await (const piece of packTar(await rootOf())) tar.push(piece);
+  for await (const piece of packTar(await drillRoot())) tar.push(piece);
   const input = Buffer.concat(tar);
   const laid = await runCommand('tar', ['-x', '-C', folder], { timeoutMs: ENGINE_MS, input });
   if (laid.code !== 0) throw drillFault('agent.drill-failed', { why: laid.stderr.trim().slice(0, 300) });
@@ -112,7 +112,7 @@ export async function drill(task: DrillTask, { instance, folder, watch }: DrillO
 }
 
 /** The files of the container: the host's own Perl and shell with what they load, and names that stand for tools. */
-async function rootOf(): Promise<TarInput[]> {
+export async function drillRoot(): Promise<TarInput[]> {
   const folders = [
     'dev',
     'proc',
