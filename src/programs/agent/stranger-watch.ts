@@ -13,8 +13,10 @@ export const strangerFault = defineFaults({
   },
 });
 
-/** Found within seconds; one look takes some milliseconds. */
-const LOOK_MS = 2_000;
+/** Found within seconds; one look takes some milliseconds, and on a host with thousands of containers some tenths of a second. */
+const LOOK_MS = { least: 2_000, most: 10_000 } as const;
+/** So many times as long as the last look took passes before the next one. */
+const LOOK_REST = 50;
 /** What the sensor saw and was gone before it was looked for is told for so long. */
 const SEEN_MS = 60_000;
 const SEEN_MAX = 256;
@@ -48,12 +50,16 @@ export class StrangerWatch {
   }
 
   start(): void {
-    const again = (): void => {
+    const again = (tookMs: number): void => {
       if (this.#isStopped) return;
-      this.#timer = setTimeout(() => void this.#look().finally(again), LOOK_MS);
+      const restMs = Math.min(LOOK_MS.most, Math.max(LOOK_MS.least, tookMs * LOOK_REST));
+      this.#timer = setTimeout(() => {
+        const begin = performance.now();
+        void this.#look().finally(() => again(performance.now() - begin));
+      }, restMs);
       this.#timer.unref();
     };
-    again();
+    again(0);
   }
 
   stop(): void {
