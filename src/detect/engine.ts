@@ -9,6 +9,7 @@ import {
   manyKind,
   normalizeField,
   observedEvents,
+  RECORD,
 } from '../events/index.ts';
 import { type Alert, describeProcess, newAlertId, timeText } from './alert.ts';
 import { compileFilters, foldFilter } from './compile.ts';
@@ -62,6 +63,8 @@ export class RuleEngine {
   readonly #outputs: readonly Output<KernelEvent>[];
   /** By the place of the rule. */
   readonly #tunings: readonly (readonly ActiveTuning[])[];
+  /** Whether a rule about programs that start asks for the environment they start with. */
+  readonly asksEnvironment: boolean;
   /** How often each tuning kept an alert back. */
   readonly tuned = new Map<string, number>();
 
@@ -94,6 +97,9 @@ export class RuleEngine {
     }
     this.#conditions = conditions;
     this.#ruleIndex = ruleIndex;
+    this.asksEnvironment =
+      (conditions[RECORD.exec] ?? []).some((one) => one !== true && asks(one, ENVIRONMENT)) ||
+      (ruleIndex[RECORD.exec] ?? []).some(({ rule }) => this.#outputs[rule]?.fields.has(ENVIRONMENT) === true);
   }
 
   /**
@@ -235,6 +241,12 @@ const CUT_WORD = ' (truncated)';
 const TUNINGS = 'tunings';
 
 const never = (): null => null;
+
+const ENVIRONMENT = 'proc.env';
+
+function asks(filter: Filter, field: string): boolean {
+  return fieldsOf(filter, liveFields).some(({ name }) => name === field);
+}
 
 /** Leaves out the rules with which the conditions become too large together. */
 function boundRules(rules: readonly Rule[], findings: Finding[]): readonly Rule[] {

@@ -7,11 +7,7 @@ export function fieldsOf<Event>(
   fields: FieldSource<Event>,
 ): { name: string; argument: string | null; at: number }[] {
   const found: { name: string; argument: string | null; at: number }[] = [];
-  const visitOperand = (operand: Operand): void => {
-    if (operand.kind === 'field') found.push({ ...fields.normalize(operand.name, operand.argument), at: operand.at });
-    if (operand.kind === 'transform') operand.operands.forEach(visitOperand);
-    if (operand.kind === 'list') operand.items.forEach(visitOperand);
-  };
+  const visitOperand = (operand: Operand): void => void found.push(...fieldsOfOperand(operand, fields));
   const visit = (one: Filter): void => {
     if (one.kind === 'or' || one.kind === 'and') one.children.forEach(visit);
     if (one.kind === 'not') visit(one.child);
@@ -20,4 +16,21 @@ export function fieldsOf<Event>(
   };
   visit(filter);
   return found;
+}
+
+/** The same of one side of a comparison. */
+export function fieldsOfOperand<Event>(
+  operand: Operand,
+  fields: FieldSource<Event>,
+): { name: string; argument: string | null; at: number }[] {
+  switch (operand.kind) {
+    case 'field':
+      return [{ ...fields.normalize(operand.name, operand.argument), at: operand.at }];
+    case 'transform':
+      return operand.operands.flatMap((one) => fieldsOfOperand(one, fields));
+    case 'list':
+      return operand.items.flatMap((one) => fieldsOfOperand(one, fields));
+    case 'value':
+      return [];
+  }
 }

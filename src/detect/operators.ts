@@ -62,6 +62,10 @@ export function makeTester(operator: BinaryOperator, type: FieldType, text: stri
     case 'contains':
       return (value) => String(value).includes(text);
     case 'icontains': {
+      if (text.length <= CASELESS_LENGTH_MAX) {
+        const pattern = caselessPattern(text);
+        return (value) => pattern.test(String(value));
+      }
       const lower = lowerCase(text);
       return (value) => lowerCase(String(value)).includes(lower);
     }
@@ -146,6 +150,20 @@ export function lowerCase(text: string): string {
   return ASCII_ONLY.test(text) ? text.toLowerCase() : text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 const ASCII_ONLY = /^[\0-\x7f]*$/;
+
+/** Longer texts are rare, and a pattern of theirs could be tried at each letter of a value to its end. */
+const CASELESS_LENGTH_MAX = 64;
+
+/** The text itself, either case of each letter of ASCII: looking for it costs a quarter of making a copy of the value in small letters. */
+function caselessPattern(text: string): RegExp {
+  const units = Array.from({ length: text.length }, (_, i) => {
+    const unit = text.charAt(i);
+    return /[A-Za-z]/.test(unit)
+      ? `[${unit.toLowerCase()}${unit.toUpperCase()}]`
+      : `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+  return new RegExp(units.join(''));
+}
 
 /** Most shell patterns have only stars: text between them is looked for from left to right, which is linear and quick. */
 function globTester(glob: string): Tester {

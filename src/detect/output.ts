@@ -1,6 +1,7 @@
 /** Output sentences: text with `%field` places. */
 import { cutText, type FieldValue, fieldArgument, fieldNames } from '../events/index.ts';
 import { FilterError, type Operand } from './filter-ast.ts';
+import { fieldsOfOperand } from './filter-fields.ts';
 import { parseOperand } from './filter-parser.ts';
 import { OUTPUT_VALUE_LENGTH_MAX } from './limits.ts';
 import { type FieldSource, makeReader, manyOf, typeOfOperand } from './transforms.ts';
@@ -18,6 +19,8 @@ export interface Output<Event> {
   };
   /** Fields in the sentence that this source cannot see. */
   readonly unseen: readonly string[];
+  /** Names of all fields in the sentence. */
+  readonly fields: ReadonlySet<string>;
 }
 
 interface Part<Event> {
@@ -37,6 +40,7 @@ export function compileOutput<Event>(template: string, fields: FieldSource<Event
   const shift = template.length - text.length;
   const parts: (string | Part<Event>)[] = [];
   const unseen: string[] = [];
+  const names = new Set<string>();
   let end = 0;
   for (let at = text.indexOf('%'); at !== -1; at = text.indexOf('%', end)) {
     parts.push(text.slice(end, at));
@@ -48,6 +52,7 @@ export function compileOutput<Event>(template: string, fields: FieldSource<Event
     const start = at + 1 + width.length;
     const place = placeAt(text, start, at, shift, fields);
     for (const field of unseenIn(place.operand, fields)) unseen.push(field);
+    for (const { name } of fieldsOfOperand(place.operand, fields)) names.add(name);
     parts.push({
       name: text.slice(start, place.end),
       width: Number(width),
@@ -59,6 +64,7 @@ export function compileOutput<Event>(template: string, fields: FieldSource<Event
   parts.push(text.slice(end));
   return {
     unseen,
+    fields: names,
     format: (event) => {
       const values: Record<string, string | number | boolean | null> = {};
       let sentence = '';

@@ -1,6 +1,7 @@
 import type { ContainerFacts, ProcessFacts, Surroundings } from './facts.ts';
 import {
   CALL,
+  COMM_BYTES,
   CONNECT,
   EXE_FLAG,
   EXEC,
@@ -14,11 +15,21 @@ import {
 } from './layout.ts';
 import { type PathName, type PathNames, partPath } from './path-names.ts';
 import { type Question, readQuestion } from './question.ts';
-import { plainPath, readArguments, readReversedPath, readText } from './text.ts';
+import {
+  plainPath,
+  readArguments,
+  readName,
+  readReversedPath,
+  readSpaced,
+  readText,
+  splitArguments,
+  turnedPath,
+} from './text.ts';
 
 const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
+const OF_ENVIRONMENT = RECORD_FLAG.environment | RECORD_FLAG.environmentCut;
 
 /**
  * One event, read where the kernel wrote it. The object is a window that moves from record to record: nothing read from it may
@@ -33,6 +44,7 @@ export class KernelEvent {
   readonly #paths: PathNames;
   #path: PathName | undefined;
   #name: string | undefined;
+  #isEnvironmentCut = false;
   type = 0;
   /** Counts records since the sensor started, from 1. */
   number = 0;
@@ -53,6 +65,7 @@ export class KernelEvent {
     this.#at = at;
     this.#path = undefined;
     this.#name = undefined;
+    this.#isEnvironmentCut = false;
     this.type = this.#view.getUint16(at, true);
     this.number++;
   }
@@ -78,17 +91,24 @@ export class KernelEvent {
   text(offset: number, max: number): string {
     return readText(this.#bytes, this.#at + offset, max);
   }
-  /** The bytes of the record, to keep. */
+  /** The bytes of the record, to keep: without an environment, which has secrets. */
   copyRecord(): Buffer {
-    return Buffer.from(this.#bytes.subarray(this.#at, this.#at + this.u32(HEADER.length)));
+    if (!this.#hasEnvironment) return Buffer.from(this.#bytes.subarray(this.#at, this.#at + this.u32(HEADER.length)));
+    const length = this.#environmentStart();
+    const copy = Buffer.from(this.#bytes.subarray(this.#at, this.#at + length));
+    copy.writeUInt32LE(length, HEADER.length);
+    copy.writeUInt16LE(this.u16(HEADER.flags) & ~OF_ENVIRONMENT, HEADER.flags);
+    return copy;
   }
   hasFlag(flag: number): boolean {
     return (this.u16(HEADER.flags) & flag) !== 0;
   }
 
-  /** Whether a text of the record, or what is known of the acting process, is not the whole of it. */
+  /** Whether a text of the record that was asked for, or what is known of the acting process, is not the whole of it. */
   get isCut(): boolean {
-    return this.hasFlag(RECORD_FLAG.truncated) || (this.process.exeFlags & EXE_FLAG.cut) !== 0;
+    return (
+      this.hasFlag(RECORD_FLAG.truncated) || (this.process.exeFlags & EXE_FLAG.cut) !== 0 || this.#isEnvironmentCut
+    );
   }
 
   /** Nanoseconds since 1970. */
@@ -98,7 +118,11 @@ export class KernelEvent {
 
   /** The name of the acting thread as the kernel has it now. */
   get comm(): string {
-    return this.text(HEADER.comm, 16);
+    return readName(this.#bytes, this.#at + HEADER.comm, COMM_BYTES);
+  }
+  /** exec: the same of the parent. */
+  get parentComm(): string {
+    return readName(this.#bytes, this.#at + EXEC.parent_comm, COMM_BYTES);
   }
 
   /** exec: path of the program as the kernel resolved it. */
@@ -110,8 +134,62 @@ export class KernelEvent {
     return this.#longPath(this.#at + EXEC.bytes + this.u32(EXEC.exe_length), this.u32(EXEC.cwd_length));
   }
   execArguments(): string[] {
-    const before = this.u32(EXEC.exe_length) + this.u32(EXEC.cwd_length) + this.u32(EXEC.name_length);
-    return readArguments(this.#bytes, this.#at + EXEC.bytes + before, this.u32(EXEC.args_length));
+    const length = this.u32(EXEC.args_length);
+    return readArguments(this.#bytes, this.#at + this.#environmentStart() - length, length);
+  }
+
+  /** exec: path, folder and arguments, decoded in one go: each crossing into native code costs as much as all else of it. */
+  execTexts(): { readonly path: string; readonly cwd: string; readonly args: string[] } {
+    const start = this.#at + EXEC.bytes;
+    const end = this.#at + this.#environmentStart();
+    const all = this.#bytes.toString('utf8', start, end);
+    const [exe, cwd] = [this.u32(EXEC.exe_length), this.u32(EXEC.cwd_length)];
+    // Where a letter has more than one byte the lengths say nothing of it; and what was cut has its own marks.
+    if (all.length !== end - start || this.hasFlag(RECORD_FLAG.truncated | RECORD_FLAG.unlinkedRoot))
+      return { path: this.execPath(), cwd: this.execCwd(), args: this.execArguments() };
+    return {
+      path: exe === 0 ? '/' : turnedPath(all.slice(0, exe - 1)),
+      cwd: cwd === 0 ? '/' : turnedPath(all.slice(exe, exe + cwd - 1)),
+      args: splitArguments(all.slice(exe + cwd + this.u32(EXEC.name_length))),
+    };
+  }
+
+  /**
+   * The environment of a process, `NAME=value` with a NUL behind each: of the acting one as its program was given it, where the record
+   * says that, and as /proc has it now where it does not; null where neither knows.
+   *
+   * @param isSpaced with spaces in the place of the NULs, as rules compare it
+   */
+  environmentOf(process: ProcessFacts, isSpaced: boolean): string | null {
+    if (process !== this.process || !this.#hasEnvironment) return this.#livingEnvironment(process.pid, isSpaced);
+    const [start, end] = [this.#at + this.#environmentStart(), this.#at + this.u32(HEADER.length)];
+    const given = isSpaced
+      ? readSpaced(this.#bytes, this.#view, start, end).trimEnd()
+      : this.#bytes.toString('utf8', start, end);
+    if (!this.hasFlag(RECORD_FLAG.environmentCut)) return given;
+    // Anything could hide behind so many bytes. What /proc says is of this program if it begins alike; the last letter may be half.
+    const whole = this.#livingEnvironment(process.pid, isSpaced);
+    if (whole?.startsWith(given.slice(0, -4)) === true) return whole;
+    this.#isEnvironmentCut = true;
+    return given;
+  }
+
+  #livingEnvironment(pid: number, isSpaced: boolean): string | null {
+    const living = this.surroundings.ask(pid);
+    const text = living?.environment ?? null;
+    if (living === null || text === null) return null;
+    this.#isEnvironmentCut ||= living.isEnvironmentCut;
+    return isSpaced ? text.replaceAll('\0', ' ').trimEnd() : text;
+  }
+
+  get #hasEnvironment(): boolean {
+    return this.type === RECORD.exec && this.hasFlag(RECORD_FLAG.environment);
+  }
+
+  /** Where it begins in the record of a program, which is where the arguments end. */
+  #environmentStart(): number {
+    const paths = this.u32(EXEC.exe_length) + this.u32(EXEC.cwd_length) + this.u32(EXEC.name_length);
+    return EXEC.bytes + paths + this.u32(EXEC.args_length);
   }
 
   /** open: the path of the file; when the open failed, the name joined to the folder it was relative to. */

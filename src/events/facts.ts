@@ -34,6 +34,8 @@ export interface ProcessFacts {
 export interface LivingFacts {
   /** `NAME=value` with a NUL after each, as it was when the program started. */
   readonly environment: string | null;
+  /** Whether it is longer than what is read of one. */
+  readonly isEnvironmentCut: boolean;
   /** The process group, as the host and as its own pid namespace count. */
   readonly group: number | null;
   readonly innerGroup: number | null;

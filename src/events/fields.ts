@@ -551,9 +551,9 @@ function environmentReader(
   const start = `${argument}=`;
   return (event) => {
     for (const process of ofWhom(event)) {
-      const environment = event.surroundings.ask(process.pid)?.environment ?? null;
+      const environment = event.environmentOf(process, argument === null);
       if (environment === null) continue;
-      if (argument === null) return environment.replaceAll('\0', ' ').trimEnd();
+      if (argument === null) return environment;
       const found = environment.split('\0').find((one) => one.startsWith(start));
       if (found !== undefined) return found.slice(start.length);
     }

@@ -34,6 +34,8 @@ export const RECORD_FLAG = {
   uring: 16,
   uringUnanswered: 32,
   of32Bits: 64,
+  environment: 128,
+  environmentCut: 256,
 } as const;
 /** `cut` is not the kernel's: what is kept of the command line or the paths is not all of them. */
 export const EXE_FLAG = { upperLayer: 1, memfd: 2, of32Bits: 4, cut: 256, fromOutside: 512 } as const;

@@ -11,8 +11,11 @@ export function readText(bytes: Buffer, at: number, max: number): string {
  * One decoding for the whole: each crossing into native code costs more than the turning round.
  */
 export function readReversedPath(bytes: Buffer, at: number, length: number): string {
-  if (length === 0) return '/';
-  const text = bytes.toString('utf8', at, at + length - 1);
+  return length === 0 ? '/' : turnedPath(bytes.toString('utf8', at, at + length - 1));
+}
+
+/** The same of what was decoded already, without the last NUL. */
+export function turnedPath(text: string): string {
   let path = '';
   let start = 0;
   for (;;) {
@@ -36,6 +39,46 @@ export function readArguments(bytes: Buffer, at: number, length: number): string
   }
   return list;
 }
+
+/** A power of two; no record is larger. */
+const SPACED_BYTES_MAX = 16_384;
+const spaced = new Int32Array(SPACED_BYTES_MAX / 4);
+const spacedBytes = Buffer.from(spaced.buffer);
+
+/** Texts with a NUL behind each as one, with a space in the place of each NUL. Four bytes at a time: an environment has a page. */
+export function readSpaced(bytes: Buffer, view: DataView, at: number, end: number): string {
+  const length = Math.min(end - at, SPACED_BYTES_MAX);
+  if (length <= 0) return '';
+  const words = length >> 2;
+  for (let i = 0; i < words; i++) {
+    const word = view.getInt32(at + 4 * i, true);
+    // The highest bit of each byte that is zero, and of no other.
+    const zeros = ~(((word & 0x7f7f_7f7f) + 0x7f7f_7f7f) | word | 0x7f7f_7f7f);
+    spaced[i] = word | (zeros >>> 2);
+  }
+  for (let i = 4 * words; i < length; i++) spacedBytes[i] = bytes[at + i] || 0x20;
+  return spacedBytes.toString('utf8', 0, length);
+}
+
+/** The same of what was decoded already. */
+export function splitArguments(text: string): string[] {
+  const list = text.split('\0');
+  if (list.at(-1) === '') list.pop();
+  return list;
+}
+
+/** A short text as `readText` reads it: most names are ASCII, and put together here they cost a third. */
+export function readName(bytes: Buffer, at: number, max: number): string {
+  let name = '';
+  for (let i = at; i < at + max; i++) {
+    const byte = bytes[i] ?? 0;
+    if (byte === 0) return name;
+    if (byte >= 0x80) return readText(bytes, at, max);
+    name += LETTERS[byte];
+  }
+  return name;
+}
+const LETTERS: readonly string[] = Array.from({ length: 0x80 }, (_, code) => String.fromCharCode(code));
 
 /** Joins a name to a folder and takes out `.`, `..` and doubled slashes, as text only: links are not followed. */
 export function joinPath(folder: string, name: string): string {

@@ -173,6 +173,10 @@ export class FallbackProbe {
       : [{ what: unseen.join(', '), why: { en: 'needs BPF programs', es: 'necesita programas BPF' } }];
   }
 
+  askEnvironment(_isAsked: boolean): void {
+    // Neither fanotify nor audit knows it: /proc does while the program runs.
+  }
+
   containerId(cgroup: bigint): string | null {
     return this.#containers.get(cgroup) ?? null;
   }

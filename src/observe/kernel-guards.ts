@@ -1,7 +1,8 @@
 /** What the kernel's own programs prevent: the tables that tell them what, the hooks that they hang on, and what they met. */
-import { closeSync, openSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { deleteMapEntry, mapKeys, readMapEntry, writeMapEntry } from '../system/native.ts';
 import { HOOKS, type KernelPart } from './kernel-part.ts';
+import type { KernelSettings } from './kernel-settings.ts';
 import type { RingReader } from './ring.ts';
 
 /** As prevent.h has them. */
@@ -28,7 +29,6 @@ const PARENT_OFFSET = 152;
 const TEXT_OFFSET = 176;
 const TEXT_BYTES = 248;
 const OUTCOMES = ['reported', 'blocked', 'killed'] as const;
-const SETTINGS_BYTES = 16;
 
 export type KernelEffect = 'report' | 'act';
 
@@ -81,23 +81,23 @@ export interface KernelMet {
 export class KernelGuards {
   readonly #part: KernelPart;
   readonly #ring: RingReader;
-  readonly #hostToo: boolean;
+  readonly #settings: KernelSettings;
   readonly #view: DataView;
   readonly #bytes: Buffer;
   #group = 0;
   #reach: Pick<KernelReach, 'exec' | 'open'> | null = null;
 
-  constructor(part: KernelPart, ring: RingReader, hostToo: boolean) {
+  constructor(part: KernelPart, ring: RingReader, settings: KernelSettings) {
     this.#part = part;
     this.#ring = ring;
-    this.#hostToo = hostToo;
+    this.#settings = settings;
     this.#view = new DataView(ring.data);
     this.#bytes = Buffer.from(ring.data);
     // What a sensor before this one set stays in force until other orders come.
     const before = mapKeys(part.map('guards'), ID_BYTES, GUARDS_MAX);
     for (const key of mapKeys(part.map('denials'), KEY_BYTES, DENIALS_MAX))
       this.#group = Math.max(this.#group, key.readUInt32LE(0));
-    this.#settle(before.length > 0);
+    this.#settings.change({ guards: before.length > 0 });
   }
 
   /**
@@ -126,7 +126,7 @@ export class KernelGuards {
       if (!known.has(key.toString('latin1'))) deleteMapEntry(this.#part.map('guards'), key);
     const inUse = new Set(groups.values());
     for (const key of oldKeys) if (!inUse.has(key.readUInt32LE(0))) deleteMapEntry(this.#part.map('denials'), key);
-    this.#settle(known.size > 0);
+    this.#settings.change({ guards: known.size > 0 });
     return { ...this.reach(), left };
   }
 
@@ -198,15 +198,6 @@ export class KernelGuards {
     value.writeUInt32LE(drift?.rule ?? 0, 8);
     value.writeUInt32LE(denials.some(({ kind }) => kind === 'file') ? 1 : 0, 12);
     return writeMapEntry(this.#part.map('guards'), Buffer.from(containerId, 'latin1'), value);
-  }
-
-  #settle(isAny: boolean): void {
-    const settings = Buffer.alloc(SETTINGS_BYTES);
-    settings.writeUInt32LE(this.#hostToo ? 1 : 0, 0);
-    settings.writeUInt32LE(process.pid, 4);
-    settings.writeUInt32LE(isAny ? 1 : 0, 8);
-    settings.writeUInt32LE(Number(/\d+/.exec(readlinkSync('/proc/self/ns/mnt'))?.[0] ?? 0), 12);
-    writeMapEntry(this.#part.map('settings'), Buffer.alloc(4), settings);
   }
 
   /** Every open on the host passes by an open hook, so it hangs there only while a file is denied. */

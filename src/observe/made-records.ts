@@ -1,5 +1,5 @@
 /** Records as the kernel's programs write them, made here from what other parts of the kernel say, and read like theirs. */
-import { EXEC, HEADER, OPEN, RECORD } from '../events/index.ts';
+import { EXEC, HEADER, OPEN, RECORD, RECORD_FLAG } from '../events/index.ts';
 
 /** What watchers read: records one after the other, each until `advance`. */
 export interface RecordRing {
@@ -64,21 +64,26 @@ export function makeExec(
     readonly cwd: string;
     readonly argv: readonly string[];
     readonly parentName: string;
+    /** `NAME=value`; left out: the record says nothing of it. */
+    readonly environment?: readonly string[];
   },
 ): Buffer {
   const exe = reversedPath(program.path);
   const cwd = reversedPath(program.cwd);
   const name = Buffer.from(`${program.path}\0`);
   const args = Buffer.from(program.argv.map((one) => `${one}\0`).join(''));
-  const bytes = Buffer.alloc(EXEC.bytes + exe.length + cwd.length + name.length + args.length);
+  const environment = Buffer.from((program.environment ?? []).map((one) => `${one}\0`).join(''));
+  const all = Buffer.concat([exe, cwd, name, args, environment]);
+  const bytes = Buffer.alloc(EXEC.bytes + all.length);
   header(bytes, RECORD.exec, facts);
+  if (program.environment !== undefined) bytes.writeUInt16LE(RECORD_FLAG.environment, HEADER.flags);
   bytes.write(program.parentName.slice(0, HEADER_NAME_BYTES), EXEC.parent_comm, HEADER_NAME_BYTES, 'utf8');
   bytes.writeUInt32LE(exe.length, EXEC.exe_length);
   bytes.writeUInt32LE(cwd.length, EXEC.cwd_length);
   bytes.writeUInt32LE(name.length, EXEC.name_length);
   bytes.writeUInt32LE(args.length, EXEC.args_length);
   bytes.writeUInt32LE(args.length, EXEC.args_total);
-  Buffer.concat([exe, cwd, name, args]).copy(bytes, EXEC.bytes);
+  all.copy(bytes, EXEC.bytes);
   return bytes;
 }
 

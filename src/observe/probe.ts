@@ -7,6 +7,7 @@ import { mapKeys, mapRing, Poller, possibleCpus, readMapEntry, writeMapEntry } f
 import { observeFault } from './errors.ts';
 import { KernelGuards } from './kernel-guards.ts';
 import { KernelPart, PROGRAM_32, QUESTION_PROGRAM, runs32 } from './kernel-part.ts';
+import { KernelSettings } from './kernel-settings.ts';
 import { CGROUPS_MAX } from './limits.ts';
 import { missingCapabilities } from './proc.ts';
 import { RingReader } from './ring.ts';
@@ -93,6 +94,7 @@ export interface ProbeOptions {
 
 export class Probe {
   readonly #part: KernelPart;
+  readonly #settings: KernelSettings;
   readonly #containers: number;
   readonly #calls: number;
   readonly #told: number;
@@ -158,7 +160,8 @@ export class Probe {
     if (part.isResumed) this.#watchAll();
     this.poller.add(part.map('prevent_ring'));
     const ring = new RingReader(mapRing(part.map('prevent_ring'), PREVENT_RING_BYTES));
-    this.guards = new KernelGuards(part, ring, options.hostToo === true);
+    this.#settings = new KernelSettings(part.map('settings'), options.hostToo === true);
+    this.guards = new KernelGuards(part, ring, this.#settings);
   }
 
   /** Whether the program is attached, or it was said why not. */
@@ -198,6 +201,11 @@ export class Probe {
       writeMapEntry(this.#calls, key, isWanted ? spec : none);
     }
     return missing;
+  }
+
+  /** Whether programs that start are told with their environment from now on. It has secrets: only while a rule asks for it. */
+  askEnvironment(isAsked: boolean): void {
+    this.#settings.change({ environment: isAsked });
   }
 
   /** The id of the container a cgroup belongs to, as the kernel programs found it, or null. */

@@ -97,6 +97,13 @@ export class LivingProcess implements LivingFacts {
     return this.#environment;
   }
 
+  get isEnvironmentCut(): boolean {
+    const { environment } = this;
+    return (
+      environment !== null && !environment.endsWith('\0') && Buffer.byteLength(environment) >= ENVIRONMENT_BYTES_MAX
+    );
+  }
+
   get group(): number | null {
     return this.#groupsOf()[0] ?? null;
   }

@@ -185,14 +185,25 @@ export class ProcessTable implements Surroundings {
   }
 
   #fromExec(event: KernelEvent): ProcessFacts {
-    const [exe = '', ...args] = event.execArguments();
+    const { path, cwd, args } = event.execTexts();
+    // Written out: made of the parts that others are made of, it would be copied three times.
     const facts: ProcessFacts = {
-      ...headerFacts(event),
-      parentName: event.text(EXEC.parent_comm, 16),
-      exe,
-      exePath: event.execPath(),
+      pid: event.u32(HEADER.pid),
+      startedNs: event.u64(HEADER.started),
+      ppid: event.u32(HEADER.ppid),
+      parentStartedNs: event.u64(HEADER.parent_started),
+      name: event.comm,
+      parentName: event.parentComm,
+      exe: args.shift() ?? '',
+      exePath: path,
       args,
-      cwd: event.execCwd(),
+      cwd,
+      uid: event.u32(HEADER.uid),
+      gid: event.u32(HEADER.gid),
+      loginUid: event.u32(HEADER.loginuid),
+      tty: event.u32(HEADER.tty),
+      session: event.u32(HEADER.session),
+      innerPid: event.u32(HEADER.inner_pid),
       exeFlags:
         event.u32(EXEC.exe_flags) |
         (event.hasFlag(RECORD_FLAG.truncated) ? EXE_FLAG.cut : 0) |

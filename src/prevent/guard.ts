@@ -92,13 +92,16 @@ const BROUGHT_BY_ENGINES = ['/run/podman-init', '/dev/init'];
 export function speaksOf({ match }: PreventPolicy, container: GuardedContainer): boolean {
   const one = (wanted: readonly string[] | null, value: string): boolean =>
     wanted === null || wanted.some((glob) => matchesPattern(glob, value));
-  const labels = Object.entries(container.labels).map(([name, value]) => `${name}=${value}`);
+  const hasLabels = (wanted: readonly string[]): boolean => {
+    const labels = Object.entries(container.labels).map(([name, value]) => `${name}=${value}`);
+    return wanted.every((glob) => labels.some((label) => matchesPattern(glob, label)));
+  };
   return (
     one(match.projects, container.project) &&
     one(match.environments, container.environment) &&
     one(match.workloads, container.workload) &&
     one(match.images, container.image) &&
-    (match.labels ?? []).every((glob) => labels.some((label) => matchesPattern(glob, label)))
+    (match.labels === null || hasLabels(match.labels))
   );
 }
 
@@ -121,14 +124,26 @@ const NOT_LOOKED: Text = {
   es: 'no se puede imponer porque aún no se sabe aquí qué contiene la imagen',
 };
 
-/**
- * Everything that policies say of a container; null when they say nothing.
- * @param inImages what the policies' packages are in the images that run
- */
+/** What the policies' packages are in the images that run, to be found by both: there may be tens of thousands. */
+export class PackagesByImage {
+  readonly #orders: ReadonlyMap<string, PackagesOrder>;
+
+  constructor(orders: readonly PackagesOrder[]) {
+    this.#orders = new Map(orders.map((order) => [`${order.digest} ${order.policy}`, order]));
+  }
+
+  find(policy: string, digest: string | null): PackagesOrder | undefined {
+    return digest === null ? undefined : this.#orders.get(`${digest} ${policy}`);
+  }
+}
+
+const NO_PACKAGES = new PackagesByImage([]);
+
+/** Everything that policies say of a container; null when they say nothing. */
 export function compileGuard(
   policies: readonly PreventPolicy[],
   container: GuardedContainer,
-  inImages: readonly PackagesOrder[] = [],
+  inImages: PackagesByImage = NO_PACKAGES,
 ): ContainerGuard | null {
   const rules: GuardRule[] = [];
   const commands: Denied[] = [];
@@ -157,7 +172,7 @@ export function compileGuard(
       for (const pattern of patterns) denied.push(deniedOf(pattern, place));
     }
     if (policy.packages.length === 0) continue;
-    const known = inImages.find((one) => one.policy === policy.name && one.digest === container.digest);
+    const known = inImages.find(policy.name, container.digest);
     const gap = known === undefined ? NOT_LOOKED : known.gap;
     if (gap !== null) rules.push({ policy: policy.name, part: 'package', effect, gap });
     for (const { purl, programs, libraries } of known?.found ?? []) {

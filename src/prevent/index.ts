@@ -10,6 +10,7 @@ export {
   isDriftForKernel,
   isForKernel,
   type Means,
+  PackagesByImage,
   type PackagesOrder,
   type Part,
   type PreventPolicy,

@@ -11,6 +11,7 @@ import {
   type DeniedPackage,
   isForKernel,
   namesPackage,
+  PackagesByImage,
   PackagesInImages,
   type PreventionOrder,
   PreventPolicies,
@@ -180,7 +181,7 @@ test('a denied package is its programs and libraries in this very image, and wha
   const { inImages, policies } = await make();
   await policies.apply('name: p\nmode: enforce\nmatch: { projects: ["*"] }\npackages: [nmap, lodash]', 'user:ana');
   const guardOf = (order: PreventionOrder, digest: string | null) =>
-    compileGuard(order.policies, { ...CONTAINER, digest }, order.packages);
+    compileGuard(order.policies, { ...CONTAINER, digest }, new PackagesByImage(order.packages));
   // Before anybody looked, and of an image that nobody knows: said, never silently nothing.
   for (const digest of [web, null])
     assert.match(guardOf(policies.order(), digest)?.rules[0]?.gap?.en ?? '', /not known here yet/);

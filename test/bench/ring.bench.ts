@@ -122,7 +122,7 @@ function compare(addOn: AddOn): void {
     const median = (list: number[]): number => list.sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? 0;
     const what = withText ? 'three fields and a path of 48 bytes' : 'three fields of the header';
     console.log(
-      `${what}, ${passes * RECORDS} records, CPU each: read in place ${median(mine).toFixed(1)} ns, one Node-API call each ${median(other).toFixed(1)} ns: ` +
+      `${what}, ${passes * RECORDS} records, Node ${process.versions.node} (Node-API ${process.versions['napi']}), CPU each: read in place ${median(mine).toFixed(1)} ns, one Node-API call each ${median(other).toFixed(1)} ns: ` +
         `ratio ${(median(mine) / median(other)).toFixed(3)} (goal 0.2, floor 0.4); load ${loadavg()[0]?.toFixed(1)}`,
     );
   }

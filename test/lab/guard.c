@@ -40,7 +40,7 @@ int main(int count, char **words) {
   if (bpf_object__load(object)) return 1;
   struct stat mounts;
   stat("/proc/self/ns/mnt", &mounts);
-  unsigned settings[4] = { 0, getpid(), 1, mounts.st_ino }, zero = 0;
+  unsigned settings[6] = { 0, getpid(), 1, mounts.st_ino }, zero = 0;
   bpf_map_update_elem(map_of(object, "settings"), &zero, settings, 0);
   struct guard guard = { 1, 2, 9, 1 };
   bpf_map_update_elem(map_of(object, "guards"), words[2], &guard, 0);

@@ -61,7 +61,7 @@ int main(int count, char **words) {
     refused[0] = 0;
   }
   struct bpf_program *call = bpf_object__find_program_by_name(object, "on_call");
-  unsigned settings[4] = { 1, getpid(), 0, 0 }, zero = 0;
+  unsigned settings[6] = { 1, getpid(), 0, 0, 1, 0 }, zero = 0;
   bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "settings"), &zero, settings, 0);
   FILE *tables = fopen(words[2], "r");
   for (char line[512]; tables && fgets(line, sizeof line, tables);) {

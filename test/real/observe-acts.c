@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -415,6 +417,85 @@ static void children(int count) {
   }
 }
 
+static long now_ms(void) {
+  struct timespec at;
+  clock_gettime(CLOCK_MONOTONIC, &at);
+  return at.tv_sec * 1000 + at.tv_nsec / 1000000;
+}
+
+/* --- processes that each begin themselves anew under a name of their own, with the name of who made them */
+static void begin_part(const char *mode, const char *until, const char *parent) {
+  struct timespec at;
+  char own[48];
+  clock_gettime(CLOCK_MONOTONIC, &at);
+  snprintf(own, sizeof own, "%d-%lld", getpid(), at.tv_sec * 1000000000ll + at.tv_nsec);
+  char *next[] = {"/proc/self/exe", (char *)mode, (char *)until, own, (char *)parent, 0};
+  execv("/proc/self/exe", next);
+  _exit(1);
+}
+
+/* Makes more until its time is up, as fast as the kernel lets it; some wait for what they made, others leave it to whoever takes it. */
+static void bomb_part(char **argv) {
+  const char *until = argv[2], *own = argv[3];
+  long end = atol(until), last = now_ms() + 100;
+  if (last > end) last = end;
+  for (int made = 0; made < 3 && now_ms() < last;) {
+    pid_t child = fork();
+    if (child == 0) begin_part("bomb-part", until, own);
+    if (child < 0) usleep(2000);
+    else made++;
+  }
+  while (getpid() % 2 == 0 && now_ms() < last && waitpid(-1, 0, WNOHANG) >= 0) usleep(1000);
+  _exit(0);
+}
+
+/* As a user of no other processes, who may have so many. Whoever is left over is taken in here and ended. */
+static void bomb(int milliseconds, int most, int user) {
+  char until[24];
+  snprintf(until, sizeof until, "%ld", now_ms() + milliseconds);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  pid_t first = fork();
+  if (first == 0) {
+    struct rlimit limit = {most, most};
+    if (setrlimit(RLIMIT_NPROC, &limit) != 0 || setgid(user) != 0 || setuid(user) != 0) fail("limits");
+    begin_part("bomb-part", until, "nobody");
+  }
+  long reaped = 0;
+  while (now_ms() < atol(until)) {
+    pid_t ended = waitpid(-1, 0, WNOHANG);
+    if (ended < 0) break; /* it died out */
+    if (ended > 0) reaped++;
+    else usleep(1000);
+  }
+  pid_t ender = fork();
+  if (ender == 0) {
+    if (setgid(user) != 0 || setuid(user) != 0) fail("setuid");
+    kill(-1, SIGKILL);
+    _exit(0);
+  }
+  while (waitpid(-1, 0, 0) > 0) reaped++;
+  printf("%ld\n", reaped);
+}
+
+/* Each makes the next, which begins itself anew; all live at once, until the last has been there. */
+static void deep_part(char **argv) {
+  int number = atoi(argv[2]), last = atoi(argv[3]);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (number == last) _exit(0);
+  pid_t child = fork();
+  if (child < 0) fail("fork");
+  if (child == 0) {
+    char next[16];
+    snprintf(next, sizeof next, "%d", number + 1);
+    char *words[] = {"/proc/self/exe", "deep-part", next, argv[3], 0};
+    execv("/proc/self/exe", words);
+    _exit(1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+
 /* A program that begins itself anew. */
 static void again(char **argv) {
   int left = atoi(argv[2]);
@@ -570,6 +651,10 @@ int main(int argc, char **argv) {
   else if (!strcmp(mode, "chain")) chain(atoi(argv[2]));
   else if (!strcmp(mode, "children")) children(atoi(argv[2]));
   else if (!strcmp(mode, "again")) again(argv);
+  else if (!strcmp(mode, "wait")) { char c; while (read(0, &c, 1) > 0) {} }
+  else if (!strcmp(mode, "bomb")) bomb(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]));
+  else if (!strcmp(mode, "bomb-part")) bomb_part(argv);
+  else if (!strcmp(mode, "deep-part")) deep_part(argv);
   else if (!strcmp(mode, "accepts")) accepts(atoi(argv[2]));
   else if (!strcmp(mode, "control")) control(argv[2]);
   else if (!strcmp(mode, "messages")) messages();

@@ -267,20 +267,34 @@ export class Ground {
     rings?: object;
     source?: 'fallback';
     host?: boolean;
+    /** Of an agent that listens there already, and will know by itself when the sensor is ready. */
+    socket?: string;
   }): Promise<void> {
     const file = join(this.folder, 'sensor.json');
     writeFileSync(file, JSON.stringify({ instance: 'test', socket: this.agent.path, pins: this.pins, ...config }));
     this.#rights = sensorRights(config.source === 'fallback');
     // As "up" does where nothing else has.
     await mountKernelFilesystems();
+    if (config.socket !== undefined) {
+      this.#spawnSensor(file);
+      return;
+    }
     await this.agent.listen();
     await this.startAgain();
   }
 
   /** The same sensor once more, as its supervisor does. */
   async startAgain(): Promise<void> {
-    const file = join(this.folder, 'sensor.json');
     const before = this.agent.messages.filter((one) => one.type === 'ready').length;
+    this.#spawnSensor(join(this.folder, 'sensor.json'));
+    await this.agent.waitFor(
+      () => this.agent.messages.filter((one) => one.type === 'ready')[before],
+      120_000,
+      `the sensor: ${this.sensorErrors}`,
+    );
+  }
+
+  #spawnSensor(file: string): void {
     const args = [...SENSOR_FLAGS, join(REPOSITORY, 'src/programs/sensor.ts'), '--config', file];
     const env = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'darsena-compile-cache'), MALLOC_ARENA_MAX: '1' };
     // With the rights that it has on an instance: what needs more fails here too.
@@ -290,11 +304,6 @@ export class Ground {
       this.sensorErrors += text;
     });
     this.#sensor = sensor;
-    await this.agent.waitFor(
-      () => this.agent.messages.filter((one) => one.type === 'ready')[before],
-      120_000,
-      `the sensor: ${this.sensorErrors}`,
-    );
   }
 
   get sensorPid(): number {

@@ -39,6 +39,7 @@ const READ = [
   'fs.path.target',
   'fd.rip',
   'fd.rport',
+  'proc.env',
 ] as const;
 
 function missing(): string | false {
@@ -119,7 +120,7 @@ describe('on a kernel of Debian', { skip: missing(), timeout: 600_000 }, () => {
       ': > /tmp/file',
       'for i in 0 1 2 3 4 5; do : > /tmp/ring/open-$i; : > /tmp/ring/from-$i; done',
       `printf '${lines(wide)}' > /tmp/wide; printf '${lines(narrow)}' > /tmp/narrow`,
-      `echo '/acts calls < /tmp/wide; /acts calls-32 < /tmp/narrow; /acts ring-control; /acts ring /tmp/ring 6 20000; /acts ring-sends' > /tmp/all`,
+      `echo 'MARK=lab /acts calls < /tmp/wide; /acts calls-32 < /tmp/narrow; /acts ring-control; /acts ring /tmp/ring 6 20000; /acts ring-sends' > /tmp/all`,
       '/reader /sensor.o /tables /bin/sh /tmp/all > /tmp/out 2> /tmp/err',
       "echo code $?; grep -v '^record' /tmp/out; tail -c 3000 /tmp/err; cat /tmp/acts.out; grep '^record' /tmp/out | cut -c8-",
     ].join('\n');
@@ -137,6 +138,11 @@ describe('on a kernel of Debian', { skip: missing(), timeout: 600_000 }, () => {
 
   test('all programs load and are hung in', () => {
     for (const name of PROGRAMS) assert.ok(said.includes(`attached ${name}`), `${name}: ${said.join('; ')}`);
+  });
+
+  test('programs are told with their environment', () => {
+    const marked = told.filter((one) => one['evt.type'] === 'execve' && /\bMARK=lab\b/.test(String(one['proc.env'])));
+    assert.equal(marked.length, 1, JSON.stringify(told.filter((one) => one['evt.type'] === 'execve')));
   });
 
   test('calls of 32 bits are told like those of 64', () => {

@@ -9,6 +9,7 @@ import { type Journal, type JournalTables, journalMigrations } from '../../src/j
 import type { Digest } from '../../src/oci/index.ts';
 import {
   compileGuard,
+  PackagesByImage,
   PackagesInImages,
   type PreventionOrder,
   PreventPolicies,
@@ -122,7 +123,11 @@ describe('packages that may not run', { skip }, () => {
       const { policies: all, packages } = await order(mode);
       const guards = NAMES.flatMap((name) => {
         const container = { id: of(name), project: 'tienda', environment: 'dev', workload: 'web', image: 'tienda/web' };
-        const one = compileGuard(all, { ...container, digest: digestOf(name), labels: {} }, packages);
+        const one = compileGuard(
+          all,
+          { ...container, digest: digestOf(name), labels: {} },
+          new PackagesByImage(packages),
+        );
         assert.match(one?.rules[0]?.gap?.en ?? '', /left-pad@1\.3\.0: an interpreter reads its files/, name);
         return one === null ? [] : [one];
       });

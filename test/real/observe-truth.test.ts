@@ -4,7 +4,7 @@
  * one program of C. `DARSENA_SOAK=1` does it in full.
  */
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   copyFileSync,
   existsSync,
@@ -17,15 +17,29 @@ import {
 } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text as readText } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { callSpecs, fieldReader, HEADER, isOpen, type KernelEvent, RECORD } from '../../src/events/index.ts';
+import {
+  callSpecs,
+  fieldReader,
+  HEADER,
+  isOpen,
+  KernelEvent,
+  PathNames,
+  RECORD,
+  RECORD_FLAG,
+} from '../../src/events/index.ts';
 import { Probe, Watcher } from '../../src/observe/index.ts';
+import { PROCESSES_MAX } from '../../src/observe/limits.ts';
 
 const isFull = process.env['DARSENA_SOAK'] === '1';
 const SOURCE = join(import.meta.dirname, 'observe-acts.c');
 const MARK = 'acts';
+/** Nobody's: all processes of its are ended when it is over. */
+const BOMB_USER = 64_733;
 
 function missing(): string | false {
   if (process.getuid?.() !== 0) return 'needs root: BPF programs are loaded';
@@ -141,6 +155,29 @@ describe('the programs in the kernel tell the truth', { skip: missing() }, () =>
     onEvent = ignore;
     assert.equal(done.status, 0, `${args.join(' ')}: ${done.stderr}`);
     return done.stdout.split('\n').slice(0, -1);
+  }
+  /** The same while this reads on, as a sensor does; nice, because it takes all that there is. */
+  async function actAndRead(args: readonly string[], take: (event: KernelEvent) => void): Promise<string> {
+    drain();
+    onEvent = (event) => {
+      if (event.process.exePath === acts) take(event);
+    };
+    const child = spawn('nice', ['-n', '10', acts, ...args], { stdio: ['ignore', 'pipe', 'pipe'], cwd: folder });
+    const said = Promise.all([readText(child.stdout), readText(child.stderr)]);
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+    let code: number | null | undefined;
+    void ended.then((status) => {
+      code = status ?? -1;
+    });
+    while (code === undefined) {
+      drain();
+      await setTimeout(2);
+    }
+    drain();
+    onEvent = ignore;
+    const [output, errors] = await said;
+    assert.equal(code, 0, `${args.join(' ')}: ${errors}`);
+    return output;
   }
   function drain(): void {
     while (watcher.drain()) {
@@ -428,6 +465,152 @@ describe('the programs in the kernel tell the truth', { skip: missing() }, () =>
     t.diagnostic(`memory grew by ${grownMb.toFixed(1)} MB`);
     assert.ok(grownMb < 64, `${grownMb} MB`);
     t.diagnostic(`${forks} forks, a chain of ${depth}, one process of ${times} programs; ${watcher.processCount} kept`);
+  });
+
+  test('E6: a fork bomb and a chain of programs that all live fill no table, and every parent told is the right one', async (t) => {
+    const before = probe.counts();
+    collectGarbage();
+    const rssBefore = process.memoryUsage.rss();
+    const said = { right: 0, adopted: 0, unknown: 0 };
+    const wrong: string[] = [];
+    let most = 0;
+    // What each part was told of who made it stands in its arguments; whoever lost its parent is its taker's.
+    const judgeBomb = (event: KernelEvent): void => {
+      most = Math.max(most, watcher.processCount);
+      const [mode, , own, maker] = event.process.args;
+      if (event.type !== RECORD.exec || mode !== 'bomb-part') return;
+      const parent = event.surroundings.parentOf(event.process);
+      if (parent === undefined || parent.args.length === 0) said.unknown++;
+      else if (parent.args[0] === 'bomb') said.adopted++;
+      else if (parent.args[2] === maker) said.right++;
+      else wrong.push(`${own}, made by ${maker}: ${parent.args.join(' ')}`);
+    };
+    await actAndRead(['bomb', isFull ? '20000' : '1500', isFull ? '1000' : '100', String(BOMB_USER)], judgeBomb);
+    const told = said.right + said.adopted + said.unknown;
+    const lost = (type: string): number => (probe.counts().lost[type] ?? 0) - (before.lost[type] ?? 0);
+    t.diagnostic(
+      `bomb: ${told} programs, ${JSON.stringify(said)}, ${lost('execve')} and ${lost('fork')} lost; at most ${most} processes kept`,
+    );
+    assert.deepEqual(wrong.slice(0, 5), [], `${wrong.length} of ${told} parents are wrong`);
+    assert.ok(told > (isFull ? 1_000 : 10), `${told}`);
+    assert.ok(said.right + said.adopted > told / 2, JSON.stringify(said));
+
+    const depth = isFull ? 10_000 : 300;
+    let [deepest, above, unknown] = [-1, 0, 0];
+    await actAndRead(['deep-part', '0', String(depth)], (event) => {
+      most = Math.max(most, watcher.processCount);
+      const [mode, number] = event.process.args;
+      if (event.type !== RECORD.exec || mode !== 'deep-part') return;
+      const parent = event.surroundings.parentOf(event.process);
+      if (Number(number) > 0 && parent?.args[1] !== String(Number(number) - 1)) {
+        if (parent === undefined || parent.args.length === 0) unknown++;
+        else wrong.push(`${number}: ${parent.args.join(' ')}`);
+      }
+      deepest = Number(number);
+      if (deepest < depth) return;
+      // From the last up to the first, who is living still.
+      let one = parent;
+      for (; one?.args[0] === 'deep-part' && one.args[1] === String(depth - 1 - above); above++)
+        one = event.surroundings.parentOf(one);
+    });
+    collectGarbage();
+    const grownMb = (process.memoryUsage.rss() - rssBefore) / 2 ** 20;
+    t.diagnostic(
+      `chain of ${deepest} programs, ${above} found above the last, ${unknown} parents unknown; at most ${most} processes kept; memory grew by ${grownMb.toFixed(1)} MB`,
+    );
+    assert.deepEqual(wrong.slice(0, 5), [], `${wrong.length} parents are wrong`);
+    assert.deepEqual([deepest, above, unknown], [depth, depth, 0]);
+    assert.ok(most <= PROCESSES_MAX, `${most} processes were kept`);
+    assert.ok(grownMb < 64, `${grownMb} MB`);
+  });
+
+  test('a program is told with the environment that it was given, while a rule asks for it, and none is kept', async (t) => {
+    const [all, mark] = [fieldReader('proc.env', null), fieldReader('proc.env', 'MARK')];
+    assert.ok(all !== undefined && mark !== undefined);
+    interface Told {
+      readonly all: unknown;
+      readonly mark: unknown;
+      readonly isInRecord: boolean;
+      readonly isCut: boolean;
+    }
+    const run = (env: Record<string, string>): Told => {
+      let found: Told | undefined;
+      drain();
+      onEvent = (event) => {
+        if (event.type !== RECORD.exec || event.process.exePath !== acts) return;
+        const isInRecord = event.hasFlag(RECORD_FLAG.environment);
+        found = { all: all(event), mark: mark(event), isInRecord, isCut: event.isCut };
+        const copy = event.copyRecord();
+        assert.ok(!copy.includes('MARK='), 'what is kept of the record has the environment');
+        const memory = new ArrayBuffer(copy.length + 8);
+        Buffer.from(memory).set(copy);
+        const again = new KernelEvent(memory, event.surroundings, new PathNames());
+        again.load(0);
+        assert.deepEqual([again.execArguments().slice(1), again.execPath()], [event.process.args, acts]);
+        assert.equal(again.u32(HEADER.length), copy.length);
+      };
+      // It has ended when its record is read: /proc does not know it any more.
+      assert.equal(spawnSync(acts, ['child-of', 'x'], { env }).status, 0);
+      drain();
+      onEvent = ignore;
+      return found ?? assert.fail('the program was not seen');
+    };
+    const isAbsent: Told = { all: null, mark: null, isInRecord: false, isCut: false };
+    assert.deepEqual(run({ MARK: 'x' }), isAbsent, 'nobody asked for it');
+    probe.askEnvironment(true);
+    try {
+      assert.deepEqual(run({}), { all: '', mark: null, isInRecord: true, isCut: false });
+      const hostile = 'a b\nMARK=c\u001b[2J\u202e ñ';
+      assert.deepEqual(run({ OTHER: '1 MARK=no', MARK: hostile }), {
+        ...{ all: `OTHER=1 MARK=no MARK=${hostile}`, mark: hostile, isInRecord: true, isCut: false },
+      });
+      for (const length of [1, 2, 3, 4, 5, 4_080, 4_089, 4_090])
+        assert.deepEqual(run({ MARK: 'x'.repeat(length) }), {
+          ...{ all: `MARK=${'x'.repeat(length)}`, mark: 'x'.repeat(length), isInRecord: true, isCut: false },
+        });
+      // More than the record has room for, and the program is gone: what is left, and that it is not all.
+      const long = run({ FILL: 'x'.repeat(5_000), MARK: 'y' });
+      assert.deepEqual(long, { all: `FILL=${'x'.repeat(4_091)}`, mark: null, isInRecord: true, isCut: true });
+      // While it lives nothing hides behind what fills the record.
+      drain();
+      let living: Told | undefined;
+      onEvent = (event) => {
+        if (event.type === RECORD.exec && event.process.args[0] === 'wait')
+          living = { all: String(all(event)).length, mark: mark(event), isInRecord: true, isCut: event.isCut };
+      };
+      const env = { FILL: 'x'.repeat(5_000), MARK: 'y' };
+      const child = spawn(acts, ['wait'], { env, stdio: ['pipe', 'ignore', 'ignore'] });
+      const ended = new Promise((resolve) => child.once('close', resolve));
+      try {
+        for (let n = 0; living === undefined && n < 5_000; n++) {
+          await setTimeout(2);
+          drain();
+        }
+      } finally {
+        child.stdin.end();
+        await ended;
+        onEvent = ignore;
+      }
+      assert.deepEqual(living, { all: 5_012, mark: 'y', isInRecord: true, isCut: false });
+      // Nobody reads: what starts is worth more than what it starts with.
+      const count = 2_000;
+      let [programs, withEnvironment] = [0, 0];
+      const lostBefore = probe.counts().lost['execve'] ?? 0;
+      onEvent = (event) => {
+        if (event.type !== RECORD.exec || event.process.args[0] !== 'again') return;
+        programs++;
+        if (event.hasFlag(RECORD_FLAG.environment)) withEnvironment++;
+      };
+      assert.equal(spawnSync(acts, ['again', String(count)], { env: { FILL: 'x'.repeat(4_000) } }).status, 0);
+      drain();
+      onEvent = ignore;
+      t.diagnostic(`of ${programs} programs that nobody read ${withEnvironment} have their environment`);
+      assert.deepEqual([programs, (probe.counts().lost['execve'] ?? 0) - lostBefore], [count + 1, 0]);
+      assert.ok(withEnvironment > 100 && withEnvironment < programs, `${withEnvironment}`);
+    } finally {
+      probe.askEnvironment(false);
+    }
+    assert.deepEqual(run({ MARK: 'x' }), isAbsent);
   });
 
   test('E1: a flood of a seldom call evicts no program either', (t) => {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { FormatError } from '../../formats/index.ts';
 import { KernelEvent, unknownProcess } from '../event.ts';
 import type { ContainerFacts, LivingFacts, ProcessFacts, Surroundings } from '../facts.ts';
-import { HEADER, RECORD_TYPES_MAX } from '../layout.ts';
+import { HEADER, RECORD_FLAG, RECORD_TYPES_MAX } from '../layout.ts';
 import { PathNames } from '../path-names.ts';
 import {
   BLOCK_BYTES_MAX,
@@ -167,6 +167,9 @@ export function* eventsOfBatch(payload: Buffer, paths: PathNames): Generator<Ker
       const bytes = view.getUint32(record + HEADER.length, true);
       const isSound = bytes >= HEADER.bytes && record + bytes <= memory.byteLength;
       if (!isSound || view.getUint16(record + HEADER.type, true) >= RECORD_TYPES_MAX) throw damaged('a record is none');
+      // None of ours is recorded with one.
+      if ((view.getUint16(record + HEADER.flags, true) & RECORD_FLAG.environment) !== 0)
+        throw damaged('a record has an environment');
       const process = known.list[view.getInt32(at, true)];
       const container = view.getInt32(at + 4, true);
       if (process === undefined) throw damaged('a record names no process');

@@ -10,6 +10,7 @@
 #define NAME_BYTES_MAX 256      /* NAME_MAX of Linux and its NUL */
 #define PATH_PARTS_MAX 48       /* deeper paths are cut and flagged */
 #define ARGUMENT_BYTES_MAX 4096 /* of an argument list */
+#define ENVIRONMENT_BYTES_MAX 4096
 #define DATA_BYTES_MAX 16384
 #define CGROUP_LEVELS_MAX 6 /* a container that runs systemd nests its processes this deep below its own cgroup */
 #define CONTAINER_ID_BYTES 64
@@ -34,6 +35,8 @@ struct settings {
   __u32 ignored_pid;
   __u32 guards;      /* whether any container is guarded */
   __u32 host_mounts; /* number of the host's mount namespace */
+  __u32 environment; /* whether a rule asks for the environment of programs */
+  __u32 reserved;
 };
 
 /* One ring for processes and one for opens, so that a flood of opens cannot evict an exec. What goes where: `send`. */

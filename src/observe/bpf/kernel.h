@@ -103,6 +103,8 @@ struct mm_struct {
   struct file *exe_file;
   unsigned long arg_start;
   unsigned long arg_end;
+  unsigned long env_start;
+  unsigned long env_end;
 };
 struct ns_common {
   unsigned int inum;

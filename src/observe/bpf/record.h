@@ -26,6 +26,8 @@ enum record_flag {
   FLAG_URING = 16,         /* done by io_uring, not by a system call */
   FLAG_URING_UNANSWERED = 32, /* how it ended is not known: the program wanted no answer */
   FLAG_32_BIT = 64,        /* a call as programs of 32 bits make them */
+  FLAG_ENVIRONMENT = 128,  /* behind the arguments of a program stands its environment, to the end of the record */
+  FLAG_ENVIRONMENT_CUT = 256, /* only its beginning */
 };
 
 enum exe_flag {
@@ -72,7 +74,7 @@ struct exec_record {
   __u64 cap_inheritable;
   __u64 cap_permitted;
   __u64 cap_effective;
-}; /* 184 bytes; exe, cwd, name, args */
+}; /* 184 bytes; exe, cwd, name, args, environment */
 
 struct fork_record {
   struct record_header head;

@@ -10,6 +10,7 @@ import {
   isDriftForKernel,
   isForKernel,
   type Means,
+  PackagesByImage,
   type Part,
   POLICIES_MAX,
   type PreventionOrder,
@@ -51,7 +52,8 @@ const NO_WARDEN: Text = { en: 'the warden is not ready yet', es: 'el guardián t
 export class Prevention {
   readonly #parts: PreventionParts;
   #order: PreventionOrder | null = null;
-  #containers: readonly SensorContainer[] = [];
+  #packages = new PackagesByImage([]);
+  #containers: ReadonlyMap<string, SensorContainer> = new Map();
   #guards: ReadonlyMap<string, ContainerGuard> = new Map();
   #kernel: KernelReach | null = null;
   /** Null: it is ready, or was not needed yet. */
@@ -67,11 +69,12 @@ export class Prevention {
   /** Policies as control names them. */
   follow(order: PreventionOrder): void {
     this.#order = order;
+    this.#packages = new PackagesByImage(order.packages);
     this.#guard();
   }
 
   setContainers(containers: readonly SensorContainer[]): void {
-    this.#containers = containers;
+    this.#containers = new Map(containers.map((container) => [container.id, container]));
     this.#guard();
   }
 
@@ -119,10 +122,10 @@ export class Prevention {
   #guard(): void {
     const policies: readonly PreventPolicy[] = this.#order?.policies ?? [];
     const guards = new Map<string, ContainerGuard>();
-    for (const container of this.#containers) {
+    for (const container of this.#containers.values()) {
       if (container.pid === null || container.pid === 0 || policies.length === 0) continue;
       const guarded: GuardedContainer = { ...container, labels: this.#parts.labelsOf(container) };
-      const guard = compileGuard(policies, guarded, this.#order?.packages ?? []);
+      const guard = compileGuard(policies, guarded, this.#packages);
       if (guard !== null) guards.set(container.id, guard);
     }
     const before = JSON.stringify([...this.#guards]);
@@ -136,7 +139,7 @@ export class Prevention {
   /** What the kernel's own programs cannot block, the warden is asked about. What is only a trial it blocks nowhere. */
   #askWarden(): void {
     const words = [...this.#guards.values()].flatMap((guard): WardenWord[] => {
-      const container = this.#containers.find(({ id }) => id === guard.containerId);
+      const container = this.#containers.get(guard.containerId);
       if (container?.pid == null) return [];
       const places = (list: ContainerGuard['commands'], use: 'exec' | 'open'): number[] =>
         list.flatMap((one, place) => (this.#isWardens(guard, one.rule, isForKernel(one, use), use) ? [place] : []));
@@ -168,10 +171,11 @@ export class Prevention {
     // A container has a rule for each package that is denied in it.
     const seen = new Map<string, Set<string>>();
     for (const guard of this.#guards.values()) {
+      const entries = entriesByRule(guard);
       guard.rules.forEach((rule, place) => {
         const reach: Reach =
           rule.gap === undefined
-            ? this.#reachOf(guard, place, rule.part)
+            ? this.#reachOf(guard, place, rule.part, entries.get(place) ?? [])
             : { strength: 'nothing', means: null, why: rule.gap };
         // What one image lacks is not what another one does.
         const lack = rule.gap?.en ?? '';
@@ -186,18 +190,10 @@ export class Prevention {
   }
 
   /** The weakest of what a rule names: a list is as strong as what of it can be got around. */
-  #reachOf(guard: ContainerGuard, place: number, part: Part): Reach {
+  #reachOf(guard: ContainerGuard, place: number, part: Part, entries: readonly Entry[]): Reach {
     if (part === 'drift')
       return this.#reach(guard, place, isDriftForKernel(guard), 'exec', this.#drift.get(guard.containerId));
-    const lists =
-      part === 'package'
-        ? ([
-            ['exec', guard.commands],
-            ['open', guard.files],
-          ] as const)
-        : ([[part === 'command' ? 'exec' : 'open', part === 'command' ? guard.commands : guard.files]] as const);
-    const weakest = lists
-      .flatMap(([use, list]) => list.filter(({ rule }) => rule === place).map((one) => ({ use, one })))
+    const weakest = entries
       .map(({ use, one }) => {
         const reach = this.#reach(guard, place, isForKernel(one, use), use);
         return use === 'exec' && isName(one) ? this.#reachOfName(guard, one, reach) : reach;
@@ -239,7 +235,7 @@ export class Prevention {
 
   #met(met: WardenMet): void {
     const rule = this.#guards.get(met.containerId)?.rules[met.rule];
-    const container = this.#containers.find(({ id }) => id === met.containerId);
+    const container = this.#containers.get(met.containerId);
     if (rule === undefined || container === undefined) return;
     const { pid: _pid, ...facts } = container;
     this.#parts.raise(
@@ -258,6 +254,26 @@ export class Prevention {
     this.#told = text;
     this.#parts.tell(state);
   }
+}
+
+interface Entry {
+  readonly use: 'exec' | 'open';
+  readonly one: Denied;
+}
+
+/** What each rule names. A guard may have hundreds of rules over a thousand entries. */
+function entriesByRule(guard: ContainerGuard): ReadonlyMap<number, readonly Entry[]> {
+  const found = new Map<number, Entry[]>();
+  for (const [use, list] of [
+    ['exec', guard.commands],
+    ['open', guard.files],
+  ] as const)
+    for (const one of list) {
+      const before = found.get(one.rule);
+      if (before === undefined) found.set(one.rule, [{ use, one }]);
+      else before.push({ use, one });
+    }
+  return found;
 }
 
 /** Whether an entry is asked of the name alone that a program is called by. */

@@ -107,6 +107,7 @@ function run(): void {
   awaitPatch();
   const probe = openSource();
   const unseen = probe.watchCalls(engine.watchedEvents);
+  probe.askEnvironment(engine.asksEnvironment);
   const throttle = new Throttle();
   const lane = new AlertLane(start.alertSocket);
   const raise = (alert: Alert, matchedNs: number): void => {
@@ -201,15 +202,18 @@ function run(): void {
   /** Whether what control ordered is at work, which one with mistakes does not replace. */
   let hasTaken = false;
   const shipped = new Set(start.rules.map(({ file }) => file));
+  const take = (next: RuleEngine): void => {
+    engine = next;
+    watchCalls();
+    probe.askEnvironment(engine.asksEnvironment);
+  };
   const reload = ({ files, tunings, revision }: Extract<ToWorker, { type: 'rules' }>): void => {
     const next = RuleEngine.load(files, tunings);
     if (!next.hasErrors) {
-      engine = next;
       hasTaken = true;
-      watchCalls();
+      take(next);
     } else if (!hasTaken && files.filter(({ file }) => shipped.has(file)).length === shipped.size) {
-      engine = RuleEngine.loadSound(files, shipped, tunings);
-      watchCalls();
+      take(RuleEngine.loadSound(files, shipped, tunings));
     }
     collectGarbage();
     // What was wrong leaves the old rules at work; where there are none yet, the files without mistakes count.
