@@ -1114,6 +1114,7 @@ export interface WorkloadRule {
 export interface PolicyRevision {
   readonly name: string;
   readonly revision: number;
+  readonly source: string;
   readonly author: string;
   readonly createdAt: string;
   readonly approver: string | null;
@@ -1136,7 +1137,9 @@ export interface PolicyReplay {
   readonly newlyRefused: readonly ChangedAnswer[];
   readonly newlyAllowed: readonly ChangedAnswer[];
   readonly otherwise: readonly ChangedAnswer[];
-  readonly counts: { readonly newlyRefused: number; readonly newlyAllowed: number };
+  readonly counts: { readonly newlyRefused: number; readonly newlyAllowed: number; readonly otherwise: number };
+  /** Rules that could not be evaluated, and how often. */
+  readonly errors: readonly { readonly rule: string; readonly times: number; readonly why: string }[];
 }
 
 export interface Policy {
@@ -1285,10 +1288,13 @@ export interface IncidentDetail extends Incident {
     readonly actor: string;
     readonly action: string;
     readonly target: string;
-    readonly outcome: 'pending' | 'done' | 'failed';
+    readonly state: ActionState;
     readonly detail: Text | null;
+    readonly reason: string | null;
   }[];
 }
+
+export type ActionState = 'awaiting' | 'queued' | 'running' | 'done' | 'failed' | 'unknown' | 'dry-run' | 'declined';
 
 export interface IncidentComment {
   readonly id: string;
@@ -1307,6 +1313,10 @@ export interface PlaybookRun {
   readonly id: string;
   readonly playbook: string;
   readonly actor: string;
+  /** The person behind what started it. */
+  readonly starter: string;
+  /** Who wrote the playbook. */
+  readonly author: string;
   readonly state: 'queued' | 'running' | 'awaiting' | 'done' | 'failed' | 'declined' | 'interrupted';
   readonly at: string;
   readonly steps: readonly {

@@ -1194,7 +1194,16 @@ function incidents(): IncidentDetail[] {
         ],
       },
     ],
-    actions: [],
+    actions: [
+      {
+        ...{ id: id('action 3'), at: ago(5 * MINUTE), actor: 'policy:stop-shells', action: 'quarantine' },
+        ...{ target: 'tienda/web', state: 'dry-run', detail: null, reason: 'Terminal shell in container' },
+      },
+      {
+        ...{ id: id('action 4'), at: ago(5 * MINUTE), actor: 'policy:stop-shells', action: 'isolate' },
+        ...{ target: 'tienda/web', state: 'awaiting', detail: null, reason: 'Terminal shell in container' },
+      },
+    ],
   };
   const second: IncidentDetail = {
     ...first,
@@ -1221,7 +1230,8 @@ function incidents(): IncidentDetail[] {
         actor: 'user:marta',
         action: 'kill-container',
         target: 'tienda-dev-api-1/api',
-        outcome: 'done',
+        state: 'done',
+        reason: null,
         detail: text(
           'Container ended in 0.2 s; a replacement was ready after 3 s',
           'Contenedor terminado en 0,2 s; el reemplazo estuvo listo a los 3 s',
@@ -1233,7 +1243,8 @@ function incidents(): IncidentDetail[] {
         actor: 'user:marta',
         action: 'close',
         target: '#6',
-        outcome: 'done',
+        state: 'done',
+        reason: null,
         detail: text('A backup script read the file', 'Un guion de copia leyó el archivo'),
       },
     ],

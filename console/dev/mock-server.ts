@@ -338,6 +338,13 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
             ],
       ),
     ),
+    route('POST', '/certificates/orders', () => ({})),
+    route('GET', '/certificates/acme', () => ({
+      settings: {
+        ...{ directory: 'https://acme.example.org/directory', contact: [], ca: null, termsAgreed: true },
+        dns: { host: 'ns1.example.org', port: 53, zones: ['example.org'], keyName: 'darsena', waitSeconds: 0 },
+      },
+    })),
     route('GET', '/certificates/orders', () =>
       list(
         data.routes.length === 0
@@ -701,7 +708,26 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     route('GET', '/backup-repositories', () => list([{ name: 'nas', location: '/srv/backup' }])),
     route('GET', '/advisories', () => list(data.advisories)),
     route('GET', '/policies', () => list(data.policies)),
-    route('GET', '/policies/:name/revisions', () => list([])),
+    route('GET', '/policies/:name/revisions', ({ params }) =>
+      list(
+        params[0] === 'prod'
+          ? [
+              {
+                ...{ name: 'prod', revision: 2, source: 'name: prod\nversion: "3"', author: 'user:luis' },
+                ...{ createdAt: '2026-11-20T10:00:00.000Z', approver: null, state: 'waiting' },
+              },
+              {
+                ...{ name: 'prod', revision: 1, source: 'name: prod', author: 'user:luis' },
+                ...{ createdAt: '2026-11-10T10:00:00.000Z', approver: 'user:marta', state: 'active' },
+              },
+            ]
+          : [],
+      ),
+    ),
+    route('POST', '/policies/:name/:decision', ({ params }) => ({
+      ...{ name: params[0], revision: 2, source: 'name: prod', author: 'user:luis' },
+      ...{ createdAt: '2026-11-20T10:00:00.000Z', approver: data.me.actor, state: 'active' },
+    })),
     route('GET', '/policies/:name', ({ params }) => ({
       ...data.policies.find((one) => one.name === params[0]),
       source: 'name: prod',
@@ -749,7 +775,7 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
             ...{ name: 'stop-shells', mode: 'enforce', do: ['evidence', 'isolate'], run: [], approve: ['pro*'] },
             limit: { actions: 10, minutes: 60 },
           },
-          author: 'user:ana',
+          author: 'user:luis',
         },
       ]),
     ),
@@ -783,6 +809,14 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
       items: (body['numbers'] as number[]).map((number) => ({ number, problem: null })),
     })),
     route('GET', '/incidents/:n/actions', () => list(data.offers)),
+    route('POST', '/incidents/:n/actions/:id', ({ params }) => {
+      const incident = incidentOf(params[0]);
+      const actions = incident.actions.map((one) =>
+        one.id === params[1] ? { ...one, state: 'queued' as const } : one,
+      );
+      data.incidents = data.incidents.map((one) => (one.number === incident.number ? { ...incident, actions } : one));
+      return {};
+    }),
     route('GET', '/evidence', ({ query }) => list(query.get('incident') === '7' ? data.evidence : [])),
     route('POST', '/incidents/:n/respond', ({ params, body }) => {
       const incident = incidentOf(params[0]);
@@ -805,13 +839,14 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
             actor: data.me.actor,
             action,
             target: `${incident.pod}/${incident.container}`,
-            outcome: 'done' as const,
+            state: 'done' as const,
+            reason: null,
             detail: null,
           },
         ],
       };
       data.incidents = data.incidents.map((item) => (item.number === changed.number ? changed : item));
-      return { incident: changed, action: { outcome: 'done', detail: null } };
+      return { incident: changed, action: { state: 'done', detail: null } };
     }),
     route('GET', '/hosts', () => list(data.hosts)),
     route('GET', '/prevention/policies', () => data.prevention),

@@ -1,11 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { queries } from '../api/queries.ts';
 import type { Host } from '../api/types.ts';
+import { addresses } from '../shell/addresses.ts';
 import { useFormats } from '../shell/format.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { Chip, StateBadge } from '../shell/parts/badge.tsx';
+import { Select } from '../shell/parts/controls.tsx';
 import { State } from '../shell/parts/states.tsx';
-import { EmptyState, Facts, Loaded, PageHead, Panel, When } from '../shell/parts/surface.tsx';
+import { EmptyState, Facts, Loaded, PageHead, Panel, Tabs, When } from '../shell/parts/surface.tsx';
 import { useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import { Bench } from './bench.tsx';
@@ -39,6 +41,14 @@ const WATCHED: Readonly<Record<string, keyof typeof words.en>> = {
   on_uring_answered: 'ringAnswered',
   on_uring_overflow: 'ringOverflow',
   on_question: 'nameQuestions',
+  on_call_32: 'calls32',
+  // What the sensor without BPF programs names in words alone.
+  blindCalls: 'blindCalls',
+  blindOpens: 'blindOpens',
+  blindUpper: 'blindUpper',
+  blindVolumes: 'blindVolumes',
+  blindArguments: 'blindArguments',
+  blindBpf: 'blindBpf',
 };
 
 function Watched({ name }: { name: string }) {
@@ -47,9 +57,24 @@ function Watched({ name }: { name: string }) {
   return known === undefined ? name : t(known);
 }
 
-function Coverage({ sensor }: { sensor: Sensor }) {
+/** Why something is not seen; an error of the kernel itself has no words but its own. */
+function Why({ why }: { why: Sensor['coverage']['missing'][number]['why'] }) {
   const t = useWords(words);
   const text = useText();
+  const isOfKernel = typeof why === 'string' || why.en === why.es;
+  if (!isOfKernel) return <span>{text(why)}</span>;
+  return (
+    <span>
+      {t('kernelSays')}{' '}
+      <span className="mono" lang="en">
+        {text(why)}
+      </span>
+    </span>
+  );
+}
+
+function Coverage({ sensor }: { sensor: Sensor }) {
+  const t = useWords(words);
   const { programs, missing } = sensor.coverage;
   return (
     <div className="coverage">
@@ -74,7 +99,7 @@ function Coverage({ sensor }: { sensor: Sensor }) {
                 <StateBadge tone="absent">
                   <Watched name={gap.what} />
                 </StateBadge>
-                <span>{text(gap.why)}</span>
+                <Why why={gap.why} />
               </li>
             ))}
           </ul>
@@ -181,12 +206,43 @@ function HostCard({ host }: { host: Host }) {
         </Panel>
       </div>
       <Runtimes host={host.name} />
-      <Prevention host={host.name} />
-      <Foreign host={host.name} />
-      <KernelTruth host={host.name} />
-      <Shield host={host.name} />
-      <Modules host={host.name} />
-      <Bench host={host.name} />
+    </section>
+  );
+}
+
+/** What the page is divided into: each is long, and whoever comes for one of them should not scroll past the others. */
+const PARTS = {
+  '': 'partHosts',
+  prevention: 'partPrevention',
+  kernel: 'partKernel',
+  checks: 'partChecks',
+  restarts: 'partRestarts',
+} as const;
+type Part = keyof typeof PARTS;
+const PART_NAMES = Object.keys(PARTS) as readonly Part[];
+
+function PartOfHost({ part, host }: { part: Part; host: Host }) {
+  if (part === '') return <HostCard host={host} />;
+  return (
+    <section className="stack" aria-label={host.name}>
+      <div className="host-head">
+        <h2>{host.name}</h2>
+        <State state={host.state} />
+      </div>
+      {part === 'prevention' ? (
+        <>
+          <Prevention host={host.name} />
+          <Foreign host={host.name} />
+        </>
+      ) : part === 'kernel' ? (
+        <>
+          <KernelTruth host={host.name} />
+          <Shield host={host.name} />
+          <Modules host={host.name} />
+        </>
+      ) : (
+        <Bench host={host.name} />
+      )}
     </section>
   );
 }
@@ -207,9 +263,23 @@ export default function HostsPage() {
   const t = useWords(words);
   const shell = useWords(shellWords);
   const hosts = useQuery(queries.hosts());
+  const [askedPart] = useSearchParam('part');
+  const part = PART_NAMES.find((one) => one === askedPart) ?? '';
+  const toOf = (one: Part) => {
+    const query = new URLSearchParams({
+      ...(one === '' ? {} : { part: one }),
+      ...(picked === '' ? {} : { host: picked }),
+    });
+    return query.size === 0 ? addresses.hosts() : `${addresses.hosts()}?${query}`;
+  };
   return (
     <div className="page hosts-page">
       <PageHead title={shell('hosts')} />
+      <Tabs
+        label={shell('hosts')}
+        current={part}
+        items={PART_NAMES.map((one) => ({ id: one, label: t(PARTS[one]), to: toOf(one) }))}
+      />
       <Loaded query={hosts}>
         {(all) =>
           all.length === 0 ? (
@@ -220,13 +290,28 @@ export default function HostsPage() {
             </Panel>
           ) : (
             <>
-              <Fleet hosts={all} picked={all.length > CARDS_MAX ? nameOf(shown(all, picked)) : ''} onPick={setPicked} />
-              <WhereIsCve />
-              {shown(all, picked).map((host) => (
-                <HostCard key={host.name} host={host} />
-              ))}
-              <Restarts />
-              <LivePatches />
+              {part === '' ? (
+                <>
+                  <Fleet
+                    hosts={all}
+                    picked={all.length > CARDS_MAX ? nameOf(shown(all, picked)) : ''}
+                    onPick={setPicked}
+                  />
+                  <WhereIsCve />
+                </>
+              ) : part !== 'restarts' && all.length > CARDS_MAX ? (
+                <Select
+                  label={t('partHosts')}
+                  value={nameOf(shown(all, picked))}
+                  onPick={setPicked}
+                  options={[['', t('pickHost')], ...all.map(({ name }) => [name, name] as const)]}
+                />
+              ) : null}
+              {part === 'restarts'
+                ? null
+                : shown(all, picked).map((host) => <PartOfHost key={host.name} part={part} host={host} />)}
+              {part === 'restarts' ? <Restarts /> : null}
+              {part === 'kernel' ? <LivePatches /> : null}
             </>
           )
         }

@@ -4,7 +4,7 @@ import type { Alert, Incident, IncidentDetail } from '../api/types.ts';
 import { addresses } from '../shell/addresses.ts';
 import { harmless } from '../shell/harmless.ts';
 import { useKeys } from '../shell/keys.ts';
-import { useText, useWords } from '../shell/language.tsx';
+import { useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
 import { Icon } from '../shell/parts/icon.tsx';
@@ -16,10 +16,12 @@ import { words as shellWords } from '../shell/words.ts';
 import { CasePanels } from './casework.tsx';
 import { IncidentTimeline } from './incident-timeline.tsx';
 import './incidents.css';
-import { EvidencePanel, Measures, useActionName } from './measures.tsx';
+import { EvidencePanel, Measures } from './measures.tsx';
 import { PlaybookPanel } from './playbooks.tsx';
 import { ProcessTree } from './process-tree.tsx';
+import { placeOf } from './queries.ts';
 import { Respond } from './respond.tsx';
+import { AwaitingPanel, TakenPanel } from './taken.tsx';
 import { words } from './words.ts';
 
 function AlertItem({ alert }: { alert: Alert }) {
@@ -76,29 +78,6 @@ function AlertItem({ alert }: { alert: Alert }) {
   );
 }
 
-function Actions({ incident: { number, actions } }: { incident: IncidentDetail }) {
-  const t = useWords(words);
-  const text = useText();
-  const nameOf = useActionName(number);
-  if (actions.length === 0) return <p className="quiet-text">{t('noActions')}</p>;
-  return (
-    <ul className="conditions">
-      {actions.map((action) => (
-        <li key={action.id}>
-          <State state={action.outcome} />
-          <strong>
-            <Actor actor={action.actor} />
-          </strong>
-          <span>{nameOf(action.action)}</span>
-          <span className="mono">{action.target}</span>
-          {action.detail === null ? null : <span>{text(action.detail)}</span>}
-          <When at={action.at} />
-        </li>
-      ))}
-    </ul>
-  );
-}
-
 function IncidentBody({ incident }: { incident: IncidentDetail }) {
   const t = useWords(words);
   return (
@@ -113,6 +92,7 @@ function IncidentBody({ incident }: { incident: IncidentDetail }) {
           </Panel>
         </div>
         <div className="stack">
+          <AwaitingPanel incident={incident} />
           <Measures incident={incident} />
           <PlaybookPanel incident={incident} />
           <CasePanels incident={incident} />
@@ -124,9 +104,7 @@ function IncidentBody({ incident }: { incident: IncidentDetail }) {
               <AlertItem key={alert.id} alert={alert} />
             ))}
           </Panel>
-          <Panel title={t('actions')}>
-            <Actions incident={incident} />
-          </Panel>
+          <TakenPanel incident={incident} />
           <EvidencePanel incident={incident} />
         </div>
       </div>
@@ -189,7 +167,7 @@ export default function IncidentPage() {
         {data === undefined ? null : (
           <p className="page-sub">
             {data.project === null || data.workload === null || data.environment === null ? (
-              <span>{data.project}</span>
+              <span className="mono">{placeOf(data)}</span>
             ) : (
               <Link to={addresses.workload(data.project, data.environment, data.workload)}>
                 {data.project}/{data.workload}

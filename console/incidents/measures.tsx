@@ -2,13 +2,14 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, apiAddress, apiPath } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
-import type { Evidence, IncidentDetail, Offer } from '../api/types.ts';
+import type { ActionState, Evidence, IncidentDetail, Offer } from '../api/types.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { Button, Field } from '../shell/parts/controls.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
 import { Dialog, Failure, Loaded, Panel, When } from '../shell/parts/surface.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
+import { ActionBadge } from './action-badge.tsx';
 import { words } from './words.ts';
 
 /** What it will do, before it does; what has no undo says so. */
@@ -20,16 +21,17 @@ function MeasureDialog({ incident, offer, onClose }: { incident: IncidentDetail;
   const [reason, setReason] = useState('');
   const act = useMutation({
     mutationFn: () =>
-      api.post<{ action: { outcome: string; detail: Parameters<typeof text>[0] | null } }>(
+      api.post<{ action: { state: ActionState; detail: Parameters<typeof text>[0] | null } }>(
         apiPath(['incidents', incident.number, 'respond']),
         { action: offer.kind, ...(reason === '' ? {} : { reason }) },
       ),
     onSuccess: async ({ action }) => {
       await client.invalidateQueries({ queryKey: ['incidents'] });
-      if (action.outcome === 'done') onClose();
+      if (action.state === 'done') onClose();
     },
   });
-  const failed = act.data?.action.outcome === 'failed' ? act.data.action.detail : null;
+  // Failed, or the host did not answer in time: the dialog stays and says which, it must not look like nothing happened.
+  const ended = act.data === undefined || act.data.action.state === 'done' ? null : act.data.action;
   return (
     <Dialog title={text(offer.title)} onClose={onClose}>
       <form
@@ -47,7 +49,11 @@ function MeasureDialog({ incident, offer, onClose }: { incident: IncidentDetail;
         <p className="quiet-text">{offer.undo === null ? t('measureNoUndo') : t('measureUndo')}</p>
         <Field label={t('reason')} value={reason} onChange={(event) => setReason(event.target.value)} />
         {act.error === null ? null : <Failure error={act.error} />}
-        {failed === null ? null : <p role="alert">{text(failed)}</p>}
+        {ended === null ? null : (
+          <p role="alert">
+            <ActionBadge state={ended.state} /> {ended.detail === null ? null : text(ended.detail)}
+          </p>
+        )}
         <div className="dialog-actions">
           <Button onClick={onClose}>{shell('cancel')}</Button>
           <Button type="submit" look={offer.contains ? 'danger' : 'primary'} busy={act.isPending}>

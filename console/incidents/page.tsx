@@ -29,17 +29,12 @@ import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
 import './incidents.css';
 import { IncidentTimeline } from './incident-timeline.tsx';
-import { caseQueries } from './queries.ts';
+import { caseQueries, placeOf } from './queries.ts';
 import { SavedFilters, TriageBar } from './triage.tsx';
 import { words } from './words.ts';
 
 const keyOf = (incident: Incident) => String(incident.number);
 const pageOf = (incident: Incident) => addresses.incident(incident.number);
-/** What is not the platform's is told by its host and, where it is a container, by the beginning of its id. */
-const placeOf = ({ project, workload, host, containerId }: Incident) =>
-  project === null
-    ? [host, containerId?.slice(0, 12)].filter((part) => part != null).join(' · ')
-    : `${project}/${workload ?? '—'}`;
 
 function IncidentDrawer({ incident, onClose }: { incident: Incident; onClose: () => void }) {
   const t = useWords(words);

@@ -74,6 +74,14 @@ function Run({ run, incident }: { run: PlaybookRun; incident: IncidentDetail }) 
   const text = useText();
   const client = useQueryClient();
   const nameOf = useActionName(incident.number);
+  const me = useMe();
+  // Four eyes: whoever started it, or wrote the playbook or the policy that did, does not agree to it.
+  const author = useQuery({
+    ...caseQueries.responsePolicies(),
+    enabled: run.state === 'awaiting' && run.actor.startsWith('policy:'),
+  }).data?.find(({ policy }) => `policy:${policy.name}` === run.actor)?.author;
+  const isOwn = me !== undefined && [run.author, run.starter, author].includes(me.actor);
+  const mayAnswer = hasRole(me, ['admin', 'analyst'], incident.project ?? '*');
   const answer = useMutation({
     mutationFn: (approve: boolean) => api.post(apiPath(['playbook-runs', run.id, 'answer']), { approve }),
     onSuccess: () => client.invalidateQueries({ queryKey: ['incidents', String(incident.number)] }),
@@ -96,12 +104,15 @@ function Run({ run, incident }: { run: PlaybookRun; incident: IncidentDetail }) 
           </li>
         ))}
       </ol>
-      {run.state === 'awaiting' ? (
+      {run.state === 'awaiting' && isOwn ? <p className="quiet-text">{t('ownRun')}</p> : null}
+      {run.state === 'awaiting' && mayAnswer ? (
         <p className="chips">
-          <Button busy={answer.isPending} onClick={() => answer.mutate(true)}>
-            {t('agree')}
-          </Button>
-          <Button look="quiet" onClick={() => answer.mutate(false)}>
+          {isOwn ? null : (
+            <Button busy={answer.isPending} onClick={() => answer.mutate(true)}>
+              {t('agree')}
+            </Button>
+          )}
+          <Button look="quiet" busy={answer.isPending} onClick={() => answer.mutate(false)}>
             {t('decline')}
           </Button>
         </p>

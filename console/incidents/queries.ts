@@ -11,6 +11,12 @@ import type {
   StoredPlaybook,
 } from '../api/types.ts';
 
+/** What is not the platform's is told by its host and, where it is a container, by the beginning of its id. */
+export const placeOf = ({ project, workload, host, containerId }: Incident) =>
+  project === null
+    ? [host, containerId?.slice(0, 12)].filter((part) => part != null).join(' · ')
+    : `${project}/${workload ?? '—'}`;
+
 /** What the platform narrows the queue by; an empty one is not asked. */
 export interface QueueFilter {
   readonly state: string;
@@ -31,6 +37,12 @@ export const caseQueries = {
       getNextPageParam: (page) => page.next ?? null,
       // Another filter is another list; until it has come, the former stands.
       placeholderData: (former) => former,
+    }),
+  /** Who wrote what acts by itself: they do not agree to it. */
+  responsePolicies: () =>
+    queryOptions({
+      queryKey: ['response-policies'],
+      queryFn: () => listOf<{ policy: { name: string }; author: string }>('/response/policies'),
     }),
   playbooks: () => queryOptions({ queryKey: ['playbooks'], queryFn: () => listOf<StoredPlaybook>('/playbooks') }),
   playbookRuns: (number: string) =>

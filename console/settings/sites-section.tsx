@@ -12,10 +12,10 @@ import { RowAct } from '../shell/parts/managed-list.tsx';
 import { EmptyState, Facts, Failure, Loaded, Panel, When } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
+import { serverOf, serverText } from './dns-server.ts';
 import { sitesWords } from './sites-words.ts';
 
 const TONES = { up: 'ok', down: 'bad', silent: 'bad', unknown: 'absent' } as const;
-const DNS_PORT = 53;
 const EDGE_PORT = 443;
 
 type Opened = 'nothing' | 'set' | 'balance' | 'drain' | SiteHost;
@@ -80,7 +80,12 @@ export function SitesSection() {
                       </span>,
                     ],
                     [t('port'), settings.port],
-                    [t('server'), <span key="d" className="mono">{`${settings.dns.host}:${settings.dns.port}`}</span>],
+                    [
+                      t('server'),
+                      <span key="d" className="mono">
+                        {serverText(settings.dns)}
+                      </span>,
+                    ],
                     [
                       t('zones'),
                       <span key="z" className="mono">
@@ -246,7 +251,7 @@ function SetDialog({
   const [name, setName] = useState(settings?.name ?? '');
   const [addresses, setAddresses] = useState(settings?.addresses.join(' ') ?? '');
   const [port, setPort] = useState(String(settings?.port ?? EDGE_PORT));
-  const [server, setServer] = useState(serverText(settings));
+  const [server, setServer] = useState(settings === null ? '' : serverText(settings.dns));
   const [zones, setZones] = useState(settings?.dns.zones.join(' ') ?? '');
   const [keyName, setKeyName] = useState(settings?.dns.keyName ?? '');
   const [secret, setSecret] = useState('');
@@ -280,18 +285,6 @@ function SetDialog({
       />
     </FormDialog>
   );
-}
-
-function serverText(settings: SiteState['settings']): string {
-  if (settings === null) return '';
-  const { host, port } = settings.dns;
-  return port === DNS_PORT ? host : host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-/** `ns1.example.org`, `ns1.example.org:5353`, `[2001:db8::1]:53`. */
-function serverOf(text: string): { host: string; port: number } {
-  const [, six, name, port] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text.trim()) ?? [];
-  return { host: six ?? name ?? text.trim(), port: port === undefined ? DNS_PORT : Number(port) };
 }
 
 function BalanceDialog({ onDone, onClose }: { onDone: () => void; onClose: () => void }) {

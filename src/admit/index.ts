@@ -20,7 +20,7 @@ export { type PolicyDocument, startsPods, toDocument } from './document.ts';
 export { admitFault } from './errors.ts';
 export { covers, coversImage, EVERY_RULE, type Exception, type ExceptionState, stateOf } from './exception.ts';
 export { registerHostExceptionRoutes } from './host-exception-routes.ts';
-export { HostExceptions, type HostRuntimes } from './host-exceptions.ts';
+export { HostExceptions, type HostRuntimes, hostExceptionState } from './host-exceptions.ts';
 export { GRACE_EXCEPTION, judge, mayHaveGrace, type Question, type Running } from './judge.ts';
 export { admitMigrations } from './migrations.ts';
 export { type Effect, type FailMode, type Policy, type PolicyProblem, readPolicy } from './policy.ts';

@@ -540,6 +540,10 @@ class PolicyReader {
   }
 
   #text(value: Json | undefined, path: YamlPath): Text {
+    if (value === undefined) {
+      this.#problem(path, 'expected { en: "…", es: "…" }; it is missing');
+      return { en: '', es: '' };
+    }
     const text = this.#object(value ?? null, path, ['en', 'es']);
     return { en: this.#string(text['en'], [...path, 'en']), es: this.#string(text['es'], [...path, 'es']) };
   }
@@ -574,7 +578,12 @@ class PolicyReader {
   }
 
   #problem(path: YamlPath, reason: string): void {
-    this.#problems.push({ ...this.#document.locate(path), rule: this.#rule, reason });
+    // What is missing has no line of its own: the name of the member says which it is.
+    const member = path
+      .filter((part, index) => typeof part === 'string' && !(index === 0 && part === 'rules'))
+      .join('.');
+    const said = reason.startsWith('expected ') && member !== '' ? `${member}: ${reason}` : reason;
+    this.#problems.push({ ...this.#document.locate(path), rule: this.#rule, reason: said });
   }
 }
 

@@ -29,11 +29,13 @@ import {
   type AdmitTables,
   admitMigrations,
   HostExceptions,
+  hostExceptionState,
   PolicyBook,
   PRESETS_FOLDER,
   readPolicies,
   registerAdmitRoutes,
   registerHostExceptionRoutes,
+  stateOf,
 } from '../admit/index.ts';
 import { AdvisoryStore, isOld, registerAdvisoryRoutes } from '../advisories/index.ts';
 import { BaseCatalogue, BuildSecrets, buildMigrations, registerBuildRoutes } from '../build/index.ts';
@@ -1053,6 +1055,15 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       return sources.length === 0 ? null : sources.filter(isOld).map(({ name }) => name);
     },
     routes: addresses.routes,
+    toDecide: {
+      policies: async () => (await policyBook.revisions()).filter(({ state }) => state === 'waiting'),
+      exceptions: async (project) =>
+        (await admit.exceptions(project)).filter((one) => stateOf(one, clock.now()) === 'waiting'),
+      hostExceptions: async () =>
+        (await hostExceptions.list()).filter((one) => hostExceptionState(one, clock.now()) === 'waiting'),
+      answers: () => respond.awaitingAnswers(),
+      certificates: () => served.list(),
+    },
   });
   events.register(app);
   await registerConsole(app, join(instance.code, 'console', 'dist'));

@@ -89,7 +89,7 @@ export interface RespondOptions {
   /** Several steps in their order, begun by policies. */
   readonly playbooks?: Pick<
     Playbooks,
-    'plan' | 'startedBy' | 'startedFor' | 'workQueued' | 'list' | 'openOfPolicies' | 'incidentClosed'
+    'plan' | 'startedBy' | 'startedFor' | 'workQueued' | 'list' | 'openOfPolicies' | 'incidentClosed' | 'awaiting'
   >;
   /** Who is told of incidents. */
   readonly notices?: Pick<Notices, 'plan' | 'deliver'>;
@@ -361,6 +361,19 @@ export class Respond {
       after = isMore ? last.id : null;
       await immediate();
     }
+  }
+
+  /** Where an action or a playbook waits for somebody's answer; those of closed incidents wait no more. */
+  async awaitingAnswers(): Promise<readonly { readonly incident: number; readonly project: string | null }[]> {
+    const { db, playbooks } = this.#options;
+    const numbers = [
+      ...(await readActions(db, { state: 'awaiting' })).map(({ incident }) => incident),
+      ...((await playbooks?.awaiting()) ?? []),
+    ];
+    const found = await Promise.all(numbers.map((number) => this.incident(number)));
+    return found
+      .filter(({ state }) => state !== 'closed')
+      .map(({ number, project }) => ({ incident: number, project }));
   }
 
   /** What a policy asks for and nobody answered yet. @throws Fault respond.action-unknown */

@@ -224,6 +224,11 @@ test('where a policy asks first, another person than its author has to agree', a
   await respond.ingest(alert(), 'host1');
   await respond.idle();
   assert.deepEqual([calls, await states(1)], [[], ['isolate awaiting', 'quarantine awaiting']]);
+  const [{ project = null } = {}] = await respond.incidents({ projects: '*', limit: 1 });
+  assert.deepEqual(await respond.awaitingAnswers(), [
+    { incident: 1, project },
+    { incident: 1, project },
+  ]);
   const [first, second] = (await respond.describe(1)).actions;
   assert.ok(first !== undefined && second !== undefined);
   const yes = { approve: true, reason: null };

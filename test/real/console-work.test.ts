@@ -202,6 +202,47 @@ describe('working in the console', { skip: missing ?? false, timeout: 240_000 },
       await page.locator('.page-title').getByText('contained').waitFor();
     }));
 
+  test('what a policy asks for waits on the page of its incident, and what a trial would have done is not called done', () =>
+    withVisit({}, async ({ page, mock }) => {
+      await page.goto(`${mock.url}/incidents/7`);
+      const waiting = page.getByRole('region', { name: 'Waits for an answer' });
+      await waiting.getByLabel('Reason (kept in the record)').fill('agreed by phone');
+      const taken = page.getByRole('region', { name: 'Actions' });
+      await taken.getByText('trial: would have been done').waitFor();
+      await waiting.getByRole('button', { name: /^Agree: / }).click();
+      await waiting.waitFor({ state: 'detached' });
+      await taken.getByText('about to begin').waitFor();
+      assert.deepEqual(mock.writes[0]?.body, { approve: true, reason: 'agreed by phone' });
+    }));
+
+  test('who agrees to the text of a policy has seen what it changes, and a draft outlives a look at another policy', () =>
+    withVisit({}, async ({ page, mock }) => {
+      await page.goto(`${mock.url}/settings/policies?policy=prod`);
+      const waiting = page.getByRole('region', { name: 'Revision 2 waits for a second person' });
+      await waiting.getByText('version: "3"').waitFor();
+      await page.getByLabel('Text', { exact: true }).fill('name: prod\nversion: "4"');
+      await page.getByRole('row', { name: /^dev/ }).click();
+      await page.getByRole('region', { name: 'Text of dev' }).waitFor();
+      await page.getByRole('row', { name: /^prod/ }).click();
+      await page.getByRole('region', { name: 'Text of prod' }).waitFor();
+      assert.equal(await page.getByLabel('Text', { exact: true }).inputValue(), 'name: prod\nversion: "4"');
+      await waiting.getByRole('button', { name: 'Approve' }).click();
+      await page.waitForFunction('!document.querySelector("[aria-busy=true]")');
+      assert.equal(mock.writes.at(-1)?.path, '/policies/prod/approve');
+    }));
+
+  test('when a certificate ends lies ahead and is said so, and one is ordered without the command line', () =>
+    withVisit({}, async ({ page, mock }) => {
+      await page.goto(`${mock.url}/settings/certificates`);
+      await page.getByRole('row', { name: /www\.banco\.example.*in 1[12] days/ }).waitFor();
+      await page.getByRole('button', { name: 'Order a certificate' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByLabel('Names').fill('example.org *.example.org');
+      await dialog.getByRole('button', { name: 'Order a certificate' }).click();
+      await dialog.waitFor({ state: 'detached' });
+      assert.deepEqual(mock.writes[0]?.body, { names: ['example.org', '*.example.org'], project: null });
+    }));
+
   test('a promotion that waits is open at once and can be approved by another person', () =>
     withVisit({}, async ({ page, mock }) => {
       await page.goto(`${mock.url}/projects/tienda/promotions`);

@@ -4,7 +4,7 @@ import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import type { Vault } from '../../access/index.ts';
 import type { Journal, NewFact } from '../../journal/index.ts';
-import { type Clock, Fault, type Log, type Text } from '../../system/index.ts';
+import { type Clock, expected, Fault, type Log, type Text } from '../../system/index.ts';
 import { zoneOf } from '../acme/orders.ts';
 import { EDGE_HOST } from '../edge/route.ts';
 import { networkFault, whyFailed } from '../errors.ts';
@@ -35,7 +35,12 @@ import {
 } from './balance.ts';
 import { probeSite } from './probe.ts';
 
-const address = z.string().refine((text) => isIP(text) !== 0 && !text.includes('%'));
+const address = z
+  .string()
+  .refine(
+    (text) => isIP(text) !== 0 && !text.includes('%'),
+    expected('an IPv4 or IPv6 address', 'una dirección IPv4 o IPv6'),
+  );
 
 export const siteShape = z.strictObject({
   /** Of this site: what tells it from the others. */

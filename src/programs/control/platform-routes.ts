@@ -12,6 +12,7 @@ import { maySeeOperation } from './events.ts';
 import type { Hosts } from './hosts.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { PlatformStatus } from './status.ts';
+import { decisionTodos, type ToDecide } from './to-decide.ts';
 
 export interface PlatformParts {
   readonly instance: Instance;
@@ -29,9 +30,10 @@ export interface PlatformParts {
   /** Sources of advisories that are older than they may be; null when there is none at all. */
   readonly oldAdvisories: () => Promise<readonly string[] | null>;
   readonly routes: () => Promise<readonly PublishedRoute[]>;
+  readonly toDecide: ToDecide;
 }
 
-interface Todo {
+export interface Todo {
   readonly id: string;
   readonly kind: string;
   readonly weight: number;
@@ -232,7 +234,8 @@ async function overview(parts: PlatformParts, principal: Principal): Promise<obj
       action: { en: 'Look and respond', es: 'Ver y responder' },
     });
   }
-  for (const project of await deployments.listProjects(principal)) {
+  const projects = await deployments.listProjects(principal);
+  for (const project of projects) {
     for (const promotion of await deployments.listPromotions(project.name)) {
       if (promotion.state !== 'awaiting-approval') continue;
       const mine = promotion.involved.includes(principal.actor);
@@ -283,7 +286,12 @@ async function overview(parts: PlatformParts, principal: Principal): Promise<obj
       action: { en: 'Open the host', es: 'Abrir el host' },
     });
   }
-  todo.push(...(await deadlineTodos(parts, principal)), ...(await advisoryTodo(parts, principal)));
+  const names = projects.map(({ name }) => name);
+  todo.push(
+    ...(await decisionTodos(parts.toDecide, principal, names)),
+    ...(await deadlineTodos(parts, principal)),
+    ...(await advisoryTodo(parts, principal)),
+  );
   const changes = await journal.query({ projects: visibleProjects(principal, 'project.read'), limit: 20 });
   return {
     serving: {

@@ -294,6 +294,17 @@ export class Playbooks {
     return (await select.orderBy('id', 'desc').limit(PLAYBOOK_RUNS_SHOWN).execute()).map(toRun);
   }
 
+  /** The incidents about which a run waits for somebody's answer. */
+  async awaiting(): Promise<number[]> {
+    const rows = await this.#db
+      .selectFrom('respond_playbook_runs')
+      .select('incident')
+      .where('state', '=', 'awaiting')
+      .orderBy('id')
+      .execute();
+    return rows.map(({ incident }) => incident);
+  }
+
   /** @throws Fault respond.run-unknown */
   async run(id: string): Promise<PlaybookRun> {
     const row = await this.#db.selectFrom('respond_playbook_runs').selectAll().where('id', '=', id).executeTakeFirst();
