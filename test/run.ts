@@ -88,7 +88,13 @@ const STAGES: readonly (readonly (readonly string[])[])[] = [
   [
     // Of the tests with instances these count all images of the machine, or take the usual ports: one at a time.
     ['test/real/setup-', 'test/real/faults-', 'test/real/cli-'],
-    ['test/real/rootless-', 'test/journeys/registry', 'test/journeys/spine', 'test/journeys/store'],
+    [
+      'test/real/rootless-',
+      'test/journeys/registry',
+      'test/journeys/spine',
+      'test/journeys/store',
+      'test/real/build-tienda',
+    ],
     ['test/real/build-', 'test/real/deploy-', 'test/real/network-'],
   ],
   // A browser gives up what it loads when a network comes or goes, as with each pod's.

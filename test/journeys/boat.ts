@@ -43,6 +43,8 @@ spec:
   template:
     metadata: { labels: { app: web } }
     spec:
+      # As the first process of its container busybox hears no TERM.
+      terminationGracePeriodSeconds: 1
       securityContext: { runAsNonRoot: true, runAsUser: 10001, runAsGroup: 10001, seccompProfile: { type: RuntimeDefault } }
       containers:
         - name: web

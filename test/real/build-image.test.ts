@@ -54,11 +54,12 @@ test('a base image is made by an ordinary user, with its package list, and twice
   skip,
   timeout: 300_000,
 }, async () => {
-  const first = await createBase({ id: newId(), release: 'debian-12', include: [] }, bench.context());
+  // At the same time: what one takes from another's work would show, and it takes half as long.
+  const make = () => createBase({ id: newId(), release: 'debian-12', include: [] }, bench.context());
+  const [first, second] = await Promise.all([make(), make()]);
   assert.equal(first.repository, 'base/debian-12');
   assert.ok(first.packages.some(({ name }) => name === 'libc6'));
   assert.ok(first.sizeBytes < 60_000_000, `${first.sizeBytes} bytes`);
-  const second = await createBase({ id: newId(), release: 'debian-12', include: [] }, bench.context());
   assert.equal(second.digest, first.digest);
   assert.deepEqual(await readdir(bench.workshop.paths.work), []);
 });

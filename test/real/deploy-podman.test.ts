@@ -622,6 +622,12 @@ test('deploy: a terminal inside a container answers, resizes and gives its exit 
   assert.match(text, /30 100/);
   assert.match(text, /hello/);
   assert.equal(await terminal.exitCode(), 7);
+  // The very first act of a command finds the size that it was given.
+  const sized = await ground.engine.execAttach({
+    ...{ containerId: id, command: ['sh', '-c', 'stty size'], terminal: true, env: {} },
+    size: { columns: 101, rows: 31 },
+  });
+  assert.deepEqual(await piecesOf(sized.output), ['31 101\r\n']);
   const plain = await ground.engine.exec(
     id,
     ['sh', '-c', 'echo out; echo err >&2; exit 3'],

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
-import { connect, isIPv4 } from 'node:net';
+import { connect, isIP, isIPv4 } from 'node:net';
 import { DNS_ANSWER_BYTES_MAX, DNS_UPSTREAM_MS } from '../limits.ts';
 
 /** Those who are asked about names that are not the platform's. */
@@ -9,10 +9,10 @@ export interface Upstream {
   ask(question: Buffer, transport: 'udp' | 'tcp'): Promise<Buffer>;
 }
 
-/** The nameservers of resolv.conf(5), in their order. */
+/** The nameservers of resolv.conf(5), in their order; one of a link has its interface behind a percent sign. */
 export function readNameservers(text: string): string[] {
   return [...text.matchAll(/^[ \t]*nameserver[ \t]+(\S+)/gm)].flatMap(([, address = '']) =>
-    isIPv4(address) ? [address] : [],
+    isIP(address) === 0 ? [] : [address],
   );
 }
 
@@ -25,10 +25,14 @@ export function hostNameservers(): string[] {
   return readIfThere(RESOLV_CONF);
 }
 
-/** Whom a pod can ask without us: never a resolver at the host's loopback, which a pod does not reach. */
+/**
+ * Whom a pod can ask without us: never a resolver at the host's loopback, which a pod does not reach, and none of IPv6,
+ * which not every pod has.
+ */
 export function outsideNameservers(): string[] {
-  const outer = hostNameservers().filter((address) => !address.startsWith('127.'));
-  return outer.length > 0 ? outer : readIfThere(RESOLVED_CONF).filter((address) => !address.startsWith('127.'));
+  const reached = (address: string): boolean => isIPv4(address) && !address.startsWith('127.');
+  const outer = hostNameservers().filter(reached);
+  return outer.length > 0 ? outer : readIfThere(RESOLVED_CONF).filter(reached);
 }
 
 function readIfThere(path: string): string[] {
@@ -68,7 +72,7 @@ export class ResolverUpstream implements Upstream {
 function askByUdp(question: Buffer, address: string, port: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     // A socket for each question: its port is chosen anew and only its peer is heard, so an answer cannot be guessed.
-    const socket = createSocket('udp4');
+    const socket = createSocket(isIPv4(address) ? 'udp4' : 'udp6');
     const timer = setTimeout(() => end(new Error('no answer in time')), DNS_UPSTREAM_MS);
     const end = (result: Error | Buffer): void => {
       clearTimeout(timer);

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { type AddressInfo, createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
 import { silentLog } from '../../system/index.ts';
 import { NameServer } from './server.ts';
-import { readNameservers } from './upstream.ts';
+import { ResolverUpstream, readNameservers } from './upstream.ts';
 import { askZone, type Zone, type ZoneClient } from './zone.ts';
 
 const WEB: ZoneClient = { pod: 'client', project: 'shop', environment: 'dev', outside: { kind: 'all' } };
@@ -82,10 +84,28 @@ test('who may reach named places only asks for those names, and for the services
   assert.deepEqual(addresses('web', client), ['10.0.0.2', '10.0.0.3']);
 });
 
-test('resolv.conf gives its IPv4 nameservers in their order', () => {
+test('resolv.conf gives its nameservers of both families in their order', () => {
   const text =
     '# nameserver 1.1.1.1\nsearch x\nnameserver 10.0.0.1\n nameserver\t10.0.0.2 # two\nnameserver fe80::1%eth0\n';
-  assert.deepEqual(readNameservers(text), ['10.0.0.1', '10.0.0.2']);
+  assert.deepEqual(readNameservers(text), ['10.0.0.1', '10.0.0.2', 'fe80::1%eth0']);
+  assert.deepEqual(readNameservers('nameserver 10.0.0.300\nnameserver fd00::53\n'), ['fd00::53']);
+});
+
+const hasIpv6 = Object.values(networkInterfaces()).some(
+  (list) => list?.some(({ address }) => address === '::1') === true,
+);
+
+test('a resolver of the host that has IPv6 alone is asked as any other', {
+  skip: hasIpv6 ? false : 'needs IPv6',
+}, async (t) => {
+  const resolver = createSocket('udp6');
+  t.after(() => resolver.close());
+  resolver.on('message', (question, from) => resolver.send(question, from.port, from.address));
+  await new Promise<void>((done) => resolver.bind(0, '::1', done));
+  const { port } = resolver.address();
+  const upstream = new ResolverUpstream(() => [{ address: '::1', port }]);
+  const question = Buffer.from('123401000001000000000000', 'hex');
+  assert.deepEqual(await upstream.ask(question, 'udp'), question);
 });
 
 test('while the resolvers of the host are away, names of the platform are answered and others fail at once, saying so', async (t) => {

@@ -73,8 +73,8 @@ async function runExec(stream: Duplex, engine: ContainerEngine, order: Task<'exe
     env: { ...(order.tty ? { TERM: 'xterm-256color' } : {}), ...order.env },
     ...(order.user === null ? {} : { user: order.user }),
     ...(order.workingDir === null ? {} : { workingDir: order.workingDir }),
+    ...(order.size === null ? {} : { size: order.size }),
   });
-  if (order.size !== null) await session.resize(order.size.columns, order.size.rows);
   onceClosed(stream, () => {
     // A command outlives its connection in a container; nobody would see it any more, or may have lost the right to it.
     endCommand(session, order.containerId).catch((error: unknown) =>
@@ -93,7 +93,7 @@ async function runAttach(
 ): Promise<void> {
   const session = await engine.attach(order.containerId, terminal);
   joined(order.containerId);
-  if (terminal && order.size !== null) await session.resize(order.size.columns, order.size.rows);
+  if (terminal) giveSize(session, order.size, log);
   await carry(stream, session, log, (name) => engine.signal(order.containerId, name));
 }
 
@@ -116,7 +116,7 @@ async function runDebug(
       end().catch((error: unknown) => log.warn({ err: error }, 'a container for debugging could not be removed'));
     });
     const session = await engine.attach(id, terminal);
-    if (terminal && order.size !== null) await session.resize(order.size.columns, order.size.rows);
+    if (terminal) giveSize(session, order.size, log);
     await engine.startContainer(id);
     await carry(stream, session, log, (name) => engine.signal(id, name));
   } finally {
@@ -143,8 +143,7 @@ async function carry(
       if (kind === FRAME.stdin) await writeWhole(session.stream, payload);
       else if (kind === FRAME.stdinEnd) session.stream.end();
       else if (kind === FRAME.resize) {
-        const { columns, rows } = readTerminalSize(JSON.parse(payload.toString('utf8')));
-        session.resize(columns, rows).catch((error: unknown) => log.warn({ err: error }, 'resizing a terminal failed'));
+        giveSize(session, readTerminalSize(JSON.parse(payload.toString('utf8'))), log);
       } else if (kind === FRAME.signal && signal !== null) {
         const name = payload.toString('utf8');
         if (SIGNALS.includes(name)) await signal(name);
@@ -161,6 +160,14 @@ async function carry(
   for await (const { stream: name, bytes } of session.output)
     await writeWhole(stream, encodeFrame(name === 'stderr' ? FRAME.stderr : FRAME.stdout, bytes));
   stream.write(encodeFrame(FRAME.exit, JSON.stringify({ code: await session.exitCode() })));
+}
+
+/** Beside what it says: a process that has not begun has no terminal yet, and gets its size when it has. */
+function giveSize(session: LiveSession, size: Task<'attach'>['size'], log: Log): void {
+  if (size === null) return;
+  session
+    .resize(size.columns, size.rows)
+    .catch((error: unknown) => log.warn({ err: error }, 'resizing a terminal failed'));
 }
 
 /** Also for a stream that was cut while the engine was asked. */

@@ -1,7 +1,7 @@
 import { lstat, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { BoundParts, removePodCgroups } from '../../deploy/engines/local/index.ts';
+import { BoundParts, LABEL, readCount, removePodCgroups } from '../../deploy/engines/local/index.ts';
 import { REGISTRY_NAME } from '../../oci/index.ts';
 import { type Clock, runCommand, type Text } from '../../system/index.ts';
 import { releaseMounts } from '../../volumes/index.ts';
@@ -21,10 +21,16 @@ export const INSTANCE_LABEL = 'darsena.instance';
 
 /** Objects in Podman that carry the label, by kind; what has no label of ours is never listed. */
 export interface EngineObjects {
-  readonly pods: readonly string[];
+  readonly pods: readonly OwnedPod[];
   readonly containers: readonly string[];
   readonly networks: readonly string[];
   readonly volumes: readonly string[];
+}
+
+export interface OwnedPod {
+  readonly id: string;
+  /** What its manifest gives it to end, and never more than somebody waits for who takes everything away. */
+  readonly graceSeconds: number;
 }
 
 const NO_OBJECTS: EngineObjects = { pods: [], containers: [], networks: [], volumes: [] };
@@ -34,12 +40,23 @@ const PROCESS_GRACE_MS = 3_000;
 /** Podman 4 builds it on the machine itself, a tag for each of its versions; later versions need none. */
 const PAUSE_IMAGE = /^localhost\/podman-pause:/;
 const PODS_AT_ONCE = 8;
+const GRACE_SECONDS_MAX = 10;
 
 type Labelled = { readonly name: string; readonly labels: Readonly<Record<string, string>> };
 
 /** Of what an engine lists, the names that this instance owns: the label decides, never the name. */
 export function ownedNames(instance: string, objects: readonly Labelled[]): string[] {
   return objects.filter(({ labels }) => labels[INSTANCE_LABEL] === instance).map(({ name }) => name);
+}
+
+/** The same of pods, each with its time to end: a program that hears no signal would use up more for nothing. */
+export function ownedPods(instance: string, objects: readonly Labelled[]): OwnedPod[] {
+  return objects
+    .filter(({ labels }) => labels[INSTANCE_LABEL] === instance)
+    .map(({ name, labels }) => {
+      const own = LABEL.grace in labels ? readCount(labels, LABEL.grace) : GRACE_SECONDS_MAX;
+      return { id: name, graceSeconds: Math.min(own, GRACE_SECONDS_MAX) };
+    });
 }
 
 /** An image in a storage that other instances and other people use too. */
@@ -148,20 +165,20 @@ async function holdsContent(data: string, digest: string): Promise<boolean> {
 /** What the instance owns in its engine now; images apart, which have no label. */
 export async function findEngineObjects(instance: Instance): Promise<EngineObjects> {
   const filter = ['--filter', `label=${INSTANCE_LABEL}=${instance.name}`, '--format', 'json'];
-  const find = async (args: readonly string[], key: 'id' | 'name'): Promise<string[]> => {
+  const find = async (args: readonly string[], key: 'id' | 'name'): Promise<Labelled[]> => {
     const { code, stdout } = await podman(instance, args);
     if (code !== 0 || stdout.trim() === '') return [];
     const objects = (listed.parse(JSON.parse(stdout)) ?? []).map((object) => ({
       name: (key === 'id' ? (object.Id ?? object.id) : (object.Name ?? object.name)) ?? '',
       labels: object.Labels ?? object.labels ?? {},
     }));
-    return ownedNames(instance.name, objects).filter((name) => name !== '');
+    return objects.filter(({ name }) => name !== '');
   };
   return {
-    pods: await find(['pod', 'ls', ...filter], 'id'),
-    containers: await find(['ps', '--all', ...filter], 'id'),
-    networks: await find(['network', 'ls', ...filter], 'name'),
-    volumes: await find(['volume', 'ls', ...filter], 'name'),
+    pods: ownedPods(instance.name, await find(['pod', 'ls', ...filter], 'id')),
+    containers: ownedNames(instance.name, await find(['ps', '--all', ...filter], 'id')),
+    networks: ownedNames(instance.name, await find(['network', 'ls', ...filter], 'name')),
+    volumes: ownedNames(instance.name, await find(['volume', 'ls', ...filter], 'name')),
   };
 }
 
@@ -174,9 +191,13 @@ export async function removeWorkloads(instance: Instance): Promise<Text[]> {
   // Some at a time: Podman removes pods one after the other, and each may take its whole grace time to end.
   for (let from = 0; from < pods.length; from += PODS_AT_ONCE) {
     const some = pods.slice(from, from + PODS_AT_ONCE);
-    await Promise.all(some.map((pod) => removeObjects(instance, ['pod', 'rm', '--force', '--time', '10'], [pod])));
+    await Promise.all(
+      some.map(({ id, graceSeconds }) =>
+        removeObjects(instance, ['pod', 'rm', '--force', '--time', String(graceSeconds)], [id]),
+      ),
+    );
   }
-  for (const pod of pods) await removePodCgroups(pod);
+  for (const { id } of pods) await removePodCgroups(id);
   // Those of a pod went with it.
   const rest = pods.length === 0 ? containers : (await findEngineObjects(instance)).containers;
   await removeObjects(instance, ['rm', '--force', '--time', '10'], rest);

@@ -26,7 +26,7 @@ import { planPodman } from './podman.ts';
 import { choosePorts, isFree } from './ports.ts';
 import { identify, isRunning, listenerOf, readPidFile } from './processes.ts';
 import { describeProgram, programsOf, sensorConfig } from './programs.ts';
-import { ownedImages, ownedNames, ownedTables } from './purge.ts';
+import { ownedImages, ownedNames, ownedPods, ownedTables } from './purge.ts';
 import { mergeParts } from './status.ts';
 import { lastWords, stopProgram, supervisedState, superviseProgram, usefulLines } from './supervisor.ts';
 import { freeSubIds, userName } from './users.ts';
@@ -315,6 +315,15 @@ test('purge lists only what carries the instance’s label, name or registry', (
     { name: 'darsena-test-web', labels: { 'darsena.instance': 'test2' } },
   ];
   assert.deepEqual(ownedNames('test', objects), ['mine']);
+  const pods = ['1', '3600', null].map((grace, index) => ({
+    name: `pod-${index}`,
+    labels: { 'darsena.instance': 'test', ...(grace === null ? {} : { 'darsena.grace-seconds': grace }) },
+  }));
+  // Each pod has the time of its own manifest, and whoever purges does not wait for an hour.
+  assert.deepEqual(
+    ownedPods('test', [...pods, ...objects.slice(1)]),
+    [1, 10, 10].map((graceSeconds, index) => ({ id: `pod-${index}`, graceSeconds })),
+  );
   const digest = (id: string): string => `sha256:${id.repeat(64)}`;
   const image = (id: string, names: readonly string[], createdAtMs = 0) => ({
     id,

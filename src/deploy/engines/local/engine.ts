@@ -174,6 +174,7 @@ export interface LiveSession {
   readonly stream: Duplex;
   /** What it writes, as it comes and no faster than it is read; with a terminal all of it is standard output. */
   readonly output: AsyncIterable<OutputPiece>;
+  /** Resolves when the terminal has it: of what has not begun, once it has. The size asked for last counts. */
   resize(columns: number, rows: number): Promise<void>;
   /** Resolves after the output has ended. */
   exitCode(): Promise<number>;
@@ -324,6 +325,8 @@ export interface ExecOrder {
   /** Instead of the container's own: `1000`, `1000:100`, `www-data`. */
   readonly user?: string;
   readonly workingDir?: string;
+  /** Of its terminal, which the command finds as it begins. */
+  readonly size?: { readonly columns: number; readonly rows: number };
 }
 
 export interface ContainerEngine extends PodEngine, NetworkEngine, VolumeEngine, InsideEngine {}

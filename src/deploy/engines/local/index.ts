@@ -16,7 +16,7 @@ export type {
   RegistryCredentials,
 } from './engine.ts';
 export { engineFault } from './errors.ts';
-export { LABEL, type PodIdentity, podName, readPodIdentity } from './labels.ts';
+export { LABEL, type PodIdentity, podName, readCount, readPodIdentity } from './labels.ts';
 export { MemoryEngine, type MemoryOptions } from './memory.ts';
 export { EMPTY_MEMORY, type PlanMemory, plan } from './plan.ts';
 export { removePodCgroups } from './pod-cgroups.ts';

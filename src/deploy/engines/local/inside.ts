@@ -1,4 +1,5 @@
 import { type Duplex, PassThrough } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { items, numberAt, objectAt, textAt } from './answers.ts';
 import type { ContainerUse, FileChange, LiveSession, LogLine, OutputPiece, ProcessTable } from './engine.ts';
 import { engineFault } from './errors.ts';
@@ -20,6 +21,10 @@ const FRAME_BYTES_MAX = 16 * 1024 * 1024;
 /** Limits from here on mean that there is none: the kernel rounds "unlimited" down to a page. */
 const MEMORY_UNLIMITED = 2 ** 60;
 
+/** What waits to be joined begins soon after; nobody looks for longer. */
+const RESIZE_MS = 60_000;
+const RESIZE_PAUSE_MS = 50;
+
 /** What a process writes: raw with a terminal, in frames that name the stream without one. */
 export async function* outputOf(stream: Duplex, terminal: boolean): AsyncGenerator<OutputPiece> {
   if (terminal) {
@@ -27,6 +32,27 @@ export async function* outputOf(stream: Duplex, terminal: boolean): AsyncGenerat
     return;
   }
   yield* demultiplex(stream as AsyncIterable<Buffer>, FRAME_BYTES_MAX);
+}
+
+/**
+ * Sizes of a terminal, which only a process that runs has: asked again until there is one or its stream is at its end.
+ * @param ask whether it was taken; false: there is no such process yet, or no more
+ */
+export function resizer(
+  stream: Duplex,
+  ask: (columns: number, rows: number) => Promise<boolean>,
+): LiveSession['resize'] {
+  let latest = 0;
+  return async (columns, rows) => {
+    latest += 1;
+    const mine = latest;
+    const untilMs = performance.now() + RESIZE_MS;
+    for (let pauseMs = RESIZE_PAUSE_MS; !(await ask(columns, rows)); pauseMs = Math.min(pauseMs * 2, 1_000)) {
+      await delay(pauseMs);
+      const isOver = stream.destroyed || stream.readableEnded || performance.now() > untilMs;
+      if (isOver || mine !== latest) return;
+    }
+  };
 }
 
 /**
@@ -54,13 +80,15 @@ export async function attachTo(
   return {
     stream,
     output: outputOf(stream, terminal),
-    async resize(columns, rows) {
-      await client.ask('POST', `/containers/${id}/resize?h=${rows}&w=${columns}`, {
+    resize: resizer(stream, async (columns, rows) => {
+      const { status } = await client.ask('POST', `/containers/${id}/resize?h=${rows}&w=${columns}`, {
         operation: 'resize terminal',
         timeoutMs: LIST_TIMEOUT_MS,
         accept: [404, 409],
       });
-    },
+      // A conflict: it does not run yet, or no more.
+      return status !== 409;
+    }),
     async exitCode() {
       // The answer is the bare number.
       const { json } = await client.ask('POST', `/containers/${id}/wait?condition=stopped&condition=exited`, {

@@ -2,7 +2,6 @@ import { open, stat } from 'node:fs/promises';
 import { isIPv4, isIPv6 } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { FormatError, readTar } from '../../../formats/index.ts';
 import { outsideNameservers, type PodPlaceSix } from '../../../network/index.ts';
 import { Fault, type Text } from '../../../system/index.ts';
@@ -39,7 +38,16 @@ import { engineFault } from './errors.ts';
 import { demultiplex } from './frames.ts';
 import { podsGetIpv6 } from './host-ipv6.ts';
 import { formatHosts } from './hosts.ts';
-import { attachTo, fillArchive, openArchive, outputOf, readChanges, readProcesses, readStats } from './inside.ts';
+import {
+  attachTo,
+  fillArchive,
+  openArchive,
+  outputOf,
+  readChanges,
+  readProcesses,
+  readStats,
+  resizer,
+} from './inside.ts';
 import { LABEL, LABEL_PREFIX, OBEYED_ANNOTATION } from './labels.ts';
 import { LibpodClient } from './libpod.ts';
 import {
@@ -98,10 +106,6 @@ export interface PodmanOptions {
   /** Podman 4 takes no run-time for one container: the socket of a service all of whose containers have this one. */
   readonly serviceOf?: (runtime: string) => Promise<string>;
 }
-
-/** Two seconds: a run-time that starts slowly, on a loaded machine. */
-const RESIZE_TRIES = 40;
-const RESIZE_PAUSE_MS = 50;
 
 /**
  * What containers cannot share when each has a kernel of its own is refused: the run-time would leave it out in silence.
@@ -691,31 +695,27 @@ export class PodmanEngine implements ContainerEngine {
     const { stream, head } = await this.#client.hijack(`/exec/${id}/start`, {
       operation: `exec in ${order.containerId.slice(0, 12)}`,
       timeoutMs: ACTION_TIMEOUT_MS,
-      body: { Detach: false, Tty: order.terminal },
+      body: { Detach: false, Tty: order.terminal, ...(order.size && { h: order.size.rows, w: order.size.columns }) },
     });
     if (head.length > 0) stream.unshift(head);
     const client = this.#client;
     return {
       stream,
       output: outputOf(stream, order.terminal),
-      async resize(columns, rows) {
-        for (let tries = 1; ; tries++) {
-          try {
-            await client.ask('POST', `/exec/${id}/resize?h=${rows}&w=${columns}`, {
-              operation: 'resize terminal',
-              timeoutMs: LIST_TIMEOUT_MS,
-              accept: [404, 409],
-            });
-            return;
-          } catch (error) {
-            // Podman answers the start before the command runs; of one that has ended it says the same.
-            const isEarly = error instanceof Fault && error.message.includes('exec session state improper');
-            if (!isEarly) throw error;
-            if (tries >= RESIZE_TRIES) return;
-            await delay(RESIZE_PAUSE_MS);
-          }
+      resize: resizer(stream, async (columns, rows) => {
+        try {
+          await client.ask('POST', `/exec/${id}/resize?h=${rows}&w=${columns}`, {
+            operation: 'resize terminal',
+            timeoutMs: LIST_TIMEOUT_MS,
+            accept: [404, 409],
+          });
+          return true;
+        } catch (error) {
+          // Podman answers the start before the command runs; of one that has ended it says the same.
+          if (error instanceof Fault && error.message.includes('exec session state improper')) return false;
+          throw error;
         }
-      },
+      }),
       async exitCode() {
         const inspected = await client.ask('GET', `/exec/${id}/json`, {
           operation: 'exec result',

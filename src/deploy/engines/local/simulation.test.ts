@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLog } from '../../../system/index.ts';
+import { volumeFault } from '../../../volumes/index.ts';
 import type { WantedState, WantedWorkload } from '../../model.ts';
 import type { ContainerEngine } from './engine.ts';
 import { LABEL, readPodIdentity } from './labels.ts';
 import { MemoryEngine, type MemoryFate } from './memory.ts';
 import { EMPTY_MEMORY, type PlanMemory } from './plan.ts';
 import type { AskProbe } from './probes.ts';
-import { Reconciler, type StartGate } from './reconcile.ts';
+import { type ClaimStorage, Reconciler, type StartGate } from './reconcile.ts';
 import { NO_FILES, randomFrom, SimulatedClock, sampleContainer, sampleState, sampleWorkload } from './simulation.ts';
 import type { WorkloadStatus } from './status.ts';
 
@@ -50,8 +51,15 @@ class World {
   #kill: () => void = () => undefined;
   wanted: WantedState = sampleState([]);
   readonly askProbe: AskProbe;
+  readonly #storage: ClaimStorage | undefined;
 
-  constructor(seed: number, askProbe: AskProbe = allWell, onStart?: (version: string) => number | null) {
+  constructor(
+    seed: number,
+    askProbe: AskProbe = allWell,
+    onStart?: (version: string) => number | null,
+    storage?: ClaimStorage,
+  ) {
+    this.#storage = storage;
     this.random = randomFrom(seed);
     this.askProbe = askProbe;
     this.engine = new MemoryEngine({
@@ -100,6 +108,7 @@ class World {
       gate: allowAll,
       askProbe: this.askProbe,
       contents: NO_FILES,
+      ...(this.#storage === undefined ? {} : { storage: this.#storage }),
       onStatus: (status) => this.status.set(status.key.name, status),
       onGone: (key) => this.status.delete(key.name),
       memory: {
@@ -333,6 +342,54 @@ test('a release whose image is gone says so and leaves the former one serving; a
   await world.clock.advance(6 * MINUTE_MS);
   assert.equal(world.status.get('web')?.ready, 2);
   assert.deepEqual(world.status.get('web')?.conditions, []);
+  await world.close();
+});
+
+test('while a NAS is away the pods that need it wait and say why, all others go on, and they start when it is back', async () => {
+  let isAway = true;
+  let isSilent = true;
+  const storage: ClaimStorage = {
+    prepare: async () => {
+      if (!isAway) return '/mnt/nas/claim';
+      // First the attempt of the host lasts, as long as it lets one last; then what came of it is told.
+      if (isSilent) await world.clock.sleep(30_000);
+      isSilent = false;
+      throw volumeFault('volume.mount-failed', {
+        name: 'nas',
+        why: { en: 'the server 192.0.2.1 does not answer', es: 'el servidor 192.0.2.1 no responde' },
+      });
+    },
+    limit: async () => undefined,
+    follow: async () => undefined,
+  };
+  const world = new World(17, allWell, undefined, storage);
+  const needs = sampleWorkload(
+    'store',
+    'v1',
+    {},
+    {
+      containers: [sampleContainer({ mounts: [{ volume: 'd', path: '/data', readOnly: false }] })],
+      volumes: [{ kind: 'claim', name: 'd', claim: 'data', readOnly: false }],
+    },
+  );
+  const volumes = [
+    { project: 'shop', environment: 'dev', claim: 'data', accessModes: ['ReadWriteOnce'], requestedBytes: 1_000_000 },
+  ] as const;
+  world.want([needs, sampleWorkload('web', 'v1')], { volumes });
+  await world.clock.advance(10_000);
+  assert.equal(world.status.get('web')?.phase, 'available', 'who does not need it is not held up');
+  world.want([needs, sampleWorkload('web', 'v2')], { volumes });
+  await world.clock.advance(15_000);
+  assert.equal(versionsRunning(world, 'web').size, 1, 'nor is what comes later');
+  assert.ok(versionsRunning(world, 'web').has(sampleWorkload('web', 'v2').specHash));
+  await world.clock.advance(MINUTE_MS);
+  const told = world.status.get('store')?.conditions.map(({ text }) => `${text.en} | ${text.es}`) ?? [];
+  assert.match(told.join(), /nas cannot be mounted.*192\.0\.2\.1 does not answer \|.*192\.0\.2\.1 no responde/);
+  assert.equal(versionsRunning(world, 'store').size, 0);
+  isAway = false;
+  await world.clock.advance(6 * MINUTE_MS);
+  assert.equal(world.status.get('store')?.phase, 'available');
+  assert.deepEqual(world.status.get('store')?.conditions, []);
   await world.close();
 });
 

@@ -267,6 +267,8 @@ const inside = (key: string, en: string, es: string, run: Capability['run']): Ca
   run,
 });
 
+/** Some servers give a terminal its size a moment after its process began. */
+const SIZE = 'n=0; while [ "$(stty size)" = "0 0" ] && [ $n -lt 300 ]; do sleep 0.1; n=$((n+1)); done; stty size';
 const SERVER = 'mkdir -p /tmp/www; echo here > /tmp/www/index.html; exec httpd -f -p 8080 -h /tmp/www';
 
 export const CAPABILITIES: readonly Capability[] = [
@@ -479,6 +481,11 @@ export const CAPABILITIES: readonly Capability[] = [
       const { stdout, code } = await outputOf(terminal);
       assert.match(stdout, /37 91/);
       assert.equal(code, 0);
+      const sized = await bench.engine.execAttach({
+        ...{ containerId: id, terminal: true, env: {}, size: { columns: 93, rows: 39 } },
+        command: ['sh', '-c', SIZE],
+      });
+      assert.match((await outputOf(sized)).stdout, /39 93/);
       return null;
     },
   ),
@@ -514,6 +521,16 @@ export const CAPABILITIES: readonly Capability[] = [
       await bench.engine.startContainer(id);
       session.stream.write('this\n');
       assert.deepEqual(await outputOf(session), { stdout: 'first\ngot this\n', stderr: '', code: 6 });
+      const screen = await bench.engine.createContainer(
+        bench.containerOrder(pod, { command: ['sh', '-c', SIZE], stdin: true, terminal: true }),
+      );
+      const joined = await bench.engine.attach(screen, true);
+      // Whoever joins says how large the terminal is before there is a process.
+      const sized = joined.resize(95, 41);
+      await bench.engine.startContainer(screen);
+      const said = outputOf(joined);
+      await sized;
+      assert.match((await said).stdout, /41 95/);
       return null;
     },
   ),

@@ -521,6 +521,7 @@ export class CriEngine implements ContainerEngine {
       { operation, timeoutMs: ACTION_TIMEOUT_MS },
     );
     const channels = await openChannels(url, operation);
+    if (order.size !== undefined) channels.resize(order.size.columns, order.size.rows);
     return {
       stream: channels.stream,
       output: channels.output,
