@@ -123,7 +123,8 @@ export function ReplicaPhase({ replica }: { replica: Replica }) {
   const { phase, ready } = replica;
   const isOnItsWay = phase === 'starting' || phase === 'stopping';
   const tone = ready || phase === 'succeeded' ? 'ok' : isOnItsWay ? 'pending' : 'bad';
-  const known = Object.entries(PHASES).find(([name]) => name === phase)?.[1];
+  const isUnready = phase === 'running' && !ready;
+  const known = isUnready ? 'replicaUnready' : Object.entries(PHASES).find(([name]) => name === phase)?.[1];
   return <StateBadge tone={tone}>{known === undefined ? phase : t(known)}</StateBadge>;
 }
 

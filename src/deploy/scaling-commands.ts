@@ -109,8 +109,8 @@ export function scalingCommands(cli: CliProgram): void {
     if (horizontal === undefined) return [];
     const { least, most, replicas, metrics } = horizontal;
     const result = t({
-      en: `${replicas} replicas (${least}–${most}), ${ready} ready`,
-      es: `${replicas} réplicas (${least}–${most}), ${ready} listas`,
+      en: `${replicas} ${replicas === 1 ? 'replica' : 'replicas'} (${least}–${most}), ${ready} ready`,
+      es: `${replicas} ${replicas === 1 ? 'réplica' : 'réplicas'} (${least}–${most}), ${ready} ${ready === 1 ? 'lista' : 'listas'}`,
     });
     if (metrics.length === 0) return [{ workload, what: '—', measured: '—', wanted: '—', result }];
     return metrics.map(({ resource, container, unit, current, target }) => {

@@ -305,6 +305,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   const flows = new FlowReport({
     read: () => reconciler.flows(),
     send: (list) => link.send({ type: 'flows', flows: list }),
+    file: join(files.agent.run, 'flows-told.json'),
     log,
   });
 

@@ -40,6 +40,8 @@ export interface ContainerHealth {
   readonly started: boolean;
   readonly ready: boolean;
   readonly readySinceMs: number | null;
+  /** Its readiness probe has failed as often as it may: it does not start any more, it is not ready. */
+  readonly unready?: boolean;
   /** Set when the startup or liveness probe gave up: the container is to be stopped and started again. */
   readonly failed: Text | null;
   /** What that probe says instead of the pod's grace. */
@@ -805,6 +807,7 @@ class Round {
     let ready = true;
     let available = true;
     let paused = false;
+    let unready = false;
     const sidecars = spec.pod.initContainers.filter(({ sidecar }) => sidecar);
     const isBusy = this.#observed.busy.has(owned.pod.name);
     for (const container of [...sidecars, ...spec.pod.containers]) {
@@ -822,10 +825,12 @@ class Round {
       if (health?.failed) steps.push(stopStep(found.now.id, spec, health));
       const readiness = readinessOf(container, found, health, workload.minReadySeconds);
       ready &&= readiness.ready;
+      unready ||= health?.unready === true;
       available &&= readiness.ready && readiness.availableAtMs <= this.#nowMs;
       if (readiness.ready && readiness.availableAtMs > this.#nowMs) wait(readiness.availableAtMs);
     }
-    const phase: ReplicaPhase = paused ? 'paused' : ready ? 'running' : crashing !== null ? 'waiting' : 'starting';
+    const whole: ReplicaPhase = ready || (unready && steps.length === 0) ? 'running' : 'starting';
+    const phase = paused ? 'paused' : !ready && crashing !== null ? 'waiting' : whole;
     return { ...owned, phase, ready, available: ready && available, steps, wakeMs, crashing, finished: null };
   }
 
@@ -1235,7 +1240,7 @@ function rolledBackText(workload: WantedWorkload): Text {
 
 function deadlineText(workload: WantedWorkload): Text {
   return {
-    en: `no progress for ${workload.progressDeadlineSeconds} s, and there is no previous version to return to`,
-    es: `sin avance durante ${workload.progressDeadlineSeconds} s, y no hay versión anterior a la que volver`,
+    en: `no progress for ${workload.progressDeadlineSeconds} s; it stays as it is, having no other version`,
+    es: `sin avance durante ${workload.progressDeadlineSeconds} s; queda como está, pues no tiene otra versión`,
   };
 }

@@ -159,9 +159,9 @@ export class Prober {
       if (verdict === 'success' && !watched.health.ready) {
         // A pod that was ready before this agent started has been so for a while already.
         const sinceMs = target.adopted ? target.startedAtMs : this.#clock.now().getTime();
-        this.#change(watched, { ready: true, readySinceMs: sinceMs });
-      } else if (verdict === 'failure' && watched.health.ready) {
-        this.#change(watched, { ready: false, readySinceMs: null });
+        this.#change(watched, { ready: true, readySinceMs: sinceMs, unready: false });
+      } else if (verdict === 'failure' && (watched.health.ready || watched.health.unready !== true)) {
+        this.#change(watched, { ready: false, readySinceMs: null, unready: true });
       }
       answered();
     }

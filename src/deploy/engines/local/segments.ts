@@ -45,6 +45,8 @@ export interface SegmentsOptions {
  */
 export interface PodFlow {
   readonly pod: string;
+  /** Of the other end: the kernel counts by it, also where it is known whose it is. */
+  readonly address: string;
   readonly flow: WorkloadFlow;
 }
 
@@ -125,7 +127,7 @@ export class Segments {
         const peer =
           other === undefined ? ({ kind: 'address', address } as const) : ({ kind: 'workload', ...other } as const);
         const { project, environment, name } = key;
-        return { pod: pod.id, flow: { ...flow, project, environment, workload: name, peer } };
+        return { pod: pod.id, address, flow: { ...flow, project, environment, workload: name, peer } };
       });
     } catch (error) {
       this.#options.log.debug({ pod: pod.name, error: String(error) }, 'flows not read');

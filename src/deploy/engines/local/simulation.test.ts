@@ -345,6 +345,30 @@ test('a release whose image is gone says so and leaves the former one serving; a
   await world.close();
 });
 
+test('a replica that came up and is not ready any more is told from one that is starting', async () => {
+  let isWell = false;
+  const ask: AskProbe = async () => (isWell ? { kind: 'success' } : { kind: 'failure', text: '503' });
+  const world = new World(19, ask);
+  const readinessProbe = {
+    action: { kind: 'tcp', port: 80 } as const,
+    ...{ initialDelaySeconds: 0, periodSeconds: 2, timeoutSeconds: 1, successThreshold: 1, failureThreshold: 3 },
+  };
+  const containers = [sampleContainer({ readinessProbe })];
+  world.want([sampleWorkload('web', 'v1', {}, { containers })]);
+  const replica = () => world.status.get('web')?.replicas[0];
+  await world.clock.advance(3_000);
+  assert.deepEqual([replica()?.phase, replica()?.ready], ['starting', false]);
+  await world.clock.advance(10_000);
+  assert.deepEqual([replica()?.phase, replica()?.ready], ['running', false], 'its probe failed as often as it may');
+  isWell = true;
+  await world.clock.advance(5_000);
+  assert.deepEqual([replica()?.phase, replica()?.ready], ['running', true]);
+  isWell = false;
+  await world.clock.advance(10_000);
+  assert.deepEqual([replica()?.phase, replica()?.ready], ['running', false]);
+  await world.close();
+});
+
 test('while a NAS is away the pods that need it wait and say why, all others go on, and they start when it is back', async () => {
   let isAway = true;
   let isSilent = true;
