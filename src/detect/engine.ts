@@ -18,8 +18,8 @@ import { fieldsOf } from './filter-fields.ts';
 import { ALL_NODES_MAX } from './limits.ts';
 import { subjectsOf } from './live-subjects.ts';
 import { compileOutput, type Output } from './output.ts';
-import { type Finding, parseRuleFile } from './rule-file.ts';
-import { countNodes, type Rule, resolveRules } from './rules.ts';
+import { type Finding, parseRuleFile, type RuleItem } from './rule-file.ts';
+import { atOnce, countNodes, type Rule, resolvingRules } from './rules.ts';
 import { TimedRule } from './timing.ts';
 import type { FieldSource } from './transforms.ts';
 import { type ActiveTuning, activateTuning, EVERYWHERE, type RuleScope, scopeFilter, type Tuning } from './tuning.ts';
@@ -72,29 +72,13 @@ export class RuleEngine {
     states: readonly RuleState[],
     findings: readonly Finding[],
     tunings: ReadonlyMap<string, readonly ActiveTuning[]>,
+    { conditions, ruleIndex }: ByEvent,
   ) {
     this.states = states;
     this.findings = findings;
     this.#tunings = states.map(({ rule }) => tunings.get(rule.name) ?? []);
     this.#outputs = states.map((state) => compileOutput(state.rule.output, liveFields));
-    const conditions: (Filter | true)[][] = [];
-    const ruleIndex: Entry[][] = [];
     this.#timed = states.map(({ rule }) => (rule.timing === null ? null : new TimedRule(rule.timing, liveFields)));
-    for (const name of EVENT_NAMES) {
-      const filters: (Filter | true)[] = [];
-      const indexes: Entry[] = [];
-      states.forEach((state, index) => {
-        if (state.offReason !== null || name === '') return;
-        entriesOf(state.rule).forEach(({ filter, step }) => {
-          const folded = foldForEvent(filter, name);
-          if (folded === false) return;
-          filters.push(folded);
-          indexes.push({ rule: index, step });
-        });
-      });
-      conditions.push(filters);
-      ruleIndex.push(indexes);
-    }
     this.#conditions = conditions;
     this.#ruleIndex = ruleIndex;
     this.asksEnvironment =
@@ -107,23 +91,31 @@ export class RuleEngine {
    * macros of those without, and adds rules of its own: what is known harmless in one place is said by a tuning.
    */
   static load(files: readonly RuleText[], tunings: readonly Tuning[] = []): RuleEngine {
+    return atOnce(RuleEngine.loading(files, tunings));
+  }
+
+  /** The same with pauses, none of them after more work than one file or one rule is: who reads events goes on in between. */
+  static *loading(files: readonly RuleText[], tunings: readonly Tuning[] = []): Generator<void, RuleEngine> {
     const all: Finding[] = [];
-    const parsed = files.map(({ file, text, scope }) => {
+    const parsed: { file: string; items: readonly RuleItem[]; scope: RuleScope }[] = [];
+    for (const { file, text, scope } of files) {
       const { items, findings } = parseRuleFile(file, text);
       all.push(...findings);
-      return { file, items, scope: scope ?? EVERYWHERE };
-    });
+      parsed.push({ file, items, scope: scope ?? EVERYWHERE });
+      yield;
+    }
     const common = parsed.filter(({ scope }) => scope.project === null).flatMap(({ items }) => items);
-    const resolved = resolveRules(common, liveFields);
+    const resolved = yield* resolvingRules(common, liveFields);
     all.push(...resolved.findings);
     const rules = [...resolved.rules];
+    const everywhere = new Set(rules.map(({ name }) => name));
     const words = common.filter(({ kind }) => kind === 'list' || kind === 'macro');
     for (const { file, items, scope } of parsed) {
       if (scope.project === null) continue;
-      const own = resolveRules([...words, ...items], liveFields);
+      const own = yield* resolvingRules([...words, ...items], liveFields, file);
       all.push(...own.findings.filter((finding) => finding.file === file));
       for (const rule of own.rules) {
-        if (!resolved.rules.some(({ name }) => name === rule.name)) {
+        if (!everywhere.has(rule.name)) {
           rules.push(scopeRule(rule, scope));
           continue;
         }
@@ -132,8 +124,24 @@ export class RuleEngine {
         all.push({ severity: 'error', code: 'LOAD_ERR_VALIDATE', message, ...rule.place, item: rule.name, hint });
       }
     }
-    const states = boundRules(rules, all).map((rule) => judgeRule(rule, all));
-    return new RuleEngine(states, all, activateTunings(tunings, all));
+    const states: RuleState[] = [];
+    const byEvent: ByEvent = { conditions: EVENT_NAMES.map(() => []), ruleIndex: EVENT_NAMES.map(() => []) };
+    for (const rule of boundRules(rules, all)) {
+      const folded = foldForEvents(rule);
+      const state = judgeRule(rule, folded, all);
+      const place = states.push(state) - 1;
+      if (state.offReason === null) {
+        folded.forEach((entries, type) => {
+          for (const { filter, step } of entries) {
+            byEvent.conditions[type]?.push(filter);
+            byEvent.ruleIndex[type]?.push({ rule: place, step });
+          }
+        });
+      }
+      yield;
+    }
+    const active = yield* activatingTunings(tunings, all);
+    return new RuleEngine(states, all, active, byEvent);
   }
 
   /**
@@ -141,16 +149,25 @@ export class RuleEngine {
    * of them breaks a file that is to be kept, only those to be kept are loaded.
    */
   static loadSound(files: readonly RuleText[], kept: ReadonlySet<string>, tunings: readonly Tuning[] = []): RuleEngine {
+    return atOnce(RuleEngine.loadingSound(files, kept, tunings));
+  }
+
+  /** The same with pauses. */
+  static *loadingSound(
+    files: readonly RuleText[],
+    kept: ReadonlySet<string>,
+    tunings: readonly Tuning[] = [],
+  ): Generator<void, RuleEngine> {
     let sound = files;
     for (;;) {
-      const engine = RuleEngine.load(sound, tunings);
+      const engine = yield* RuleEngine.loading(sound, tunings);
       const wrong = new Set(
         engine.findings.flatMap(({ severity, file }) => (severity === 'error' && file !== TUNINGS ? [file] : [])),
       );
       if (wrong.size === 0) return engine;
       const left = sound.filter(({ file }) => kept.has(file) || !wrong.has(file));
       if (left.length === sound.length)
-        return RuleEngine.load(
+        return yield* RuleEngine.loading(
           files.filter(({ file }) => kept.has(file)),
           tunings,
         );
@@ -260,11 +277,18 @@ function boundRules(rules: readonly Rule[], findings: Finding[]): readonly Rule[
   });
 }
 
-function activateTunings(tunings: readonly Tuning[], findings: Finding[]): Map<string, ActiveTuning[]> {
+function* activatingTunings(
+  tunings: readonly Tuning[],
+  findings: Finding[],
+): Generator<void, Map<string, ActiveTuning[]>> {
   const byRule = new Map<string, ActiveTuning[]>();
   for (const tuning of tunings) {
+    yield;
     try {
-      byRule.set(tuning.rule, [...(byRule.get(tuning.rule) ?? []), activateTuning(tuning, liveFields)]);
+      const active = activateTuning(tuning, liveFields);
+      const before = byRule.get(tuning.rule);
+      if (before === undefined) byRule.set(tuning.rule, [active]);
+      else before.push(active);
     } catch (error) {
       if (!(error instanceof FilterError)) throw error;
       const place = { file: TUNINGS, line: 1, column: error.at + 1, item: tuning.rule };
@@ -296,6 +320,30 @@ export function entriesOf(rule: Rule): { readonly filter: Filter; readonly step:
   return [{ filter: rule.filter, step: null }, ...steps.reverse()];
 }
 
+/** By type of event: the conditions that may hold for it, and whose they are. */
+interface ByEvent {
+  readonly conditions: readonly (Filter | true)[][];
+  readonly ruleIndex: readonly Entry[][];
+}
+
+interface Folded {
+  readonly filter: Filter | true;
+  readonly step: number | null;
+}
+
+/** What of a rule's conditions is left for each type of event. */
+function foldForEvents(rule: Rule): readonly (readonly Folded[])[] {
+  const entries = entriesOf(rule);
+  return EVENT_NAMES.map((name) =>
+    name === ''
+      ? []
+      : entries.flatMap(({ filter, step }) => {
+          const folded = foldForEvent(filter, name);
+          return folded === false ? [] : [{ filter: folded, step }];
+        }),
+  );
+}
+
 function foldForEvent(filter: Filter, name: string): Filter | boolean {
   const known = {
     'evt.type': name,
@@ -307,7 +355,7 @@ function foldForEvent(filter: Filter, name: string): Filter | boolean {
 }
 
 /** Decides whether a rule can run here, and tells why not. */
-function judgeRule(rule: Rule, findings: Finding[]): RuleState {
+function judgeRule(rule: Rule, byType: readonly (readonly Folded[])[], findings: Finding[]): RuleState {
   const warn = (code: Finding['code'], message: string): void => {
     findings.push({ severity: 'warning', code, message, ...rule.place, item: rule.name });
   };
@@ -326,11 +374,9 @@ function judgeRule(rule: Rule, findings: Finding[]): RuleState {
     umount: 'umount2',
   };
   const unseenEvents = named.filter((name) => !observed.has(name) && !observed.has(alike[name] ?? ''));
-  const held = observedEvents()
-    .map((name) => entriesOf(rule).flatMap(({ filter }) => foldForEvent(filter, name) || []))
-    .filter((filters) => filters.length > 0);
-  const folded = held.flat();
-  if (folded.length === 0) {
+  const held = byType.filter((filters) => filters.length > 0);
+  const folded = new Set(held.flatMap((filters) => filters.map(({ filter }) => filter)));
+  if (folded.size === 0) {
     return unseenEvents.length === 0
       ? off('LOAD_NO_EVTTYPE', 'its condition can never hold')
       : off('LOAD_UNOBSERVED', `events ${unseenEvents.join(', ')} are not observed`);

@@ -1030,3 +1030,54 @@ test('ports have the names that /etc/services of Debian gives them', () => {
   assert.match(refusal('evt.type = connect and fd.sport = nothing'), /neither a port nor a service/);
   assert.equal(refusal('evt.type = connect and fd.sport in (www, redis)'), '');
 });
+
+test('rules are read step by step: no step is more than a file or a rule, and the last one gives all of them', () => {
+  const files = [
+    ...readShippedRules(),
+    ...[1, 2].map((n) => ({
+      file: `own-${n}.yaml`,
+      text: rule(`Own ${n}`, 'evt.type = execve and proc.name = x'),
+      scope: { project: `p${n}`, environment: null },
+    })),
+  ];
+  const whole = RuleEngine.load(files);
+  const steps = RuleEngine.loading(files);
+  let pauses = 0;
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done !== true) pauses++;
+    else {
+      assert.deepEqual(
+        value.states.map(({ rule: one, offReason }) => [one.name, offReason]),
+        whole.states.map(({ rule: one, offReason }) => [one.name, offReason]),
+      );
+      assert.deepEqual(value.findings, whole.findings);
+      break;
+    }
+  }
+  assert.ok(pauses > files.length + 2 * whole.states.length, `${pauses} pauses for ${whole.states.length} rules`);
+});
+
+test("a project's file is told what is wrong of its own words, and nothing of everybody's", () => {
+  const common = {
+    file: 'common.yaml',
+    text: '- macro: m\n  condition: proc.name = a\n- macro: unused\n  condition: proc.name = b\n',
+  };
+  const scope = { project: 'p', environment: null };
+  const own = (text: string) => RuleEngine.load([common, { file: 'own.yaml', text, scope }]);
+  const said = (engine: RuleEngine) =>
+    engine.findings.filter(({ file }) => file === 'own.yaml').map(({ code, item }) => `${code} ${item}`);
+  const good = rule('R', 'evt.type = execve and m');
+  assert.deepEqual(said(own(good)), []);
+  // What it adds to a macro that none of its rules names is read all the same.
+  const adds = (condition: string) =>
+    `${good}\n- macro: unused\n  condition: ${condition}\n  override: { condition: append }\n`;
+  assert.deepEqual(
+    said(own(adds('or proc.nmae = c'))).filter((one) => one.startsWith('LOAD_ERR')),
+    ['LOAD_ERR_COMPILE_CONDITION unused'],
+  );
+  assert.deepEqual(
+    said(own(adds('or proc.name = c'))).filter((one) => one.startsWith('LOAD_ERR')),
+    [],
+  );
+});

@@ -129,14 +129,42 @@ interface ListDraft {
   used: boolean;
 }
 
-/** Puts the items of all files together, in their order. Rules that are wrong are left out, each with a finding. */
+interface Resolved {
+  readonly rules: Rule[];
+  readonly findings: Finding[];
+}
+
+/**
+ * Puts the items of all files together, in their order. Rules that are wrong are left out, each with a finding.
+ *
+ * @param about lists and macros of other files are looked at only as far as rules use them
+ */
 export function resolveRules<Event>(
   items: readonly RuleItem[],
   fields: FieldSource<Event>,
-): { rules: Rule[]; findings: Finding[] } {
+  about: string | null = null,
+): Resolved {
+  return atOnce(resolvingRules(items, fields, about));
+}
+
+/** The same with a pause behind each rule. */
+export function* resolvingRules<Event>(
+  items: readonly RuleItem[],
+  fields: FieldSource<Event>,
+  about: string | null = null,
+): Generator<void, Resolved> {
   const resolver = new Resolver(fields);
   for (const item of items) resolver.take(item);
-  return resolver.finish();
+  yield;
+  return yield* resolver.finish(about);
+}
+
+/** Work that may be paused, without a pause. */
+export function atOnce<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
 }
 
 class Resolver<Event> {
@@ -519,17 +547,19 @@ class Resolver<Event> {
     }));
   }
 
-  finish(): { rules: Rule[]; findings: Finding[] } {
+  *finish(about: string | null): Generator<void, Resolved> {
     const rules: Rule[] = [];
     for (const draft of this.#rules.values()) {
       const rule = this.#finishRule(draft);
       if (rule !== null) rules.push(rule);
+      yield;
     }
     for (const [name, macro] of this.#macros) {
-      if (!macro.used) {
-        this.#macro(name, []);
-        this.#report('warning', 'LOAD_UNUSED_MACRO', 'the macro is not used', macro.item.place, name);
-      }
+      if (macro.used || (about !== null && !macro.conditions.some(({ placeIn }) => placeIn(0).file === about)))
+        continue;
+      this.#macro(name, []);
+      this.#report('warning', 'LOAD_UNUSED_MACRO', 'the macro is not used', macro.item.place, name);
+      yield;
     }
     for (const [name, list] of this.#lists) {
       if (!list.used) this.#report('warning', 'LOAD_UNUSED_LIST', 'the list is not used', list.item.place, name);

@@ -25,6 +25,12 @@ import { Throttle } from './throttle.ts';
 
 const STATS_MS = 5_000;
 const TICK_MS = 500;
+/** Batches of events before messages and counters get their turn. */
+const BATCHES_MAX = 16;
+/** Events of one turn, which is a quiet moment. */
+const QUIET_EVENTS_MAX = 256;
+/** While new rules are read. */
+const READ_EVERY_MS = 2;
 /** Processes above the one that a guard met. */
 const ANCESTORS_MAX = 16;
 const PATCH_WAIT_MS = 10_000;
@@ -202,20 +208,34 @@ function run(): void {
   /** Whether what control ordered is at work, which one with mistakes does not replace. */
   let hasTaken = false;
   const shipped = new Set(start.rules.map(({ file }) => file));
+  /** Taking up what reading rules left behind takes as long as a ring lasts in a flood: it waits for a quiet moment. */
+  let isLittered = false;
   const take = (next: RuleEngine): void => {
     engine = next;
     watchCalls();
     probe.askEnvironment(engine.asksEnvironment);
   };
+  /** Does it step by step: the rings hold what comes in some milliseconds, and all of it takes longer. */
+  const whileReading = <T>(steps: Generator<void, T>): T => {
+    let readMs = performance.now();
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done === true) return value;
+      if (performance.now() - readMs < READ_EVERY_MS) continue;
+      probe.fill();
+      for (let batches = 0; batches < BATCHES_MAX && watcher.drain(); batches++);
+      readMs = performance.now();
+    }
+  };
   const reload = ({ files, tunings, revision }: Extract<ToWorker, { type: 'rules' }>): void => {
-    const next = RuleEngine.load(files, tunings);
+    const next = whileReading(RuleEngine.loading(files, tunings));
     if (!next.hasErrors) {
       hasTaken = true;
       take(next);
     } else if (!hasTaken && files.filter(({ file }) => shipped.has(file)).length === shipped.size) {
-      take(RuleEngine.loadSound(files, shipped, tunings));
+      take(whileReading(RuleEngine.loadingSound(files, shipped, tunings)));
     }
-    collectGarbage();
+    isLittered = true;
     // What was wrong leaves the old rules at work; where there are none yet, the files without mistakes count.
     say(summarize(next, !next.hasErrors, revision));
   };
@@ -334,9 +354,13 @@ function run(): void {
     probe.fill();
     let more = watcher.drain();
     // A flood must not keep messages and counters from their turn.
-    for (let batches = 0; more && batches < 16; batches++) more = watcher.drain();
+    for (let batches = 0; more && batches < BATCHES_MAX; batches++) more = watcher.drain();
     if (more) doorbell.ring();
     if (watcher.handled !== before) lastLagMs = watcher.lagMs();
+    if (isLittered && watcher.handled - before < QUIET_EVENTS_MAX) {
+      isLittered = false;
+      collectGarbage();
+    }
     tellMet();
     const now = Date.now();
     if (!watches.isEmpty) watches.flush(now);
