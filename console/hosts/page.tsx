@@ -49,6 +49,7 @@ const WATCHED: Readonly<Record<string, keyof typeof words.en>> = {
   blindVolumes: 'blindVolumes',
   blindArguments: 'blindArguments',
   blindBpf: 'blindBpf',
+  on_mode_changed: 'rightsByName',
 };
 
 function Watched({ name }: { name: string }) {

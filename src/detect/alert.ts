@@ -6,6 +6,7 @@ import {
   shownCommandLine,
 } from '../events/index.ts';
 import { newId } from '../system/id.ts';
+import type { Text } from '../system/index.ts';
 import { ALERT_ANCESTORS_MAX } from './limits.ts';
 import type { Priority } from './rules.ts';
 
@@ -85,11 +86,14 @@ export function newAlertId(): string {
   return newId();
 }
 
+/** Where what the platform says of itself stands in Spanish; `output` is English, as that of every rule. */
+export const SAID_IN_SPANISH = 'darsena.said.es';
+
 /** An alert of the sensor about itself: of no container, with its own process. */
 export function selfAlert(
   rule: string,
   priority: Priority,
-  output: string,
+  said: Text,
   now: { wallMs: number; kernelNs: number },
 ): Alert {
   return {
@@ -99,8 +103,8 @@ export function selfAlert(
     rule,
     priority,
     tags: ['sensor', 'mitre_defense_evasion', 'T1562.001'],
-    output,
-    outputFields: {},
+    output: said.en,
+    outputFields: { [SAID_IN_SPANISH]: said.es },
     container: null,
     process: {
       pid: process.pid,

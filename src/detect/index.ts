@@ -1,4 +1,4 @@
-export { type Alert, type AlertAncestor, type AlertProcess, selfAlert } from './alert.ts';
+export { type Alert, type AlertAncestor, type AlertProcess, SAID_IN_SPANISH, selfAlert } from './alert.ts';
 export { RuleEngine, type RuleState, type RuleText } from './engine.ts';
 export { FilterError } from './filter-ast.ts';
 export { type LiveFilter, readLiveFilter } from './live-filter.ts';

@@ -42,3 +42,4 @@ export {
 } from './layout.ts';
 export { PATH_PLACES, PathNames } from './path-names.ts';
 export { cutText, readText } from './text.ts';
+export { CALLS_OF_32_BITS, unseenWords } from './unseen.ts';

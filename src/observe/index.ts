@@ -3,6 +3,6 @@ export { FallbackProbe, removeFallback } from './fallback.ts';
 export type { HookReach, KernelDenial, KernelGuard, KernelMet, KernelReach } from './kernel-guards.ts';
 export { removePins } from './kernel-part.ts';
 export { KernelShut, type ShutMeans, type ShutState } from './kernel-shut.ts';
-export { CALLS_OF_32_BITS, type Coverage, type KernelCounts, Probe, type ProbeOptions } from './probe.ts';
+export { type Coverage, type KernelCounts, Probe, type ProbeOptions } from './probe.ts';
 export { CallRecorder, type RecordedContainer } from './recorder.ts';
 export { type EventHandler, Watcher, type WatcherOptions } from './watcher.ts';

@@ -1,7 +1,7 @@
 /** The BPF programs in the kernel: loading, settings, counters, rings. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { callSpecs, calls32, EVENT_NAMES, isCall } from '../events/index.ts';
+import { CALLS_OF_32_BITS, callSpecs, calls32, EVENT_NAMES, isCall } from '../events/index.ts';
 import type { Text } from '../system/index.ts';
 import { mapKeys, mapRing, Poller, possibleCpus, readMapEntry, writeMapEntry } from '../system/native.ts';
 import { observeFault } from './errors.ts';
@@ -35,8 +35,6 @@ const KEY_BYTES = 8;
 const RING_BYTES = { process_ring: 1 << 20, open_ring: 1 << 22 } as const;
 /** As prevent.h has it. */
 const PREVENT_RING_BYTES = 1 << 18;
-
-export const CALLS_OF_32_BITS = 'calls of 32-bit programs, and those that others make by int 0x80';
 
 /** What each program sees, for the word of what is missing. */
 const SEES: Readonly<Record<string, string>> = {

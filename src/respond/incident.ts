@@ -113,6 +113,8 @@ const RULE_TITLES: Readonly<Record<string, Text>> = {
     en: 'Program of 32 bits whose calls are not seen',
     es: 'Programa de 32 bits cuyas llamadas no se ven',
   },
+  'Sensor lost events': { en: 'Sensor lost events', es: 'El sensor perdió eventos' },
+  'Drill not seen': { en: 'Drill not seen', es: 'Simulacro no visto' },
   'Sensor detached': { en: 'Sensor detached', es: 'Sensor desconectado del núcleo' },
   'Denied command': { en: 'Denied command', es: 'Orden prohibida' },
   'Denied file': { en: 'Denied file', es: 'Archivo prohibido' },

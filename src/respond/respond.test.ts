@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { createApi, type Principal } from '../access/index.ts';
-import { type Alert, readRulePages } from '../detect/index.ts';
+import { type Alert, readRulePages, selfAlert } from '../detect/index.ts';
 import { Journal, journalMigrations } from '../journal/index.ts';
 import { type Clock, Fault, newId, openDatabase, silentLog, systemClock } from '../system/index.ts';
 import { ruleTitle } from './incident.ts';
@@ -110,11 +110,26 @@ test('alerts of one container are one incident, those of another and later ones 
   assert.equal(incident.title.es, 'Terminal interactiva en un contenedor: tienda/dev/web');
   assert.equal(ruleTitle('Crypto miner started').es, readRulePages('es').get('Crypto miner started')?.title);
   assert.deepEqual(ruleTitle('toString'), { en: 'toString', es: 'toString' });
-  for (const rule of [...readRulePages('en').keys(), 'Denied command', 'Sensor detached']) {
+  const own = ['Sensor detached', 'Sensor replaced', 'Sensor lags', 'Sensor lost events', 'Sensor ended from outside'];
+  own.push('Sensor does not see everything', 'Drill not seen', 'Denied command');
+  for (const rule of [...readRulePages('en').keys(), ...own]) {
     const { en, es } = ruleTitle(rule);
     assert.ok(es !== '' && es !== en, `${rule} has a name in Spanish`);
   }
   assert.deepEqual((await facts()).slice(0, 3), ['alert.raised', 'incident.opened', 'alert.raised']);
+  await opened.close();
+});
+
+test('what the platform says of itself is told whole, in both languages', async () => {
+  const { opened, respond } = await open();
+  const said = { en: 'Not seen by 1 rules: A', es: 'No lo vio 1 regla: A' };
+  const self = selfAlert('Drill not seen', 'critical', said, { wallMs: Date.now(), kernelNs: 1 });
+  const { incident: number } = await respond.ingest(self, 'host1');
+  const { timeline } = await respond.describe(number ?? 0);
+  assert.deepEqual(timeline.find(({ station }) => station === 'alert')?.title, {
+    en: 'Drill not seen: Not seen by 1 rules: A',
+    es: 'Simulacro no visto: No lo vio 1 regla: A',
+  });
   await opened.close();
 });
 

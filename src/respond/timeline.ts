@@ -1,3 +1,4 @@
+import { SAID_IN_SPANISH } from '../detect/index.ts';
 import { cutText } from '../events/index.ts';
 import type { Fact } from '../journal/index.ts';
 import type { Json, Text } from '../system/index.ts';
@@ -161,6 +162,13 @@ const SPANISH_STATE: Readonly<Record<string, string>> = {
 
 function entryOfAlert(alert: StoredAlert): TimelineEntry {
   const rule = ruleTitle(alert.rule);
+  const inSpanish = alert.outputFields[SAID_IN_SPANISH];
+  // What the platform says of itself is about no process.
+  if (typeof inSpanish === 'string' && alert.container === null)
+    return alertEntry(alert, {
+      en: `${rule.en}: ${printable(alert.output)}`,
+      es: `${rule.es}: ${printable(inSpanish)}`,
+    });
   const { cmdline, name, uid } = alert.process;
   const { 'container.id': id, 'container.name': called, 'container.image': image } = alert.outputFields;
   const program = printable(cmdline === '' ? name : cmdline);
@@ -171,18 +179,11 @@ function entryOfAlert(alert: StoredAlert): TimelineEntry {
       ? printable(foreign || String(id).slice(0, 16)) + (program === '' ? '' : `: ${program}`)
       : program;
   const process = alert.process.pid === 0 ? '' : ` (uid ${uid}, pid ${alert.process.pid})`;
-  return {
-    at: alert.at,
-    kind: 'alert.raised',
-    station: 'alert',
-    tone: 'bad',
-    title: {
-      en: `${rule.en}: ${what}${process}`,
-      es: `${rule.es}: ${what}${process}`,
-    },
-    actor: null,
-    ref: { kind: 'alert', id: alert.id },
-  };
+  return alertEntry(alert, { en: `${rule.en}: ${what}${process}`, es: `${rule.es}: ${what}${process}` });
+}
+
+function alertEntry({ at, id }: StoredAlert, title: Text): TimelineEntry {
+  return { at, kind: 'alert.raised', station: 'alert', tone: 'bad', title, actor: null, ref: { kind: 'alert', id } };
 }
 
 function entriesOfAction(action: Action): TimelineEntry[] {

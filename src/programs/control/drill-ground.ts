@@ -35,8 +35,12 @@ export function drillGround(parts: {
       const missed = drilled.filter(isMiss);
       const names = missed.map(({ rule }) => rule).join(', ');
       const now = { wallMs: Date.now(), kernelNs: monotonicNs() };
-      const output = `The drill ${id} on ${host} was not seen by ${missed.length} rules: ${names}`;
-      const alert = selfAlert('Drill not seen', 'critical', output.slice(0, 4_000), now);
+      const namesIn = names.slice(0, 3_000);
+      const said = {
+        en: `Not seen on ${host} by ${missed.length} of ${drilled.length} rules: ${namesIn} (darsena drill show ${id})`,
+        es: `No vieron lo hecho en ${host} ${missed.length} de ${drilled.length} reglas: ${namesIn} (darsena drill show ${id})`,
+      };
+      const alert = selfAlert('Drill not seen', 'critical', said, now);
       await respond().ingest({ ...alert, process: { ...alert.process, name: 'darsena-control' } }, host);
     },
   };

@@ -1,3 +1,4 @@
+import { unseenWords } from '../../events/index.ts';
 import type { Clock, Text } from '../../system/index.ts';
 import type { ToControl } from '../link/protocol.ts';
 import type { Instance } from '../setup/instance.ts';
@@ -75,9 +76,12 @@ export class PlatformStatus {
       const { state, detail, coverage } = message.sensor;
       const isNone = state === 'absent' && !this.#instance.sensor;
       // What this kernel or its rights keep from the sensor is no failure, and is said all the same.
-      const blind = coverage.missing.map(({ what }) => what).join(', ');
-      const limits: Text = { en: `does not see: ${blind}`, es: `no ve: ${blind}` };
-      const said = isNone ? NO_SENSOR : state === 'ok' && blind !== '' ? limits : detail;
+      const blind = coverage.missing.map(({ what }) => unseenWords(what));
+      const limits: Text = {
+        en: `does not see: ${blind.map(({ en }) => en).join(', ')}`,
+        es: `no ve: ${blind.map(({ es }) => es).join(', ')}`,
+      };
+      const said = isNone ? NO_SENSOR : state === 'ok' && blind.length > 0 ? limits : detail;
       this.#set('sensor', state === 'absent' && !isNone ? 'down' : state, said);
     } else {
       this.#set(message.type, message.state, message.detail);

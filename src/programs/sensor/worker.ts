@@ -2,10 +2,11 @@
 import { constants, setPriority } from 'node:os';
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { type Alert, describeProcess, escapeControls, RuleEngine, selfAlert } from '../../detect/live.ts';
-import { EXE_FLAG, type KernelEvent, RECORD } from '../../events/index.ts';
-import { CALLS_OF_32_BITS, FallbackProbe, observeFault, Probe, Watcher } from '../../observe/index.ts';
+import { CALLS_OF_32_BITS, EXE_FLAG, type KernelEvent, RECORD, unseenWords } from '../../events/index.ts';
+import { FallbackProbe, observeFault, Probe, Watcher } from '../../observe/index.ts';
 import type { ContainerGuard } from '../../prevent/guard.ts';
 import { Fault } from '../../system/fault.ts';
+import type { Text } from '../../system/index.ts';
 import { Doorbell, isLocked, trimMemory } from '../../system/native.ts';
 import { PATCH_LOCK } from '../../system/patch-lock.ts';
 import { monotonicNs } from '../link/stations.ts';
@@ -120,9 +121,9 @@ function run(): void {
     const json = JSON.stringify(alert);
     say({ type: 'alert', matchedNs, json, told: lane.write(alertLine(json, matchedNs, null)) });
   };
-  const complain = (rule: string, priority: Alert['priority'], output: string): void => {
+  const complain = (rule: string, priority: Alert['priority'], said: Text): void => {
     const kernelNs = monotonicNs();
-    raise(selfAlert(rule, priority, output, { wallMs: Date.now(), kernelNs }), kernelNs);
+    raise(selfAlert(rule, priority, said, { wallMs: Date.now(), kernelNs }), kernelNs);
   };
   const watches = new ActivityWatches(say, start.onTheWay);
   const keeper = new EventKeeper(say, start.onTheWay);
@@ -145,8 +146,12 @@ function run(): void {
     const stands = throttle.admits(rule, container, now);
     if (stands === 0) return;
     const kernelNs = monotonicNs();
-    const output = `The calls of a 32-bit program are not seen on this host: ${escapeControls(event.process.exePath)}`;
-    const self = selfAlert(rule, 'warning', output, { wallMs: now, kernelNs });
+    const program = escapeControls(event.process.exePath);
+    const said = {
+      en: `The calls of a 32-bit program are not seen on this host: ${program}`,
+      es: `En este host no se ven las llamadas de un programa de 32 bits: ${program}`,
+    };
+    const self = selfAlert(rule, 'warning', said, { wallMs: now, kernelNs });
     const alert = { ...self, container: event.container, ...describeProcess(event) };
     raise(throttle.told(rule, container, alert, stands), kernelNs);
   };
@@ -174,18 +179,27 @@ function run(): void {
   say({ type: 'ready', coverage, resumed: probe.isResumed });
   blindFor32 = coverage.missing.some(({ what }) => what === CALLS_OF_32_BITS);
   if (probe.wasCut) {
-    const what = probe.isResumed
-      ? 'what happened since then was kept by the kernel'
-      : 'what happened since then was not seen';
-    complain('Sensor ended from outside', 'warning', `The sensor before this one was killed or failed; ${what}`);
+    const since = probe.isResumed
+      ? { en: 'was kept by the kernel', es: 'lo guardó el núcleo' }
+      : { en: 'was not seen', es: 'no se vio' };
+    complain('Sensor ended from outside', 'warning', {
+      en: `The sensor before this one was killed or failed; what happened since then ${since.en}`,
+      es: `Al sensor anterior lo terminaron, o falló; lo ocurrido desde entonces ${since.es}`,
+    });
   }
   // What no kernel of this kind lets see is a limit that the status says, as it is where the sensor was set up to do without BPF: a
   // word with every start would be read by nobody. A program of 32 bits that runs into it is told below.
   const isLimit = (what: string): boolean => what === CALLS_OF_32_BITS || what === PATCH_GOES_IN.what;
   const unattached = start.source === 'bpf' ? coverage.missing.filter(({ what }) => !isLimit(what)) : [];
   if (unattached.length > 0 && !probe.isResumed) {
-    const list = unattached.map(({ what, why }) => `${what} (${typeof why === 'string' ? why : why.en})`).join(', ');
-    complain('Sensor does not see everything', 'warning', `On this host the sensor does not see: ${list}`);
+    const listIn = (language: keyof Text): string =>
+      unattached
+        .map(({ what, why }) => `${unseenWords(what)[language]} (${typeof why === 'string' ? why : why[language]})`)
+        .join(', ');
+    complain('Sensor does not see everything', 'warning', {
+      en: `On this host the sensor does not see: ${listIn('en')}`,
+      es: `En este host el sensor no ve: ${listIn('es')}`,
+    });
   }
   const guard = new Guard(() => probe.missingNames(), [process.execPath, import.meta.filename, probe.objectFile]);
   /** Answers whether the sensor can go on. */
@@ -194,13 +208,15 @@ function run(): void {
     for (const { kind, names } of found) {
       const list = names.join(', ');
       if (kind === 'replaced')
-        complain('Sensor replaced', 'critical', `Files that the sensor runs from were changed: ${list}`);
+        complain('Sensor replaced', 'critical', {
+          en: `Files that the sensor runs from were changed: ${list}`,
+          es: `Cambiaron archivos desde los que se ejecuta el sensor: ${list}`,
+        });
       else
-        complain(
-          'Sensor detached',
-          'critical',
-          `Parts of the sensor in the kernel were taken away: ${list}; it starts anew`,
-        );
+        complain('Sensor detached', 'critical', {
+          en: `Parts of the sensor in the kernel were taken away: ${list}; it starts anew`,
+          es: `Quitaron partes del sensor en el núcleo: ${list}; arranca de nuevo`,
+        });
     }
     return !found.some(({ kind }) => kind === 'detached');
   };

@@ -1,5 +1,8 @@
 import type { CliProgram, Text } from '../../system/index.ts';
 import type { Drill, DrilledRule } from './drills.ts';
+import { drillFault } from './errors.ts';
+
+const TIME_OF_DAY = /^(?:[01]\d|2[0-3]):[0-5]\d$/;
 
 const OUTCOMES: Readonly<Record<DrilledRule['outcome'], Text>> = {
   detected: { en: 'detected', es: 'detectada' },
@@ -81,13 +84,16 @@ export function drillCommands(cli: CliProgram): void {
     .action(async (id: string | undefined) => {
       const { items } = await api.get<{ items: Drill[] }>('/drills');
       const found = id === undefined ? items[0] : items.find((one) => one.id.startsWith(id));
-      show(found ?? (await api.get<Drill>(`/drills/${id ?? '00000000-0000-0000-0000-000000000000'}`)));
+      if (found === undefined)
+        throw id === undefined ? drillFault('drill.none', {}) : drillFault('drill.unknown', { id });
+      show(found);
     });
   noun
     .command('daily')
     .argument('<time>', t({ en: 'HH:MM in UTC, or off', es: 'HH:MM en UTC, u off' }))
     .description(t({ en: 'make one each day; a miss is an alert', es: 'hacer uno cada día; un fallo es una alerta' }))
     .action(async (time: string) => {
+      if (time !== 'off' && !TIME_OF_DAY.test(time)) throw drillFault('drill.time', { time });
       const plan = await api.put<{ at: string | null }>('/drills/plan', { at: time === 'off' ? null : time });
       if (cli.output.json) print.json(plan);
       else
