@@ -77,6 +77,23 @@ test('a download in the middle of a build is refused in every form ADD knows', (
   }
 });
 
+test('what an image would have done in whatever is built on it is no instruction that nobody has looked at', () => {
+  const trigger = 'FROM base/a AS one\nONBUILD ADD http://169.254.169.254/latest /x\n';
+  assert.equal(parse(trigger).stages, 1);
+  assert.equal(parse(`${trigger}FROM base/b\nCOPY --from=one /x /x`).stages, 2);
+  for (const text of [`${trigger}FROM one`, `${trigger}FROM ONE AS two`, `ARG N=one\n${trigger}FROM $N`])
+    assert.throws(() => parse(text), { code: 'build.containerfile-invalid', message: /ONBUILD of one/i });
+  const bases = parse('FROM base/a\nCOPY --from=base/b /x /x\nCOPY --from=base/c /y /y\nFROM base/c').images;
+  assert.deepEqual(
+    bases.map(({ name, isBase }) => [name, isBase]),
+    [
+      ['base/a', true],
+      ['base/b', false],
+      ['base/c', true],
+    ],
+  );
+});
+
 test('secrets, platforms and agents of ssh are seen before anything is built', () => {
   const file = parse(
     'ARG P=linux/arm64\nFROM --platform=$P base/a AS x\nFROM --platform=$BUILDPLATFORM base/b\n' +
@@ -92,6 +109,11 @@ test('secrets, platforms and agents of ssh are seen before anything is built', (
     ],
   );
   assert.deepEqual(file.platforms, ['linux/arm64']);
+  const runsOn = (text: string): string[] => [...parse(text).runsOn].sort();
+  assert.deepEqual([...file.runsOn], ['host']);
+  assert.deepEqual(runsOn('FROM base/a\nCOPY x /x\nENTRYPOINT ["/x"]'), []);
+  assert.deepEqual(runsOn('FROM base/a\nRUN x\nFROM --platform=$TARGETPLATFORM base/b\nRUN y'), ['target']);
+  assert.deepEqual(runsOn('FROM --platform=linux/s390x base/a AS one\nFROM ONE\nRUN y'), ['linux/s390x']);
   const { agents } = parse('FROM base/a\nRUN --mount=type=ssh git x\nRUN --mount=type=ssh,id=b,required=true c');
   assert.deepEqual(agents, [
     { id: 'default', required: false, line: 2 },

@@ -24,6 +24,8 @@ export interface Instruction {
 export interface ImageUse {
   readonly name: string;
   readonly line: number;
+  /** A stage is built on it. */
+  readonly isBase: boolean;
 }
 
 export interface SecretMount {
@@ -45,6 +47,8 @@ export interface Containerfile {
   readonly rewritten: { readonly text: string; readonly files: readonly InlineFile[] };
   /** What `FROM --platform=` asks for, each once, without those that mean the host or the target. */
   readonly platforms: readonly string[];
+  /** Where steps of the file run (RUN): a platform, the host that builds, or what the build is told by `--platform`. */
+  readonly runsOn: ReadonlySet<string | 'host' | 'target'>;
 }
 
 /**
@@ -69,10 +73,17 @@ export function parseContainerfile(
   /** FROM by its line, where an argument names the image: buildah looks up what was pinned by the words of the file. */
   const expanded = new Map<number, string>();
   const platforms = new Set<string>();
+  const runsOn = new Set<string>();
+  const placeOf = new Map<string, string>();
+  let stagePlatform = 'target';
   let stages = 0;
-  const use = (name: string, line: number): void => {
-    if (name === 'scratch' || stageNames.has(name.toLowerCase()) || images.has(name)) return;
-    images.set(name, { name, line });
+  /** Stages with instructions for whatever is built on them. */
+  const triggering = new Set<string>();
+  let stageName = '';
+  const use = (name: string, line: number, isBase: boolean): void => {
+    if (name === 'scratch' || stageNames.has(name.toLowerCase())) return;
+    const known = images.get(name);
+    images.set(name, { name, line: known?.line ?? line, isBase: isBase || known?.isBase === true });
   };
   for (const { keyword, text: rest, line, stage } of instructions) {
     if (keyword === 'ARG' && stage < 0) declareArgument(rest, args, declared);
@@ -80,7 +91,9 @@ export function parseContainerfile(
       const words = rest.split(/\s+/).filter((word) => !word.startsWith('--'));
       const name = expand(words[0] ?? '', declared, (variable) => refuse(line, `${variable} has no value`));
       if (name === '') throw refuse(line, 'FROM needs the name of an image');
-      use(name, line);
+      if (triggering.has(name.toLowerCase()))
+        throw refuse(line, `ONBUILD of ${name} is not carried out here: write it where it is wanted`);
+      use(name, line, true);
       if (name !== words[0])
         expanded.set(
           line,
@@ -88,15 +101,22 @@ export function parseContainerfile(
         );
       const platform = /(?:^|\s)--platform=(\S+)/.exec(rest)?.[1] ?? '';
       // These two name what the build is told by --platform, or the host.
-      if (platform !== '' && !/^\$\{?(?:BUILD|TARGET)PLATFORM\}?$/.test(platform))
-        platforms.add(expand(platform, declared, (variable) => refuse(line, `${variable} has no value`)));
-      if (words[1]?.toUpperCase() === 'AS' && words[2] !== undefined) stageNames.add(words[2].toLowerCase());
+      const variable = /^\$\{?(BUILD|TARGET)PLATFORM\}?$/.exec(platform)?.[1];
+      stagePlatform = variable === 'BUILD' ? 'host' : (placeOf.get(name.toLowerCase()) ?? 'target');
+      if (platform !== '' && variable === undefined) {
+        stagePlatform = expand(platform, declared, (missing) => refuse(line, `${missing} has no value`));
+        platforms.add(stagePlatform);
+      }
+      stageName = words[1]?.toUpperCase() === 'AS' ? (words[2] ?? '').toLowerCase() : '';
+      if (stageName !== '') stageNames.add(stageName);
+      placeOf.set(stageName, stagePlatform);
       stages += 1;
     } else {
       for (const name of imagesReadBy(keyword, rest)) {
         // A stage can also be named by its number.
-        if (!/^\d+$/.test(name)) use(name, line);
+        if (!/^\d+$/.test(name)) use(name, line, false);
       }
+      if (keyword === 'RUN') runsOn.add(stagePlatform);
       for (const mount of keyword === 'RUN' ? mountsOf(rest) : []) {
         if (mount['type'] !== 'secret' && mount['type'] !== 'ssh') continue;
         // Docker's short form; buildah 1.28 ends with a panic at it.
@@ -108,6 +128,7 @@ export function parseContainerfile(
         const id = mount['id'] ?? mount['target']?.split('/').at(-1) ?? '';
         secrets.push({ id, required: mount['required'] === 'true', line });
       }
+      if (keyword === 'ONBUILD') for (const name of [stageName, String(stages - 1)]) triggering.add(name);
       if (keyword === 'ADD') {
         const url = rest.split(/[\s,"[\]]+/).find((word) => /^(https?|ftp|git|ssh):\/\/|^git@/i.test(word));
         if (url !== undefined) throw buildFault('build.remote-refused', { file, line, url });
@@ -122,7 +143,7 @@ export function parseContainerfile(
   );
   return {
     ...{ instructions, stages, secrets, agents, rewritten },
-    ...{ images: [...images.values()], platforms: [...platforms] },
+    ...{ images: [...images.values()], platforms: [...platforms], runsOn },
   };
 }
 

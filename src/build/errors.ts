@@ -69,6 +69,19 @@ export const buildFault = defineFaults({
       remedy: 'incluir el archivo en el origen o en una imagen base',
     },
   },
+  'build.base-triggers': {
+    kind: 'refused',
+    en: {
+      what: '{file} line {line} builds on {base}, which has instructions of its own for that',
+      why: 'they would run unseen (ONBUILD): {trigger}',
+      remedy: 'write them into the Containerfile, and build the base without ONBUILD',
+    },
+    es: {
+      what: '{file}, línea {line}: construye sobre {base}, que trae instrucciones propias para ello',
+      why: 'se ejecutarían sin que nadie las vea (ONBUILD): {trigger}',
+      remedy: 'escribirlas en el Containerfile y construir la base sin ONBUILD',
+    },
+  },
   'build.step-failed': {
     kind: 'invalid',
     en: {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Digest, digestOf, parseReference, projectOf } from '../oci/index.ts';
 import type { StepHandle } from '../progress/index.ts';
 import { type Clock, Fault, type Text } from '../system/index.ts';
+import { firstTrigger } from './base-triggers.ts';
 import { type Containerfile, type Instruction, parseContainerfile } from './containerfile.ts';
 import { buildFault } from './errors.ts';
 import { INLINE_CONTEXT } from './heredocs.ts';
@@ -187,7 +188,7 @@ async function resolveBases(
   registry: BuildRegistry,
 ): Promise<readonly Base[]> {
   const bases: Base[] = [];
-  for (const { name: written, line } of file.images) {
+  for (const { name: written, line, isBase } of file.images) {
     const place = { file: file.path, line, base: written, registry: registry.name };
     const reference = parseReference(written);
     if (reference.registry === null && !reference.repository.startsWith('base/'))
@@ -206,6 +207,8 @@ async function resolveBases(
         { details: { base: isBase ? reference.repository.slice(5) : null, repository: reference.repository, tag } },
       );
     }
+    const trigger = isBase ? await firstTrigger(client, reference.repository, found) : null;
+    if (trigger !== null) throw buildFault('build.base-triggers', { ...place, trigger });
     bases.push({ written, name: `${registry.name}/${reference.repository}:${tag}`, digest: found.digest });
   }
   return bases;
@@ -518,7 +521,9 @@ function checkPlatforms({ platform }: BuildRequest, file: NamedContainerfile): v
     const [system, architecture = '', more] = wanted.split('/');
     if (system !== 'linux' || !/^[a-z0-9_]{2,20}$/.test(architecture) || !/^(?:v\d{1,2})?$/.test(more ?? ''))
       throw buildFault('build.platform-invalid', { platform: wanted.slice(0, 60) });
-    if (architecture === ownArchitecture() || hasEmulator(architecture)) continue;
+    // Without a step that runs something nothing of the other machine is executed: files are copied, and words written.
+    const isRun = file.runsOn.has(wanted) || (wanted === platform && file.runsOn.has('target'));
+    if (!isRun || architecture === ownArchitecture() || hasEmulator(architecture)) continue;
     throw buildFault('build.platform-missing', {
       ...{ platform: wanted, architecture, own: `linux/${ownArchitecture()}` },
     });

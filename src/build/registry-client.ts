@@ -62,6 +62,18 @@ export class RegistryClient {
     return { digest, manifest: parseManifest(bytes, mediaType), mediaType, sizeBytes: bytes.length };
   }
 
+  /** A small blob, checked against its digest; null when there is none. @throws Fault build.registry-answer */
+  async readBlob(repository: string, digest: Digest): Promise<Buffer | null> {
+    const answer = await this.#send(repository, 'pull', 'GET', `/v2/${repository}/blobs/${digest}`);
+    const bytes = await readAnswer(answer);
+    if (answer.statusCode === 404) return null;
+    const subject = `${repository}@${digest}`;
+    if (answer.statusCode !== 200) throw refusal('read', subject, answer.statusCode, bytes);
+    if (digestOf(bytes) === digest) return bytes;
+    const reason = `other content, or more than ${REGISTRY_ANSWER_BYTES_MAX} bytes`;
+    throw buildFault('build.registry-answer', { action: 'read', subject, status: 200, reason });
+  }
+
   async hasBlob(repository: string, digest: Digest): Promise<boolean> {
     const answer = await this.#send(repository, 'pull,push', 'HEAD', `/v2/${repository}/blobs/${digest}`);
     await answer.body.dump();

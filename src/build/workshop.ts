@@ -3,7 +3,8 @@
  * configured with lies in folders that user can read and not change.
  */
 import { spawn } from 'node:child_process';
-import { chmod, chown, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chmod, chown, type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { commandFault, runCommand, writeFileAtomic } from '../system/index.ts';
 import { buildFault } from './errors.ts';
@@ -62,7 +63,7 @@ export class Workshop {
 
   /** Makes the folders, and removes what interrupted builds left: desks, working containers. Call once, before builds. */
   async open(): Promise<void> {
-    const { uid, gid, name } = this.user;
+    const { name } = this.user;
     await mkdir(this.paths.work, { recursive: true, mode: 0o711 });
     await chmod(this.paths.work, 0o711);
     // mmdebstrap works in tmp under ids of the user's range, which are other users to the kernel: they may pass through.
@@ -72,15 +73,12 @@ export class Workshop {
       { path: join(this.paths.home, 'storage'), mode: 0o700 },
       { path: this.paths.run, mode: 0o700 },
     ];
-    for (const { path, mode } of folders) {
-      await mkdir(path, { recursive: true, mode });
-      await chown(path, uid, gid);
-      await chmod(path, mode);
-    }
+    for (const path of [this.paths.home, this.paths.run]) await mkdir(dirname(path), { recursive: true });
+    for (const { path, mode } of folders) await (await this.#ownFolder(path, mode)).close();
     await this.#checkRanges();
     for (const entry of await readdir(this.paths.work)) await this.#remove(join(this.paths.work, entry));
     for (const entry of await readdir(this.paths.run))
-      if (entry.startsWith(SECRETS)) await rm(join(this.paths.run, entry), { recursive: true, force: true });
+      if (entry.startsWith(SECRETS)) await this.#removeAsUser(join(this.paths.run, entry));
     const { code, stderr } = await this.run('buildah', [...this.storage(), 'rm', '--all'], { timeoutMs: 60_000 });
     if (code !== 0) throw buildFault('build.user-unfit', { user: name, reason: lastLine(stderr) });
   }
@@ -99,7 +97,7 @@ export class Workshop {
     return {
       ...made,
       close: async () => {
-        await rm(this.#secretsOf(made), { recursive: true, force: true });
+        await this.#removeAsUser(this.#secretsOf(made));
         await this.#remove(folder);
       },
     };
@@ -107,21 +105,56 @@ export class Workshop {
 
   /** Where only the build user reads it, in memory where the system's run folder is: it goes with the desk. */
   async putSecret(desk: Desk, id: string, value: Uint8Array): Promise<string> {
-    const owner = { uid: this.user.uid, gid: this.user.gid };
     const folder = this.#secretsOf(desk);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await chown(folder, owner.uid, owner.gid);
-    const path = join(folder, id);
-    await writeFileAtomic(path, value, { mode: 0o400, owner });
-    return path;
+    const held = await this.#ownFolder(folder, 0o700);
+    try {
+      // In the folder that is open, whatever stands under its name by now; a link in the place of the file is refused.
+      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+      const file = await open(`/proc/self/fd/${held.fd}/${basename(id)}`, flags, 0o400);
+      try {
+        await file.writeFile(value);
+        await file.chown(this.user.uid, this.user.gid);
+      } finally {
+        await file.close();
+      }
+    } finally {
+      await held.close();
+    }
+    return join(folder, basename(id));
   }
 
   /** Where buildah keeps what `RUN --mount=type=cache` asks for: what a build leaves there reaches builds of its project only. */
   async temporaryOf(project: string): Promise<string> {
     const path = join(this.paths.home, 'tmp', `project-${project}`);
-    await mkdir(path, { recursive: true, mode: 0o711 });
-    await chown(path, this.user.uid, this.user.gid);
+    const { code, stderr } = await this.run('mkdir', ['--parents', '--mode=0711', '--', path], { timeoutMs: 10_000 });
+    if (code !== 0) throw buildFault('build.user-unfit', { user: this.user.name, reason: lastLine(stderr) });
     return path;
+  }
+
+  /**
+   * A folder of the build user, made or taken over, and held open. Its parent may be the user's too, who could put a link in
+   * its place at any instant: no link is followed, and what is changed is the open folder.
+   */
+  async #ownFolder(path: string, mode: number): Promise<FileHandle> {
+    await mkdir(path, { mode }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    try {
+      await folder.chown(this.user.uid, this.user.gid);
+      await folder.chmod(mode);
+      return folder;
+    } catch (error) {
+      await folder.close();
+      throw error;
+    }
+  }
+
+  /** Removes what lies in a folder of the build user, with no more rights than it has. */
+  async #removeAsUser(path: string): Promise<void> {
+    const words = ['--recursive', '--force', '--one-file-system', '--', path];
+    const { code, stderr } = await this.run('rm', words, { timeoutMs: 60_000 });
+    if (code !== 0) throw buildFault('build.user-unfit', { user: this.user.name, reason: lastLine(stderr) });
   }
 
   #secretsOf(desk: Desk): string {
@@ -359,7 +392,10 @@ export class Workshop {
         timeoutMs: 120_000,
       },
     );
-    await rm(path, { recursive: true, force: true });
+    // What is still there may be the user's, who could put a link on the way meanwhile: rm(1) walks from open folders.
+    const words = ['--recursive', '--force', '--one-file-system', '--', path];
+    const { code, stderr } = await runCommand('rm', words, { timeoutMs: 120_000 });
+    if (code !== 0) throw buildFault('build.user-unfit', { user: this.user.name, reason: lastLine(stderr) });
   }
 }
 

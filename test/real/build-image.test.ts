@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer as createPlainServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { type BuildRequest, buildImage, createBase, openSource } from '../../src/build/index.ts';
+import { RegistryClient } from '../../src/build/registry-client.ts';
 import { packTar, type TarInput } from '../../src/formats/index.ts';
 import { createAuthority, issueServerCertificate } from '../../src/network/index.ts';
+import { type Digest, digestOf, MEDIA_TYPE } from '../../src/oci/index.ts';
 import { Fault, newId, runCommand, systemClock } from '../../src/system/index.ts';
 import { type BuildBench, missingForBuilds, openBuildBench } from './build-bench.ts';
 
@@ -124,6 +127,41 @@ test('what a killed platform left of its builds is swept when it starts again', 
   await bench.workshop.put(desk, 'auth.json', '{}');
   await bench.workshop.open();
   assert.deepEqual(await readdir(bench.workshop.paths.work), []);
+});
+
+test('what stands in the folders of the user who builds leads root nowhere', { skip }, async () => {
+  const { workshop, folder } = bench;
+  const victim = join(folder, 'victim');
+  await mkdir(victim, { mode: 0o755 });
+  const owners = async (): Promise<unknown> => {
+    const { uid, gid, mode } = await stat(victim);
+    return { uid, gid, mode, files: await readdir(victim) };
+  };
+  const before = await owners();
+  const link = async (path: string): Promise<void> => {
+    const made = await workshop.run('ln', ['--symbolic', '--', victim, path], { timeoutMs: 30_000 });
+    assert.equal(made.code, 0, made.stderr);
+  };
+  const desk = await workshop.desk(newId());
+  const secrets = join(workshop.paths.run, `secrets-${basename(desk.folder)}`);
+  await link(secrets);
+  await assert.rejects(workshop.putSecret(desk, 'npmrc', Buffer.from('s3cr3t')), { code: /ENOTDIR|ELOOP/ });
+  await workshop.run('rm', ['--', secrets], { timeoutMs: 30_000 });
+  const made = await workshop.run('mkdir', ['--', secrets], { timeoutMs: 30_000 });
+  assert.equal(made.code, 0, made.stderr);
+  await link(join(secrets, 'npmrc'));
+  await assert.rejects(workshop.putSecret(desk, 'npmrc', Buffer.from('s3cr3t')), { code: 'EEXIST' });
+  await link(join(workshop.paths.home, 'tmp', 'project-linked'));
+  await workshop.temporaryOf('linked');
+  await desk.close();
+  await link(secrets);
+  await workshop.open();
+  assert.deepEqual(await owners(), before);
+  assert.deepEqual(
+    (await readdir(workshop.paths.run)).filter((name) => name.startsWith('secrets-')),
+    [],
+  );
+  await workshop.run('rm', ['--', join(workshop.paths.home, 'tmp', 'project-linked')], { timeoutMs: 30_000 });
 });
 
 test('short names, other registries and downloads are refused with their line', { skip }, async () => {
@@ -270,9 +308,67 @@ test('equal sources give equal images whatever the cache holds, and of the time 
 test('an image for a machine that this one is not and cannot play is refused before anything is built', {
   skip,
 }, async () => {
-  const files = { Containerfile: FROM_BASE };
-  const fault = await failureOf(buildImage(request(files, { platform: 'linux/mips64le' }), bench.context()));
+  const platform = 'linux/mips64le';
+  const files = { Containerfile: `${FROM_BASE}RUN true\n` };
+  const fault = await failureOf(buildImage(request(files, { platform }), bench.context()));
   assert.equal(fault.code, 'build.platform-missing');
+  // Where nothing is run there is nothing to play.
+  const copied = { Containerfile: 'FROM scratch\nCOPY a /a\nWORKDIR /srv\n', a: 'text' };
+  assert.equal((await buildImage(request(copied, { platform }), bench.context())).steps, 3);
+});
+
+test('a base that has something done in what is built on it is refused with it, and nobody is asked for anything', {
+  skip,
+  timeout: 120_000,
+}, async (t) => {
+  let asked = 0;
+  const server = createPlainServer((_, response) => {
+    asked += 1;
+    response.end('fetched');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const client = new RegistryClient(bench.registry);
+  t.after(() => client.close());
+  const trigger = `ADD http://127.0.0.1:${(server.address() as AddressInfo).port}/latest/meta-data /x`;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of packTar([{ path: 'file', content: Buffer.from('text') }])) chunks.push(chunk);
+  const tar = Buffer.concat(chunks);
+  const layer = gzipSync(tar);
+  const put = async (bytes: Buffer): Promise<{ digest: Digest; size: number }> => {
+    await client.uploadBlob('base/triggers', bytes, () => digestOf(bytes));
+    return { digest: digestOf(bytes), size: bytes.length };
+  };
+  const publish = async (tag: string, config: object): Promise<Digest> => {
+    const rootfs = { type: 'layers', diff_ids: [digestOf(tar)] };
+    const facts = { architecture: 'amd64', os: 'linux', rootfs, history: [{ created_by: 'COPY' }], ...config };
+    const manifest = {
+      ...{ schemaVersion: 2, mediaType: MEDIA_TYPE.dockerManifest },
+      config: { mediaType: MEDIA_TYPE.dockerConfig, ...(await put(Buffer.from(JSON.stringify(facts)))) },
+      layers: [{ mediaType: MEDIA_TYPE.dockerLayerGzip, ...(await put(layer)) }],
+    };
+    return await client.putManifest('base/triggers', tag, manifest.mediaType, Buffer.from(JSON.stringify(manifest)));
+  };
+  const digest = await publish('one', { config: { OnBuild: [trigger] } });
+  await publish('letters', { config: { onbuild: ['', trigger] } });
+  await publish('inner', { container_config: { OnBuild: [trigger] } });
+  await publish('plain', { config: { OnBuild: [], Env: ['A=1'] } });
+  const { sizeBytes = 0 } = (await client.findManifest('base/triggers', digest)) ?? {};
+  const platform = { architecture: 'amd64', os: 'linux' };
+  const list = {
+    ...{ schemaVersion: 2, mediaType: MEDIA_TYPE.dockerList },
+    manifests: [{ mediaType: MEDIA_TYPE.dockerManifest, digest, size: sizeBytes, platform }],
+  };
+  await client.putManifest('base/triggers', 'list', list.mediaType, Buffer.from(JSON.stringify(list)));
+  for (const tag of ['one', 'letters', 'inner', 'list']) {
+    const files = { Containerfile: `FROM scratch AS x\nCOPY a /a\nFROM base/triggers:${tag}\n`, a: 'text' };
+    const fault = await failureOf(buildImage(request(files), bench.context()));
+    assert.deepEqual([fault.code, fault.params['line']], ['build.base-triggers', 3], tag);
+    assert.match(String(fault.params['trigger']), /meta-data/, tag);
+  }
+  for (const text of ['FROM base/triggers:plain\n', 'FROM scratch\nCOPY --from=base/triggers:one /file /file\n'])
+    await buildImage(request({ Containerfile: text }), bench.context());
+  assert.equal(asked, 0);
 });
 
 test('a repository is fetched at one commit, with its name and time, and nothing of it is run', async (t) => {
