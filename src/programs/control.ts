@@ -701,6 +701,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     statements,
     trust,
     lastReport: (digest) => scans.report(digest),
+    workingFolders: (digest, folders) => scans.workingFolders(digest, folders),
     glance: (project, report) => risk.readings.glance(project, report),
     deadlineOf: (project, digest, environment) =>
       imageDeadline(registry.graces, clock, { project, digest, environment }),

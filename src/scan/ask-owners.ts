@@ -3,7 +3,7 @@ import { scanFault } from './errors.ts';
 import { incompleteReason } from './incomplete.ts';
 import { OWNED_PATH_MAX_BYTES, PACKAGE_FILES_MAX, RUNNABLE_FILES_MAX } from './limits.ts';
 import type { FileOwners, PackageFiles, PackageKey } from './owners.ts';
-import type { InventoryLayer } from './package.ts';
+import type { InventoryLayer, KernelLink } from './package.ts';
 import { RUNNABLE_GAPS, type Runnable } from './runnable.ts';
 import type { LayerCache } from './scan.ts';
 import type { ScanOrder, WorkerAnswer } from './worker.ts';
@@ -84,6 +84,28 @@ export async function askRunnable(
   });
 }
 
+/**
+ * By which link of the image, if by one, the way to each of these folders comes into one of the kernel's.
+ *
+ * @throws Fault scan.layer-unread when a layer is not kept; scan.owners-failed
+ */
+export async function askWays(
+  layers: readonly KeptLayer[],
+  cache: Pick<LayerCache, 'get'>,
+  folders: readonly string[],
+  confined?: ConfinedOptions,
+): Promise<readonly (KernelLink | null)[]> {
+  const answer = await ask(layers, cache, { waysOf: folders }, confined);
+  const known = new Set(layers.map(({ digest }) => digest));
+  const isText = (value: unknown): boolean => typeof value === 'string' && value.length <= 4096;
+  const isWay = (way: KernelLink | null): boolean =>
+    way === null || (isText(way.path) && isText(way.target) && known.has(way.layer));
+  if (answer.kind !== 'ways' || !Array.isArray(answer.ways) || answer.ways.length !== folders.length)
+    throw failed('the scan worker answered garbage');
+  if (!answer.ways.every(isWay)) throw failed('the scan worker answered garbage');
+  return answer.ways;
+}
+
 function isNames(files: readonly string[]): boolean {
   const isName = (file: unknown): boolean =>
     typeof file === 'string' && file.startsWith('/') && file.length <= OWNED_PATH_MAX_BYTES;
@@ -95,7 +117,7 @@ type KeptLayer = Pick<InventoryLayer, 'digest' | 'diffId' | 'sizeBytes'>;
 async function ask(
   layers: readonly KeptLayer[],
   cache: Pick<LayerCache, 'get'>,
-  question: Pick<ScanOrder, 'paths' | 'filesOf' | 'runnableOf'>,
+  question: Pick<ScanOrder, 'paths' | 'filesOf' | 'runnableOf' | 'waysOf'>,
   confined: ConfinedOptions | undefined,
 ): Promise<WorkerAnswer> {
   const stored = await Promise.all(

@@ -210,20 +210,27 @@ function byPurl(a: InventoryPackage, b: InventoryPackage): number {
 /** Where a run-time mounts the kernel's own file systems, and what it opens while it makes a container. */
 const KERNEL_FOLDERS: ReadonlySet<string> = new Set(['proc', 'sys', 'dev']);
 
+/** By which link of the image the way to each of these folders comes into one of the kernel's, as for `workingDirLink`. */
+export function kernelWays(layers: readonly LayerResult[], folders: readonly string[]): (KernelLink | null)[] {
+  const { tree } = mergeNames(layers);
+  return folders.map((folder) => placed(tree.linkInto(folder, KERNEL_FOLDERS), layers)[0] ?? null);
+}
+
+function placed(link: LinkOnTheWay | null, layers: readonly LayerResult[]): KernelLink[] {
+  const layer = link === null ? undefined : layers[link.layer]?.digest;
+  // Beyond 4,096 bytes, which no path has, nothing is kept of what they say.
+  return link === null || layer === undefined ? [] : [{ ...link, target: link.target.slice(0, 4096), layer }];
+}
+
 /** A run-time that follows them while it starts a container may leave it (CVE-2024-21626, CVE-2025-31133). */
 function kernelLinksOf(
   layers: readonly LayerResult[],
   tree: FileTree,
   workingDir: string,
 ): Pick<Inventory, 'kernelLinks' | 'workingDirLink'> {
-  const placed = (link: LinkOnTheWay | null): KernelLink[] => {
-    const layer = link === null ? undefined : layers[link.layer]?.digest;
-    // Beyond 4,096 bytes, which no path has, nothing is kept of what they say.
-    return link === null || layer === undefined ? [] : [{ ...link, target: link.target.slice(0, 4096), layer }];
-  };
-  const [way] = placed(tree.linkInto(workingDir, KERNEL_FOLDERS));
+  const [way] = placed(tree.linkInto(workingDir, KERNEL_FOLDERS), layers);
   return {
-    kernelLinks: [...KERNEL_FOLDERS].flatMap((name) => placed(tree.rootLink(name))),
+    kernelLinks: [...KERNEL_FOLDERS].flatMap((name) => placed(tree.rootLink(name), layers)),
     ...(way === undefined ? {} : { workingDirLink: way }),
   };
 }

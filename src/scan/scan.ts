@@ -514,6 +514,7 @@ function inventoryIn(answer: WorkerAnswer, layers: readonly PlannedLayer[]): Inv
     case 'owners':
     case 'files':
     case 'runnable':
+    case 'ways':
       throw new WorkerFailure('worker.garbage', 'the scan worker answered garbage');
   }
 }

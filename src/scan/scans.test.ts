@@ -65,7 +65,13 @@ test('a scan is kept with its fact, judged again when the advisories change, and
       committed: () => undefined,
     };
     const scans = new Scans({ db, advisories, journal, clock: systemClock });
-    const image = imageOf([await packLayer([npmManifest('old', '1.0.0')])]);
+    const links = [
+      { kind: 'symlink' as const, path: 'srv/work', linkTarget: '../one' },
+      { kind: 'symlink' as const, path: 'one', linkTarget: '/proc/self/fd' },
+      { kind: 'symlink' as const, path: 'home', linkTarget: 'srv' },
+      { kind: 'symlink' as const, path: 'srv/app', linkTarget: '/usr/app' },
+    ];
+    const image = imageOf([await packLayer([npmManifest('old', '1.0.0')]), await packLayer(links)]);
     const job = { ...image, project: 'tienda', actor: 'platform', subject: 'tienda/web:1' };
 
     const first = await scans.scan(job);
@@ -84,6 +90,15 @@ test('a scan is kept with its fact, judged again when the advisories change, and
       ],
     );
     assert.equal(owners.complete, true);
+    const folders = ['/srv/work/7', '/home/work', '/srv/app', '/srv', '/none/work', '/one'];
+    const led = await scans.workingFolders(image.manifestDigest, [...folders, '/one']);
+    assert.deepEqual(
+      led.map(({ id, path, message }) => [id, path, / \((.*)\)$/.exec(message.en)?.[1]]),
+      Array.from({ length: 3 }, () => ['image-workdir-kernel', '/one', '/proc/self/fd']),
+      'the links of an image are followed to where a manifest has it start (D3)',
+    );
+    assert.deepEqual(await scans.workingFolders(image.manifestDigest, []), []);
+    await assert.rejects(scans.workingFolders(`sha256:${'0'.repeat(64)}`, ['/']), { code: 'scan.not-found' });
     const modules = { purl: 'pkg:npm/old@1.0.0', path: 'app/node_modules/old/package.json' };
     assert.deepEqual(await scans.packageFiles(image.manifestDigest, modules), {
       files: ['/app/node_modules/old/package.json'],

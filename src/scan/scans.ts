@@ -3,9 +3,10 @@ import type { AdvisoryDatabase, AdvisoryStore } from '../advisories/index.ts';
 import type { Journal, JournalTables } from '../journal/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Clock, Language } from '../system/index.ts';
-import { askFiles, askOwners, askRunnable, type OwnersAnswer } from './ask-owners.ts';
+import { askFiles, askOwners, askRunnable, askWays, type OwnersAnswer } from './ask-owners.ts';
 import type { BillSubject } from './bills/bill.ts';
 import { toCycloneDx } from './bills/cyclonedx.ts';
+import { checkWorkingFolder } from './checks/image.ts';
 import type { ConfinedOptions } from './confined.ts';
 import { scanFault } from './errors.ts';
 import { imageScanned } from './facts.ts';
@@ -24,7 +25,7 @@ import {
   rematchStored,
   standingOf,
 } from './rematch.ts';
-import type { ScanReport } from './report.ts';
+import type { Misconfiguration, ScanReport } from './report.ts';
 import type { ReportFormat } from './reports/bill-formats.ts';
 import { scanRevision } from './revision.ts';
 import type { Runnable } from './runnable.ts';
@@ -280,6 +281,22 @@ export class Scans {
       packages: await askRunnable(inventory.layers, cache, asked, confined),
       more: fitting.length - asked.length,
     };
+  }
+
+  /**
+   * What stands against starting an image in these folders: a link of it on the way that leads into a folder of the kernel.
+   *
+   * @throws Fault scan.not-found, scan.layer-unread, scan.owners-failed
+   */
+  async workingFolders(image: Digest, folders: readonly string[]): Promise<Misconfiguration[]> {
+    const asked = [...new Set(folders)];
+    if (asked.length === 0) return [];
+    const inventory = await this.inventory(image);
+    if (!inventory) throw scanFault('scan.not-found', { digest: image });
+    const { clock, confined } = this.#parts;
+    const cache = layerCacheIn(this.#db, this.#readers, () => clock.now().toISOString());
+    const ways = await askWays(inventory.layers, cache, asked, confined);
+    return asked.flatMap((folder, index) => checkWorkingFolder(folder, ways[index] ?? null));
   }
 
   /** Which analysers made the inventories that are read now: others may find other packages. */

@@ -6,7 +6,7 @@ import type { Digest } from '../oci/index.ts';
 import type { Analyser } from './analyser.ts';
 import { ANALYSERS } from './analysers/index.ts';
 import { FRAME, type Frame, frameHeader, readFramesSync } from './frames.ts';
-import { IncompleteInventory, inventoryOf, mergeNames, placeSecrets } from './inventory.ts';
+import { IncompleteInventory, inventoryOf, kernelWays, mergeNames, placeSecrets } from './inventory.ts';
 import {
   analyseLayer,
   decodeLayerResult,
@@ -19,7 +19,7 @@ import {
 } from './layer.ts';
 import { IMAGE_BYTES_MAX, IMAGE_ENTRIES_MAX, LAYER_RESULT_MAX_BYTES, PACKAGE_FILES_MAX } from './limits.ts';
 import { type FileOwners, findFiles, findOwners, type PackageFiles, type PackageKey } from './owners.ts';
-import type { Inventory } from './package.ts';
+import type { Inventory, KernelLink } from './package.ts';
 import { findRunnable, type Runnable } from './runnable.ts';
 import { secretsAnalyser } from './secrets/analyser.ts';
 import { type ConfigText, scanConfigTexts } from './secrets/image-config.ts';
@@ -60,6 +60,8 @@ export interface ScanOrder {
   readonly filesOf?: PackageKey;
   /** Packages of which is asked what of them runs, instead of the inventory. */
   readonly runnableOf?: readonly PackageKey[];
+  /** Folders of which is asked where the image's links lead on the way to them, instead of the inventory. */
+  readonly waysOf?: readonly string[];
 }
 
 export type WorkerAnswer =
@@ -69,6 +71,7 @@ export type WorkerAnswer =
   | { readonly kind: 'owners'; readonly owners: readonly FileOwners[]; readonly isCut: boolean }
   | { readonly kind: 'files'; readonly files: PackageFiles | null; readonly isCut: boolean }
   | { readonly kind: 'runnable'; readonly runnable: readonly Runnable[] }
+  | { readonly kind: 'ways'; readonly ways: readonly (KernelLink | null)[] }
   /** `code` is a FormatErrorCode, 'layer.mismatch', 'inventory.incomplete' or 'worker.failed'. */
   | { readonly kind: 'incomplete'; readonly code: string; readonly message: string; readonly layer: Digest | null };
 
@@ -128,6 +131,7 @@ async function answerOrder(input: number, output: Writable): Promise<WorkerAnswe
     if (order.runnableOf) {
       return { kind: 'runnable', runnable: findRunnable(results, ANALYSERS, order.runnableOf) };
     }
+    if (order.waysOf) return { kind: 'ways', ways: kernelWays(results, order.waysOf) };
     if (order.paths) {
       return { kind: 'owners', owners: findOwners(results, ANALYSERS, order.paths), isCut };
     }

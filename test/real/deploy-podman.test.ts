@@ -591,6 +591,79 @@ test('deploy: what an image says in labels of the platform is nobody’s word (D
   await session.until('gone', async () => (await ground.engine.list()).length === 0);
 });
 
+test('deploy: no folder to work in leads a container, or who joins it, out of it by links of its image (D3)', {
+  skip,
+  timeout: 600_000,
+}, async (t) => {
+  const links: Readonly<Record<string, string>> = {
+    ...Object.fromEntries([3, 4, 5, 6, 7, 8, 9].map((fd) => [`work${fd}`, `/proc/self/fd/${fd}`])),
+    up: '../../../../proc/self/fd/7',
+    one: 'two',
+    two: '/three/7',
+    three: '/proc/self/fd',
+    'srv/inner': '../proc/self/fd/8',
+    home: 'srv',
+    'usr/here': '/dev/fd/7',
+    self: '/proc/self/cwd',
+  };
+  const folders = [
+    ...[3, 4, 5, 6, 7, 8, 9].map((fd) => `/work${fd}`),
+    ...['/up', '/one', '/three/8', '/srv/inner', '/home/inner', '/usr/here', '/self', '/work7/../../../..'],
+  ];
+  assert.equal(folders.length, 15, 'asked of a manifest and of exec: thirty');
+  const root = join(ground.folder, 'linked');
+  await runCommand('cp', ['--archive', join(ground.folder, 'busybox'), root], { timeoutMs: 60_000 });
+  // What the links lead to is there before the kernel's folder covers it, so that the engine finds nothing missing.
+  for (const fd of [3, 4, 5, 6, 7, 8, 9]) await mkdir(join(root, 'proc/self/fd', String(fd)), { recursive: true });
+  for (const folder of ['srv', 'usr', 'proc/self/cwd', 'dev']) await mkdir(join(root, folder), { recursive: true });
+  await symlink('/proc/self/fd', join(root, 'dev/fd'));
+  for (const [path, target] of Object.entries(links)) await symlink(target, join(root, path));
+  const archive = join(ground.folder, 'linked.tar');
+  await runCommand('tar', ['-C', root, '-cf', archive, '.'], { timeoutMs: 60_000 });
+  await ground.podman('import', '--change', 'ENV PATH=/bin', archive, 'localhost/linked:test');
+  const digest = await ground.podman('image', 'inspect', '--format', '{{.Digest}}', 'localhost/linked:test');
+  const image = `localhost/linked@${digest}`;
+  const word = `outside-${newId()}`;
+  const marker = join(ground.folder, 'marker');
+  await writeFile(marker, word);
+  const look = `cat ../../../../../../../../..${marker} ../../../../../../../../../../..${marker}; ls -id .; readlink /proc/self/cwd`;
+  const soak = process.env['DARSENA_SOAK'] === '1';
+  const first = Math.floor(Math.random() * folders.length);
+  const chosen = soak ? folders : folders.filter((_, index) => (index - first + folders.length) % folders.length < 5);
+  t.diagnostic(`from ${first}: ${chosen.join(' ')}`);
+
+  const session = open();
+  t.after(() => session.reconciler.stop());
+  const key = { project: 'shop', environment: 'dev' };
+  const plain = workload({ ...key, name: 'plain' }, [container(image, ['sleep', '3600'])]);
+  const led = chosen.map((workingDir, index) =>
+    workload({ ...key, name: `led-${index}` }, [container(image, ['sh', '-c', `${look}; sleep 3600`], { workingDir })]),
+  );
+  session.reconciler.setWanted(wanted({ workloads: [plain, ...led] }));
+  await session.until('available', () => session.status.get('plain')?.phase === 'available', 120);
+  const id = session.status.get('plain')?.replicas[0]?.containers[0]?.id ?? '';
+  for (const workingDir of chosen) {
+    const order = { containerId: id, command: ['sh', '-c', look], terminal: false, env: {}, workingDir };
+    await assert.rejects(ground.engine.execAttach(order), { code: 'engine.refused', message: /proc/ }, workingDir);
+  }
+  // Whatever the run-time makes of it: refused, or a container that stays in its own files.
+  for (const [index, workingDir] of chosen.entries()) {
+    const status = () => session.status.get(`led-${index}`);
+    await session.until(
+      `${workingDir} has an end`,
+      () => (status()?.conditions.length ?? 0) > 0 || (status()?.replicas[0]?.containers[0]?.pid ?? null) !== null,
+      120,
+    );
+    for (const one of status()?.replicas[0]?.containers ?? []) {
+      let said = '';
+      for await (const { line } of ground.engine.logs(one.id, {})) said += line;
+      assert.ok(!said.includes(word), `${workingDir} led out: ${said}`);
+    }
+  }
+  session.reconciler.setWanted(wanted({ revision: 2 }));
+  await session.until('gone', async () => (await ground.engine.list()).length === 0, 120);
+});
+
 test('deploy: a workload in gVisor has a kernel of its own, in the network of its pod', {
   skip: skip === false && !existsSync('/usr/bin/runsc') ? 'needs /usr/bin/runsc' : skip,
   timeout: 60_000,

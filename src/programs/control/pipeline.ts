@@ -92,6 +92,8 @@ export interface PipelineParts {
   readonly statements: Statements;
   /** The newest scan report of an image, or null. */
   readonly lastReport: (digest: Digest) => Promise<ScanReport | null>;
+  /** What stands against starting an image in these folders, by its own links. */
+  readonly workingFolders: (digest: Digest, folders: readonly string[]) => Promise<ScanReport['misconfigurations']>;
   /** What a report says in its project: without what people answered for there. */
   readonly glance: Readings['glance'];
   /** Until when an image that runs may do so although something that has no deadline of its own refuses it. */
@@ -1004,7 +1006,7 @@ export class Pipeline implements Releases, RunStarter, Builds {
           // Each image is judged with the containers that run it.
           workload: { ...facts, containers: facts.containers.filter((container) => container.image === reference) },
           documents: documentsFor(workload.key.name, documents, questions.length === 0),
-          report: await lastReport(digest),
+          report: restart ? await lastReport(digest) : await this.#reportIn(digest, foldersOf(workload.pod, reference)),
           isBeforeApproval,
         });
         const until = await this.#parts.deadlineOf(project, digest, environment);
@@ -1027,6 +1029,16 @@ export class Pipeline implements Releases, RunStarter, Builds {
       verdict,
       until: untils[index] ?? verdict.at,
     }));
+  }
+
+  /** The report of an image with what its own links make of the folders that manifests have it start in. */
+  async #reportIn(digest: Digest, folders: readonly string[]): Promise<ScanReport | null> {
+    const { lastReport, workingFolders } = this.#parts;
+    const report = await lastReport(digest);
+    // Of what was not read whole the verdict speaks by itself.
+    if (folders.length === 0 || report === null || !report.complete) return report;
+    const found = await workingFolders(digest, folders);
+    return { ...report, misconfigurations: [...report.misconfigurations, ...found] };
   }
 
   /** The digest-pinned reference of an image as manifests name it. @throws Fault deploy.image-unknown */
@@ -1151,6 +1163,13 @@ export class Pipeline implements Releases, RunStarter, Builds {
 /** A reason for a fault whose text names it in each language. */
 function bothWhys({ en, es }: Text): { why: string; porque: string } {
   return { why: en, porque: es };
+}
+
+/** The folders in which the containers of an image are to start, where the manifest says it. */
+function foldersOf({ initContainers, containers }: Composition['workloads'][number]['pod'], image: string): string[] {
+  return [...initContainers, ...containers].flatMap((one) =>
+    one.image === image && one.workingDir !== null ? [one.workingDir] : [],
+  );
 }
 
 /** What a run asks for that is made of a workload's own manifest. */

@@ -58,6 +58,11 @@ const SECRET_NAME =
 const NOT_SECRET =
   /(?:_FILE|_PATH|_DIR|_URL|_URI|_TTL|_NAME|_ID|_LENGTH|_EXPIR\w*|_TIMEOUT|_ENABLED|_TYPE|_ALGORITHM|_VERSION|_SHA256|_GPG_KEY)$/i;
 
+/** A word that switches something, as in MYSQL_RANDOM_ROOT_PASSWORD=yes, is no credential. */
+export function isSwitch(value: string): boolean {
+  return /^["']?(?:yes|no|true|false|on|off|0|1)["']?$/i.test(value);
+}
+
 export function namesSecret(name: string): boolean {
   return SECRET_NAME.test(name.replace(/([a-z0-9])([A-Z])/g, '$1_$2')) && !NOT_SECRET.test(name);
 }

@@ -1,7 +1,7 @@
 import { parseYamlDocuments, type YamlDocument, type YamlPath } from '../../formats/index.ts';
 import type { Json } from '../../system/index.ts';
 import type { Misconfiguration } from '../report.ts';
-import { type Check, check, misconfigured, namesSecret } from './check.ts';
+import { type Check, check, isSwitch, misconfigured, namesSecret } from './check.ts';
 import { isOn, isSet, items, type Members, members, textOf, texts } from './values.ts';
 
 type Found = boolean | { readonly at: YamlPath; readonly detail?: string };
@@ -304,7 +304,7 @@ export const COMPOSE_CHECKS: readonly ServiceCheck[] = [
     ),
     find: (service) => {
       const name = environment(service).find(
-        ([key, value]) => namesSecret(key) && value !== '' && !/^\$\{?[A-Z]/i.test(value),
+        ([key, value]) => namesSecret(key) && value !== '' && !isSwitch(value) && !/^\$\{?[A-Z]/i.test(value),
       )?.[0];
       return name !== undefined && { at: ['environment'], detail: name };
     },

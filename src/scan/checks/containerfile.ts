@@ -1,5 +1,5 @@
 import type { Misconfiguration } from '../report.ts';
-import { type Check, check, misconfigured, namesSecret } from './check.ts';
+import { type Check, check, isSwitch, misconfigured, namesSecret } from './check.ts';
 import {
   type Containerfile,
   commandsOf,
@@ -360,7 +360,7 @@ export const CONTAINERFILE_CHECKS: readonly ContainerfileCheck[] = [
                 ([, name = '', value = '']) => [name, value] as const,
               );
         const name = pairs.find(
-          ([key, value]) => namesSecret(key) && !/^["']?(?:\$|["']?$)/.test(value) && value !== '',
+          ([key, value]) => namesSecret(key) && !/^["']?(?:\$|["']?$)/.test(value) && value !== '' && !isSwitch(value),
         )?.[0];
         return name === undefined ? [] : [{ line: one.line, detail: name }];
       }),

@@ -4,7 +4,7 @@ import type { Json } from '../../system/index.ts';
 import type { ExposedFile, KernelLink } from '../package.ts';
 import type { Misconfiguration } from '../report.ts';
 import { areUsual, capabilityNames } from './capabilities.ts';
-import { type Check, check, misconfigured, namesSecret } from './check.ts';
+import { type Check, check, isSwitch, misconfigured, namesSecret } from './check.ts';
 import { type Members, members, textOf, texts } from './values.ts';
 
 /** What is looked at: the configuration (image-spec 1.1 config.md) and the files with unusual rights. */
@@ -145,7 +145,7 @@ export const IMAGE_CHECKS: readonly ImageCheck[] = [
     ),
     find: (facts) =>
       environment(facts)
-        .filter(([name, value]) => namesSecret(name) && value !== '')
+        .filter(([name, value]) => namesSecret(name) && value !== '' && !isSwitch(value))
         .map(([name]) => ({ detail: name })),
   },
   {
@@ -449,6 +449,12 @@ export const IMAGE_CHECKS: readonly ImageCheck[] = [
     find: (facts) => files(facts, ({ cache }) => cache).slice(0, 1),
   },
 ];
+
+/** What is wrong with starting an image in a folder. */
+export function checkWorkingFolder(folder: string, workingDirLink: KernelLink | null): Misconfiguration[] {
+  const facts = { config: { config: { WorkingDir: folder } }, files: null, workingDirLink };
+  return checkImage(facts).filter(({ id }) => id === 'image-workdir-kernel');
+}
 
 /** What is wrong with an image, by its configuration and the rights of its files. */
 export function checkImage(facts: ImageFacts): Misconfiguration[] {

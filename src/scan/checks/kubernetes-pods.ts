@@ -1,6 +1,6 @@
 import type { YamlPath } from '../../formats/index.ts';
 import type { Json } from '../../system/index.ts';
-import { type Check, check, namesSecret } from './check.ts';
+import { type Check, check, isSwitch, namesSecret } from './check.ts';
 import type { ContainerView, PodView } from './pod.ts';
 import { isOn, isSet, items, type Members, members, textOf, texts } from './values.ts';
 
@@ -370,7 +370,8 @@ export const CONTAINER_CHECKS: readonly ContainerCheck[] = [
     find: ({ value }) => {
       const index = items(value['env']).findIndex((entry) => {
         const { name, value: text } = members(entry);
-        return namesSecret(textOf(name)) && textOf(text) !== '' && !/^\$\(/.test(textOf(text));
+        const value = textOf(text);
+        return namesSecret(textOf(name)) && value !== '' && !/^\$\(/.test(value) && !isSwitch(value);
       });
       return index >= 0 && { at: ['env', index], detail: textOf(members(items(value['env'])[index])['name']) };
     },

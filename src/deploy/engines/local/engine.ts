@@ -119,9 +119,14 @@ export interface VolumeOrder {
   readonly labels: Readonly<Record<string, string>>;
   /** Where its data lies on this host, instead of in the engine's own storage. */
   readonly folder?: string;
+  /**
+   * Who may write to a new one: everybody inside, or whoever its folder says.
+   * @default it is given to the user of its first container
+   */
+  readonly writers?: 'all' | 'as-it-is';
 }
 
-export interface EngineVolume extends Omit<VolumeOrder, 'folder'> {
+export interface EngineVolume extends Omit<VolumeOrder, 'folder' | 'writers'> {
   readonly path: string;
   readonly createdAt: string;
 }

@@ -354,7 +354,7 @@ export class MemoryEngine implements ContainerEngine {
       const known = this.#volumes.get(order.name);
       if (known !== undefined) return known;
       const createdAt = new Date(this.#nowMs()).toISOString();
-      const { folder, ...rest } = order;
+      const { folder, writers: _, ...rest } = order;
       const volume = { ...rest, path: folder ?? `/memory/${order.name}/_data`, createdAt };
       this.#volumes.set(order.name, volume);
       return volume;

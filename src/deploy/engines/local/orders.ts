@@ -172,7 +172,8 @@ export function volumeOrders(instance: string, identity: PodIdentity, spec: PodS
   return spec.volumes.flatMap((volume): VolumeOrder[] => {
     if (volume.kind === 'claim') {
       const owner = { instance, project, environment, claim: claimOf(volume, identity) };
-      return [{ name: claimVolumeName(owner), labels: volumeLabels(owner) }];
+      const kept = spec.fsGroup === undefined ? {} : { writers: 'as-it-is' as const };
+      return [{ name: claimVolumeName(owner), labels: volumeLabels(owner), ...kept }];
     }
     if (volume.kind === 'scratch' && !volume.memory) {
       const pod = podName(instance, identity);
@@ -183,7 +184,7 @@ export function volumeOrders(instance: string, identity: PodIdentity, spec: PodS
         [LABEL.environment]: environment,
         [LABEL.scratchOf]: pod,
       };
-      return [{ name: scratchName(pod, volume.name), labels }];
+      return [{ name: scratchName(pod, volume.name), labels, writers: 'all' }];
     }
     return [];
   });

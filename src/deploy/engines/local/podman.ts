@@ -48,6 +48,7 @@ import {
   readStats,
   resizer,
 } from './inside.ts';
+import { refuseKernelWay } from './kernel-ways.ts';
 import { LABEL, LABEL_PREFIX, OBEYED_ANNOTATION } from './labels.ts';
 import { LibpodClient } from './libpod.ts';
 import {
@@ -63,6 +64,7 @@ import { removePodCgroups } from './pod-cgroups.ts';
 import { rulesMissing, runNft } from './pod-rules.ts';
 import { findRuntimes } from './runtimes.ts';
 import { readUsage } from './usage.ts';
+import { openToAll } from './volume-folders.ts';
 
 /** Bytes of a container's log before it is turned over; the previous file is dropped by the k8s-file driver. */
 const LOG_BYTES_MAX = 10 * 1024 * 1024;
@@ -422,6 +424,17 @@ export class PodmanEngine implements ContainerEngine {
     });
   }
 
+  /** @throws Fault engine.refused */
+  async #checkWorkingDir(id: string, folder: string): Promise<void> {
+    const operation = `exec in ${id.slice(0, 12)}`;
+    const { json } = await this.#client.ask('GET', `/containers/${id}/json`, { operation, timeoutMs: LIST_TIMEOUT_MS });
+    const pid = numberAt(objectAt(json, 'State'), 'Pid') ?? 0;
+    // Where the kernel is the container's own, no descriptor of the host's is in it.
+    const { OCIRuntime: runtime } = json as { OCIRuntime?: unknown };
+    if (pid === 0 || runtime === 'runsc' || runtime === 'kata') return;
+    await refuseKernelWay(`/proc/${pid}/root`, folder, operation);
+  }
+
   async #hostnameOf(pod: string): Promise<string> {
     const operation = `inspect ${pod}`;
     const { json } = await this.#client.ask('GET', `/containers/${pod}-infra/json`, {
@@ -611,6 +624,7 @@ export class PodmanEngine implements ContainerEngine {
     const options = { operation: `volume ${order.name}`, timeoutMs: LIST_TIMEOUT_MS };
     const known = await this.#client.ask('GET', path, { ...options, accept: [404] });
     if (known.status !== 404) return requireSame(toVolume(known.json), order);
+    let made: EngineVolume;
     try {
       const { json } = await this.#client.ask('POST', '/volumes/create', {
         operation: `create volume ${order.name}`,
@@ -618,16 +632,24 @@ export class PodmanEngine implements ContainerEngine {
         body: {
           Name: order.name,
           Label: order.labels,
-          // podman-volume-create(1): the local driver binds such a folder when a container starts.
-          ...(order.folder === undefined ? {} : { Options: { type: 'none', o: 'bind', device: order.folder } }),
+          ...volumeOptions(order),
         },
       });
-      return toVolume(json);
+      made = toVolume(json);
     } catch (error) {
       // Two pods that share a claim come up together: the other one made it first.
       const { status, json } = await this.#client.ask('GET', path, { ...options, accept: [404] });
       if (status === 404) throw error;
       return requireSame(toVolume(json), order);
+    }
+    if (order.writers !== 'all') return made;
+    try {
+      await openToAll(made.path);
+      return made;
+    } catch (error) {
+      // Found at the next try, it would be taken for whole.
+      await this.removeVolume(order.name);
+      throw error;
     }
   }
 
@@ -676,6 +698,7 @@ export class PodmanEngine implements ContainerEngine {
   }
 
   async execAttach(order: ExecOrder): Promise<ExecSession> {
+    if (order.workingDir !== undefined) await this.#checkWorkingDir(order.containerId, order.workingDir);
     const { json } = await this.#client.ask('POST', `/containers/${order.containerId}/exec`, {
       operation: `exec in ${order.containerId.slice(0, 12)}`,
       timeoutMs: ACTION_TIMEOUT_MS,
@@ -1072,6 +1095,13 @@ function requireSame(found: EngineVolume, { name, labels }: VolumeOrder): Engine
     es: 'hay un volumen con ese nombre que es de otro',
   };
   throw engineFault('engine.refused', { operation: `volume ${name}`, why });
+}
+
+/** podman-volume-create(1): the local driver binds a folder when a container starts; with an owner named it changes none. */
+function volumeOptions({ folder, writers }: VolumeOrder): { Options?: Readonly<Record<string, string>> } {
+  const owner = writers === undefined ? [] : ['uid=0', 'gid=0'];
+  if (folder !== undefined) return { Options: { type: 'none', o: ['bind', ...owner].join(','), device: folder } };
+  return owner.length === 0 ? {} : { Options: { o: owner.join(',') } };
 }
 
 function toVolume(json: unknown): EngineVolume {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import type { ProbeSpec } from '../../model.ts';
-import { Prober } from './probes.ts';
+import { askHttp, Prober } from './probes.ts';
 import { SimulatedClock, sampleContainer } from './simulation.ts';
 
 test('a probe that goes on failing in other words each time is told at once, then now and then; that it passes again at once', async () => {
@@ -37,4 +39,39 @@ test('a probe that goes on failing in other words each time is told at once, the
   await clock.advance(2_000);
   assert.deepEqual([state()?.state, state()?.why], ['passing', null]);
   prober.stop();
+});
+
+test('a probe asks for the path and with the headers that stand in the manifest, whatever letters they have', async (t) => {
+  const seen: IncomingMessage[] = [];
+  const server = createServer((request, response) => {
+    seen.push(request);
+    response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const ask = async (path: string, headers: { name: string; value: string }[] = []): Promise<IncomingMessage> => {
+    const action = { kind: 'http' as const, port, path, scheme: 'HTTP' as const, headers };
+    const outcome = await askHttp({ host: '127.0.0.1', port }, action, 60_000, AbortSignal.timeout(60_000));
+    assert.deepEqual(outcome, { kind: 'success' });
+    return seen.at(-1) as IncomingMessage;
+  };
+  assert.equal((await ask('/')).headers['user-agent'], 'darsena-probe');
+  assert.equal((await ask('healthz')).url, '/healthz');
+  assert.equal((await ask('/a b/ñ?q=1 2')).url, '/a%20b/%C3%B1?q=1%202');
+  const custom = await ask('/', [
+    { name: 'Host', value: 'shop.example' },
+    { name: 'X-Many', value: 'one' },
+    { name: 'x-many', value: 'two' },
+    { name: 'user-agent', value: 'mine' },
+    { name: '__proto__', value: 'plain' },
+    { name: 'Connection', value: 'keep-alive' },
+  ]);
+  const { rawHeaders: raw } = custom;
+  const of = (wanted: string): string[] =>
+    raw.flatMap((name, index) => (index % 2 === 0 && name.toLowerCase() === wanted ? [raw[index + 1] ?? ''] : []));
+  assert.deepEqual(
+    [of('host'), of('x-many'), of('user-agent'), of('__proto__'), of('connection')],
+    [['shop.example'], ['one', 'two'], ['mine'], ['plain'], ['close']],
+  );
 });

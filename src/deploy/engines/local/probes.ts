@@ -313,14 +313,22 @@ export function askHttp(
   signal: AbortSignal,
 ): Promise<ProbeOutcome> {
   return new Promise((resolve) => {
-    const headers: Record<string, string> = { 'User-Agent': 'darsena-probe', Connection: 'close' };
-    for (const { name, value } of action.headers) headers[name] = value;
+    const headers = new Map<string, string | string[]>([['user-agent', 'darsena-probe']]);
+    const own = Map.groupBy(action.headers, ({ name }) => name.toLowerCase());
+    for (const [name, all] of own) {
+      const values = all.map(({ value }) => value);
+      if (name === 'connection') continue;
+      headers.delete(name);
+      // One name may come several times, as with the kubelet; there is one host.
+      headers.set(all[0]?.name ?? name, name === 'host' ? (values.at(-1) ?? '') : values);
+    }
+    headers.set('connection', 'close');
     const make = action.scheme === 'HTTPS' ? httpsRequest : httpRequest;
     const sent = make({
       host: endpoint.host,
       port: endpoint.port,
-      path: action.path,
-      headers,
+      path: requestPath(action.path),
+      headers: Object.fromEntries(headers),
       agent: false,
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
       // Like Kubernetes: the probe asks whether it answers, not who it is.
@@ -334,6 +342,12 @@ export function askHttp(
     sent.once('error', (error) => resolve({ kind: 'failure', text: connectionText(error) }));
     sent.end();
   });
+}
+
+/** A path as manifests have it, in the letters of a request (RFC 3986): the kubelet takes one without its slash too. */
+function requestPath(path: string): string {
+  const whole = path.startsWith('/') ? path : `/${path}`;
+  return whole.toWellFormed().replaceAll(/[^\x21-\x7e]/gu, encodeURIComponent);
 }
 
 function askTcp(endpoint: Endpoint, stayMs: number, timeoutMs: number, signal: AbortSignal): Promise<ProbeOutcome> {

@@ -30,6 +30,7 @@ import { engineFault } from './errors.ts';
 import { POST_START_MS, readHook, runHook } from './hooks.ts';
 import { userNumber } from './host-user.ts';
 import { addressesFor, formatHosts, type NamedPod, redirectRules, serviceHosts, serviceRedirects } from './hosts.ts';
+import { refuseLinkInVolume } from './kernel-ways.ts';
 import { bridgeName, LABEL, networkName, type PodIdentity, podName, readPodIdentity } from './labels.ts';
 import { Lanes } from './lanes.ts';
 import {
@@ -794,19 +795,25 @@ export class Reconciler {
       folder,
       placing,
     );
-    const mounts = await Promise.all(order.mounts.map((mount) => this.#boundPart(pod, mount)));
+    const group = spec.pod.fsGroup?.group ?? null;
+    const mounts = await Promise.all(order.mounts.map((mount) => this.#boundPart(pod, mount, group)));
+    await this.#refuseLinkedFolder(order.workingDir, mounts, order.name);
     const id = await engine.createContainer({ ...order, mounts });
     this.#autoscaler.made(id, container.resources, resources);
     return id;
   }
 
   /** A mount of one part of its source, found and held for it; any other as it is. */
-  async #boundPart(pod: string, mount: ContainerOrder['mounts'][number]): Promise<ContainerOrder['mounts'][number]> {
+  async #boundPart(
+    pod: string,
+    mount: ContainerOrder['mounts'][number],
+    group: number | null,
+  ): Promise<ContainerOrder['mounts'][number]> {
     const { part } = mount;
     let { source } = mount;
     if (source.kind === 'memory') {
       const { volume, sizeBytes } = source;
-      const path = await (this.#options.parts ?? NO_PARTS).memory(pod, volume, sizeBytes);
+      const path = await (this.#options.parts ?? NO_PARTS).memory(pod, volume, { sizeBytes, group });
       source = { kind: 'folder', path };
       if (part === null || part === '') return { ...mount, part: null, source };
       return {
@@ -823,6 +830,24 @@ export class Reconciler {
     if (volume === undefined) throw engineFault('deploy.content-missing', { container: pod, reference: source.volume });
     const path = await (this.#options.parts ?? NO_PARTS).mount(pod, volume, part);
     return { ...mount, part: null, source: { kind: 'folder', path } };
+  }
+
+  /** A folder to work in that lies in a volume: other containers write there, and their links are not the image's. */
+  async #refuseLinkedFolder(
+    folder: string | null,
+    mounts: readonly ContainerOrder['mounts'][number][],
+    container: string,
+  ): Promise<void> {
+    if (folder === null) return;
+    const below = mounts
+      .filter(({ path }) => `${folder}/`.startsWith(`${path.replace(/\/+$/, '')}/`))
+      .sort((one, other) => other.path.length - one.path.length)[0];
+    if (below === undefined) return;
+    const { source } = below;
+    const root =
+      source.kind === 'folder' ? source.path : source.kind === 'volume' ? this.#volumes.get(source.volume) : undefined;
+    const part = folder.slice(below.path.length);
+    if (root !== undefined && part !== '') await refuseLinkInVolume(root, part, `create container ${container}`);
   }
 
   #placing(address: string): PodPlacing {

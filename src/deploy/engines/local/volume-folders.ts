@@ -1,4 +1,5 @@
-import { lstat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { lstat, open } from 'node:fs/promises';
 import { runCommand } from '../../../system/index.ts';
 import { engineFault } from './errors.ts';
 
@@ -23,6 +24,17 @@ export async function giveToGroup(
   ] as const) {
     const { code, stderr } = await runCommand(program, words, { timeoutMs: CHANGE_TIMEOUT_MS });
     if (code !== 0) throw engineFault('engine.failed', { operation: 'fsGroup', why: stderr.slice(0, 300) });
+  }
+}
+
+/** Lets every container of a pod write to its emptyDir, whoever each runs as, like in Kubernetes. */
+export async function openToAll(path: string): Promise<void> {
+  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    const { mode } = await folder.stat();
+    if ((mode & 0o777) !== 0o777) await folder.chmod((mode & 0o7000) | 0o777);
+  } finally {
+    await folder.close();
   }
 }
 

@@ -14,8 +14,17 @@ export interface VolumeParts {
    * @throws Fault deploy.part-outside when the way leads over a link
    */
   mount(pod: string, root: string, part: string): Promise<string>;
-  /** A file system in memory for a volume of a pod; the same one each time. Null: as large as the host allows. */
-  memory(pod: string, volume: string, sizeBytes: number | null): Promise<string>;
+  /** A file system in memory for a volume of a pod; the same one each time. */
+  memory(
+    pod: string,
+    volume: string,
+    options: {
+      /** Null: as large as the host allows. */
+      readonly sizeBytes: number | null;
+      /** Whose the files in it are; null: of who makes them. */
+      readonly group: number | null;
+    },
+  ): Promise<string>;
   release(pod: string): Promise<void>;
   /** Releases what belongs to none of these pods. */
   sweep(pods: ReadonlySet<string>): Promise<void>;
@@ -52,12 +61,17 @@ export class BoundParts implements VolumeParts {
     }
   }
 
-  async memory(pod: string, volume: string, sizeBytes: number | null): Promise<string> {
+  async memory(
+    pod: string,
+    volume: string,
+    { sizeBytes, group }: Parameters<VolumeParts['memory']>[2],
+  ): Promise<string> {
     const place = join(this.#root, pod, `memory-${volume}`);
     if ((await mounted()).has(place)) return place;
     await mkdir(place, { recursive: true, mode: 0o700 });
-    // Writable for whoever the container runs as, like /tmp; open to nobody else, because the folders above are closed.
-    const options = `nosuid,nodev,mode=1777${sizeBytes === null ? '' : `,size=${sizeBytes}`}`;
+    // Open to every container of the pod, as in Kubernetes; to nobody else, because the folders above are closed.
+    const rights = group === null ? 'mode=0777' : `mode=2777,gid=${group}`;
+    const options = `nosuid,nodev,${rights}${sizeBytes === null ? '' : `,size=${sizeBytes}`}`;
     const words = ['-t', 'tmpfs', '-o', options, 'tmpfs', place];
     const { code, stderr } = await runCommand('mount', words, { timeoutMs: 10_000 });
     if (code !== 0) throw engineFault('engine.failed', { operation: `mount ${volume}`, why: stderr.slice(0, 300) });

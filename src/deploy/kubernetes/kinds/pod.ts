@@ -49,6 +49,18 @@ const PROBE_TIMINGS: Record<string, Field> = {
   terminationGracePeriodSeconds: enforced(integer(1, 3_600)),
 };
 
+/** RFC 9110, 5.1 and 5.5. */
+const HEADER_NAME: Shape = {
+  kind: 'text',
+  pattern: /^[-!#$%&'*+.^_`|~0-9A-Za-z]{1,200}$/,
+  meaning: { en: 'the name of a header', es: 'el nombre de una cabecera' },
+};
+const HEADER_VALUE: Shape = {
+  kind: 'text',
+  pattern: /^[\t\x20-\x7e\x80-\xff]{0,4096}$/,
+  meaning: { en: 'the value of a header, in one line', es: 'el valor de una cabecera, en una línea' },
+};
+
 const PROBE: Shape = object(
   {
     exec: enforced(object({ command: required(list(TEXT, { least: 1 })) })),
@@ -57,7 +69,7 @@ const PROBE: Shape = object(
         path: enforced(TEXT),
         port: required({ kind: 'port' }),
         scheme: enforced(choice(['HTTP', 'HTTPS'])),
-        httpHeaders: enforced(list(object({ name: required(TEXT), value: required(TEXT) }))),
+        httpHeaders: enforced(list(object({ name: required(HEADER_NAME), value: required(HEADER_VALUE) }))),
         host: refused({ en: 'a probe asks its own pod', es: 'una sonda pregunta a su propio pod' }),
       }),
     ),
@@ -221,7 +233,7 @@ const CONTAINER_SECURITY: Shape = object({
 });
 
 /** What Kubernetes calls safe: kept apart by the namespaces of the pod. */
-const SAFE_SYSCTLS: readonly string[] = [
+export const SAFE_SYSCTLS: readonly string[] = [
   'kernel.shm_rmid_forced',
   'net.ipv4.ip_local_port_range',
   'net.ipv4.ip_local_reserved_ports',
@@ -626,8 +638,8 @@ const VOLUME: Shape = object(
         ),
       }),
       {
-        en: 'a volume of the engine that ends with the pod; it belongs to the user of the first container that mounts it',
-        es: 'un volumen del motor que termina con el pod; pertenece al usuario del primer contenedor que lo monta',
+        en: 'a volume of the engine that ends with the pod; every container of the pod may write to it',
+        es: 'un volumen del motor que termina con el pod; todo contenedor del pod puede escribir en él',
       },
     ),
     persistentVolumeClaim: enforced(object({ claimName: required(LABEL_NAME), readOnly: enforced(BOOLEAN) })),

@@ -108,7 +108,9 @@ export class CriShelf {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await mkdir(path, { recursive: true, mode: 0o755 });
     const volume: EngineVolume = { name: order.name, labels: order.labels, path, createdAt: now.toISOString() };
-    await writeFileAtomic(join(folder, 'volume.json'), JSON.stringify({ ...volume, isNew: true }), { mode: 0o600 });
+    if (order.writers === 'all') await chmod(path, 0o777);
+    const written = order.writers === undefined ? { ...volume, isNew: true } : volume;
+    await writeFileAtomic(join(folder, 'volume.json'), JSON.stringify(written), { mode: 0o600 });
     return volume;
   }
 
