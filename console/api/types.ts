@@ -246,6 +246,8 @@ export interface Release {
     readonly workload: string;
     readonly replicas?: number;
   } | null;
+  /** Why it failed or went back; absent or empty for any other. */
+  readonly why?: readonly { readonly workload: string | null; readonly text: Text }[];
 }
 
 export type PromotionState = 'judging' | 'refused' | 'awaiting-approval' | 'approved' | 'rejected' | 'done' | 'failed';

@@ -1516,6 +1516,25 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
       state === 'refused' ? 'refuse' : environmentName === 'prod' ? 'allow' : 'warn',
     ),
     specHash: digest(`spec ${number}`),
+    why:
+      state === 'rolled-back'
+        ? [
+            {
+              workload: 'web',
+              text: text(
+                'the readiness probe of web fails: answered 503',
+                'la sonda de disponibilidad de web falla: respondió 503',
+              ),
+            },
+            {
+              workload: 'web',
+              text: text(
+                'the new version did not become ready within 60 s; the previous one serves',
+                'la versión nueva no estuvo lista en 60 s; sirve la anterior',
+              ),
+            },
+          ]
+        : [],
   });
   const promotion = (
     key: string,

@@ -4,7 +4,7 @@ import { queries } from '../api/queries.ts';
 import type { Project, Release } from '../api/types.ts';
 import { useEnvironment } from '../shell/environment.ts';
 import { shortDigest } from '../shell/format.ts';
-import { useWords } from '../shell/language.tsx';
+import { useText, useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
 import { Button, Copyable } from '../shell/parts/controls.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
@@ -44,6 +44,7 @@ function WhatChanged({ project, release, before }: { project: string; release: R
 
 export function ReleaseList({ project }: { project: Project }) {
   const t = useWords(words);
+  const text = useText();
   const me = useMe();
   const { id = '' } = useParams<'id'>();
   const releases = useQuery(queries.releases(project.name));
@@ -112,6 +113,19 @@ export function ReleaseList({ project }: { project: Project }) {
                       <Actor actor={chosen.createdBy} />, <When at={chosen.createdAt} />
                     </span>
                   </p>
+                  {(chosen.why ?? []).length === 0 ? null : (
+                    <section>
+                      <h3>{t('whyNot')}</h3>
+                      <ul className="conditions">
+                        {chosen.why?.map((reason) => (
+                          <li key={`${reason.workload ?? ''} ${reason.text.en}`}>
+                            {reason.workload === null ? null : <Chip>{reason.workload}</Chip>}
+                            <span>{text(reason.text)}</span>
+                          </li>
+                        ))}
+                      </ul>
+                    </section>
+                  )}
                   {mayRollBack ? (
                     <Button onClick={() => setRollingBack(chosen)}>
                       {t('rollBackTo', { number: String(chosen.number) })}

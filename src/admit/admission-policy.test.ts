@@ -554,3 +554,53 @@ test('what is found of one object stands, whatever fails of another, also where 
   const asked = admissionPolicy({ ...spec, failurePolicy: 'Ignore', matchConditions: conditions });
   assert.match(say(asked, deployment), /^refuse: .*no resources/);
 });
+
+test('a ValidatingAdmissionPolicy is one however it is written: as JSON, in braces, in a List with its binding', () => {
+  const policy = {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicy',
+    metadata: { name: 'labelled.example.com' },
+    spec: {
+      matchConstraints: {
+        resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }],
+      },
+      validations: [{ expression: "has(object.metadata.labels) && 'team' in object.metadata.labels" }],
+    },
+  };
+  const binding = {
+    ...{ apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicyBinding' },
+    ...{ metadata: { name: 'b' }, spec: { policyName: 'labelled.example.com', validationActions: ['Warn'] } },
+  };
+  const list = { apiVersion: 'v1', kind: 'List', items: [policy, binding] };
+  const verdictOf = (text: string): string => {
+    const [document] = readDocuments(
+      'apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: c, image: a/b}]}\n',
+    );
+    assert.ok(document);
+    return judgeDocument(document, readPolicy(text, 'p.yaml'), systemClock).verdict.decision;
+  };
+  const json = JSON.stringify(policy, null, 2);
+  assert.equal(verdictOf(json), 'refuse');
+  assert.equal(verdictOf(`---\n${json.replaceAll(/"(\w+)":/g, '$1:')} # in braces\n`), 'refuse');
+  assert.equal(verdictOf(JSON.stringify(list)), 'warn');
+  const wrong = JSON.stringify(
+    { ...list, items: [{ ...policy, spec: { ...policy.spec, validations: [{ expression: 'object.' }] } }] },
+    null,
+    1,
+  );
+  assert.throws(
+    () => readPolicy(wrong, 'p.yaml'),
+    (error: Fault) =>
+      (error.details as { line: number }[]).some(
+        ({ line }) => wrong.split('\n')[line - 1]?.includes('object.') === true,
+      ),
+  );
+  assert.throws(() => readPolicy(JSON.stringify({ ...list, items: [policy, policy] }), 'p.yaml'), {
+    code: 'admit.policy-invalid',
+  });
+  // A policy of our own may speak of them.
+  assert.throws(
+    () => readPolicy('name: x\ndescription: no ValidatingAdmissionPolicy\n', 'p.yaml'),
+    /expected ci, push/,
+  );
+});

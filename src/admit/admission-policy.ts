@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { parseYamlDocuments } from '../formats/index.ts';
+import { FormatError, parseYamlDocuments } from '../formats/index.ts';
 import type { Json, Text } from '../system/index.ts';
 import type { Door } from './admission.ts';
 import { madeFrom, type PolicyValue, toPolicyValue } from './document.ts';
@@ -13,9 +13,35 @@ const DOORS: readonly Door[] = ['ci', 'start', 'promote'];
 /** Characters of the name of a policy, as in policies of our own. */
 const POLICY_NAME_MAX = 63;
 
-/** Whether a text is a ValidatingAdmissionPolicy of Kubernetes and no policy in our own words. */
+/** Whether a text is a ValidatingAdmissionPolicy of Kubernetes and no policy in our own words: as YAML, as JSON, or in a List. */
 export function isAdmissionPolicy(text: string): boolean {
-  return /^kind:\s*["']?ValidatingAdmissionPolicy["']?\s*$/m.test(text);
+  if (!text.includes('ValidatingAdmissionPolicy')) return false;
+  try {
+    return readObjects(text).some(({ object }) => object['kind'] === 'ValidatingAdmissionPolicy');
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    // What is wrong with it is said in the words of the kind that its lines name.
+    return /^\s*["']?kind["']?:\s*["']?ValidatingAdmissionPolicy["']?\s*,?\s*$/m.test(text);
+  }
+}
+
+interface WrittenObject {
+  readonly object: Members;
+  readonly locate: (path: readonly (string | number)[]) => { readonly line: number; readonly column: number } | null;
+}
+
+/** The objects of a text, those of a List one by one. */
+function readObjects(text: string): WrittenObject[] {
+  return parseYamlDocuments(text, { maxBytes: POLICY_BYTES_MAX, scalars: 'kubernetes' }).flatMap((document) => {
+    const object = members(document.value);
+    if (object['kind'] !== 'List') return [{ object, locate: (path) => document.locate([...path]) }];
+    return items(object['items']).map(
+      (one, index): WrittenObject => ({
+        object: members(one),
+        locate: (path) => document.locate(['items', index, ...path]),
+      }),
+    );
+  });
 }
 
 type Members = Readonly<Record<string, Json>>;
@@ -36,10 +62,10 @@ interface Binding {
  * about as well: a policy for pods is asked about the pod of a Deployment.
  */
 export function readAdmissionPolicy(text: string, problems: PolicyProblem[]): Policy | null {
-  const documents = parseYamlDocuments(text, { maxBytes: POLICY_BYTES_MAX, scalars: 'kubernetes' });
-  const objects = documents.map(({ value }) => members(value));
+  const written = readObjects(text);
+  const objects = written.map(({ object }) => object);
   const [policy, ...others] = objects.filter(({ kind }) => kind === 'ValidatingAdmissionPolicy');
-  const place = documents[policy === undefined ? 0 : objects.indexOf(policy)];
+  const place = written[policy === undefined ? 0 : objects.indexOf(policy)];
   const report: Report = (path, reason) => {
     const position = place?.locate(path) ?? { line: 1, column: 1 };
     problems.push({ line: position.line, column: position.column, rule: null, reason });
@@ -49,11 +75,11 @@ export function readAdmissionPolicy(text: string, problems: PolicyProblem[]): Po
     return null;
   }
   const spec = members(policy['spec']);
-  const written = String(members(policy['metadata'])['name'] ?? '');
-  const name = nameOf(written);
+  const fullName = String(members(policy['metadata'])['name'] ?? '');
+  const name = nameOf(fullName);
   if (!/^[a-z][a-z0-9-]{0,62}$/.test(name))
     report(['metadata', 'name'], `expected a name, got ${JSON.stringify(name)}`);
-  const bindings = readBindings(spec, written, objects, report);
+  const bindings = readBindings(spec, fullName, objects, report);
   const scene = readScene(spec, report);
   const validations = items(spec['validations']);
   if (

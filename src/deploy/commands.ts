@@ -34,6 +34,8 @@ interface WorkloadView {
   readonly specHash: string;
   readonly conditions: readonly { readonly type: string; readonly text: Text }[];
   readonly endpoints: readonly { readonly url: string }[];
+  /** Of its pods. */
+  readonly labels?: Readonly<Record<string, string>>;
   readonly replicas: readonly {
     readonly name: string;
     readonly specHash: string;
@@ -60,6 +62,8 @@ function releaseText(
 /** `deploy promote rollback ps project release promotion`: from a source folder to what runs, and what runs now. */
 export function deployCommands(cli: CliProgram): void {
   const { program, api, print, t } = cli;
+  const whyOf = ({ why = [] }: Release): string =>
+    why.map(({ workload, text }) => (workload === null ? t(text) : `${workload}: ${t(text)}`)).join('; ');
   const printReleases = (items: readonly Release[], empty: Text): void =>
     print.table(
       [
@@ -78,6 +82,9 @@ export function deployCommands(cli: CliProgram): void {
           value: (item) => item.digests.map((image) => `${image.name}@${image.digest.slice(7, 19)}`).join(' '),
           wide: true,
         },
+        ...(items.some((item) => (item.why ?? []).length > 0)
+          ? [{ title: { en: 'why', es: 'por qué' }, value: whyOf, long: true }]
+          : []),
       ],
       items,
       { empty, json: { items } },
@@ -165,29 +172,45 @@ export function deployCommands(cli: CliProgram): void {
 
   program
     .command('rollback')
-    .argument('<project>')
-    .requiredOption('--env <environment>', t({ en: 'environment', es: 'entorno' }))
+    .argument('[project]', t({ en: 'the one of the folder', es: 'el de la carpeta' }))
+    .option('--env <environment>', t({ en: 'environment (the only one)', es: 'entorno (el único)' }))
     .option(
       '--to <number>',
       t({ en: 'release to return to (the one before)', es: 'versión a la que revertir (la anterior)' }),
     )
     .option('--list', t({ en: 'only list what can be returned to', es: 'solo listar a cuáles se puede revertir' }))
     .description(t({ en: 'return to an earlier release', es: 'revertir a una versión anterior' }))
-    .action(async (project: string, options: { env: string; to?: string; list?: boolean }) => {
+    .action(async (named: string | undefined, options: { env?: string; to?: string; list?: boolean }) => {
+      const project = named ?? (await readProjectFile(process.cwd())).project;
+      const environments =
+        options.env === undefined
+          ? (await api.get<ProjectView>(`/projects/${project}`)).environments.map(({ name }) => name)
+          : [options.env];
       if (options.list === true) {
-        const path = `/projects/${project}/environments/${options.env}/rollback`;
-        const { items } = await api.get<{ items: Release[] }>(path);
-        printReleases(items, {
-          en: `${project} has nothing in ${options.env} to return to: only releases that served count.`,
-          es: `${project} no tiene en ${options.env} a qué revertir: solo cuentan las versiones que sirvieron.`,
-        });
+        // To look at all of them harms nobody.
+        const lists = environments.map((name) =>
+          api.get<{ items: Release[] }>(`/projects/${project}/environments/${name}/rollback`),
+        );
+        const places = environments.join(', ');
+        printReleases(
+          (await Promise.all(lists)).flatMap(({ items }) => items),
+          {
+            en: `${project} has nothing in ${places} to return to: only releases that served count.`,
+            es: `${project} no tiene en ${places} a qué revertir: solo cuentan las versiones que sirvieron.`,
+          },
+        );
         return;
+      }
+      const [environment, ...others] = environments;
+      if (environment === undefined || others.length > 0) {
+        const known = environments.join(', ') || '—';
+        throw deployFault('deploy.environment-unsaid', { project, known });
       }
       if (options.to !== undefined && !/^[1-9]\d{0,8}$/.test(options.to))
         throw deployFault('deploy.name-invalid', { name: options.to, expected: '1, 2, 3 …' });
       const body = options.to === undefined ? {} : { to: Number(options.to) };
       const operation = await api.post<OperationView>(
-        `/projects/${project}/environments/${options.env}/rollback`,
+        `/projects/${project}/environments/${environment}/rollback`,
         body,
       );
       printOutcome(await cli.followOperation(operation.id));
@@ -212,8 +235,8 @@ export function deployCommands(cli: CliProgram): void {
     .option(
       '-f, --filter <key=value>',
       t({
-        en: 'name, project, environment, status, image or ready; again to narrow further',
-        es: 'name, project, environment, status, image o ready; repetir para acotar más',
+        en: 'name, label, project, environment, status, image or ready; again to narrow further',
+        es: 'name, label, project, environment, status, image o ready; repetir para acotar más',
       }),
       (value: string, before: string[]) => [...before, value],
       [],
@@ -617,6 +640,8 @@ function passes(item: WorkloadView, filter: string): boolean {
   switch (key) {
     case 'name':
       return lines.some(({ Name, Names }) => Name?.includes(value) === true || Names?.includes(value) === true);
+    case 'label':
+      return hasLabel(item.labels ?? {}, value);
     case 'project':
       return item.project === value;
     case 'environment':
@@ -635,9 +660,15 @@ function passes(item: WorkloadView, filter: string): boolean {
     default:
       throw deployFault('deploy.name-invalid', {
         name: filter,
-        expected: 'name=, id=, project=, environment=, status=, ready= or image=',
+        expected: 'name=, id=, label=, project=, environment=, status=, ready= or image=',
       });
   }
+}
+
+/** `tier` or `tier=web`, as docker and podman take it. */
+function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
+  const [name = '', value] = wanted.split(/=(.*)/s);
+  return Object.hasOwn(labels, name) && (value === undefined || labels[name] === value);
 }
 
 /** By their newest replica; those that never ran stand last. */

@@ -174,6 +174,39 @@ test('a release that went back gives its place to the last one that was good', a
   assert.equal((await deployments.stableRelease('tienda', 'dev')).release.number, 1);
 });
 
+test('a release that went back says why, also what its pods had against them before they went', async (t) => {
+  const { db, deployments } = await open(t);
+  const since = '2026-11-23T10:00:00.000Z';
+  const late = { en: 'not ready within 60 s', es: 'sin estar lista en 60 s' };
+  const first = await deployments.release(release('dev', 's1'));
+  await deployments.report([status('dev', 1, 'available', 's1')], true);
+  const bad = await deployments.release(release('dev', 's2'));
+  const crash = { en: 'web ends: no configuration', es: `web termina: ${'sin configuración '.repeat(100)}` };
+  await deployments.report(
+    [{ ...status('dev', 2, 'progressing', 's2'), conditions: [{ type: 'crash-loop', since, text: crash }] }],
+    true,
+  );
+  await deployments.report(
+    [{ ...status('dev', 2, 'rolled-back', 's2'), conditions: [{ type: 'rolled-back', since, text: late }] }],
+    true,
+  );
+  const { why } = await deployments.readRelease(bad.id);
+  assert.deepEqual(
+    why.map(({ workload, text }) => [workload, text.en]),
+    [
+      ['web', late.en],
+      ['web', crash.en],
+    ],
+  );
+  assert.equal(why[1]?.text.es.length, 500);
+  const facts = await db.selectFrom('journal_facts').select('body').execute();
+  assert.ok(facts.some(({ body }) => String(body).includes('web: web ends: no configuration')));
+  assert.deepEqual((await deployments.readRelease(first.id)).why, []);
+  const other = await deployments.release(release('dev', 's3'));
+  await deployments.report([status('dev', 3, 'available', 's3')], true);
+  assert.deepEqual((await deployments.readRelease(other.id)).why, [], 'what an earlier one had is not said of it');
+});
+
 test('what runs is in use whatever became of its release, and before a host has spoken every release is', async (t) => {
   const { deployments } = await open(t);
   const other = `sha256:${'e'.repeat(64)}` as const;
@@ -411,6 +444,7 @@ test('a release under trial gets its share, and is promoted when it is well or g
   await deployments.report([status('dev', 3, 'canary', 's3')], true);
   await deployments.endTrial('tienda', 'dev', 'abort', 'user:ana');
   assert.equal((await deployments.readRelease(bad.id)).state, 'rolled-back');
+  assert.match((await deployments.readRelease(bad.id)).why[0]?.text.en ?? '', /ended by user:ana/);
   assert.equal(told.at(-1)?.workloads[0]?.specHash, 's2');
   const sick = await deployments.release({ ...release('dev', 's4'), canary: 5 });
   await deployments.report([status('dev', 4, 'canary', 's4')], true);

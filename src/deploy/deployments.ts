@@ -74,6 +74,14 @@ export interface Release {
   readonly canary: number | null;
   /** What was changed by hand of the release before; null for any other. */
   readonly change: WorkloadChange | null;
+  /** Why it failed or went back, as hosts told it then; empty for any other. */
+  readonly why: readonly ReleaseReason[];
+}
+
+export interface ReleaseReason {
+  /** Null: of the release as a whole. */
+  readonly workload: string | null;
+  readonly text: Text;
 }
 
 /** Hosts in maintenance: no pod is made, and while draining those that there are go. */
@@ -173,6 +181,13 @@ export interface WorkloadRevision {
   readonly createdBy: string;
   readonly commit: string | null;
 }
+
+/** Events that say why a pod is not well; that it went, or the phase that follows, says nothing of its own. */
+const TELLING: ReadonlySet<string> = new Set(['condition', 'restarted', 'probe-failing']);
+const REASONS_OF_WORKLOAD_MAX = 5;
+const REASONS_MAX = 50;
+/** A probe's answer may be a whole page. */
+const REASON_CHARACTERS_MAX = 500;
 
 /** Releases that are looked through for one workload; each is opened. */
 const HISTORY_MAX = 50;
@@ -388,6 +403,7 @@ export class Deployments {
         sealed: this.#vault.seal(Buffer.from(JSON.stringify(sealed)), `release/${id}`),
         canary,
         change: change === null ? null : JSON.stringify(change),
+        why: null,
       };
       await tx.insertInto('deploy_releases').values(values).execute();
       if (!refused) await this.#activate(tx, values);
@@ -503,6 +519,12 @@ export class Deployments {
         controller === undefined ? [] : [[formatKey(key), controller] as const],
       ),
     );
+  }
+
+  /** The labels of the pods of what is wanted, by `formatKey`. */
+  async labels(): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>> {
+    const { workloads } = await this.wanted();
+    return new Map(workloads.map(({ key, pod }) => [formatKey(key), pod.labels]));
   }
 
   /** Whether hosts are asked to run it, whatever they say of it yet. */
@@ -630,11 +652,13 @@ export class Deployments {
       throw deployFault('deploy.canary-not-ready', { project, environment, number: row.number });
     }
     const state: ReleaseState = how === 'promote' ? 'rolling-out' : 'rolled-back';
+    const text = { en: `its trial was ended by ${actor}`, es: `su prueba la terminó ${actor}` };
+    const why = how === 'promote' ? null : JSON.stringify([{ workload: null, text }] satisfies ReleaseReason[]);
     await this.#db.transaction().execute(async (tx) => {
       // Another release may have taken its place since it was read, or another person ended it.
       const { numUpdatedRows } = await tx
         .updateTable('deploy_releases')
-        .set({ state, canary: null })
+        .set({ state, canary: null, why })
         .where('id', '=', row.id)
         .where('state', '=', row.state)
         .where('canary', 'is not', null)
@@ -653,7 +677,7 @@ export class Deployments {
       await this.#recordRelease(tx, { ...row, state }, actor);
     });
     this.#journal.committed();
-    const changed = toRelease({ ...row, state, canary: null });
+    const changed = toRelease({ ...row, state, canary: null, why });
     for (const listener of this.#releaseListeners) listener(changed);
     await this.#announce();
     return changed;
@@ -964,14 +988,40 @@ export class Deployments {
     } else if (isGoing && some('canary') && all(isTried)) {
       if (current.state !== 'canary') await this.#finish(current, 'canary');
     } else if (isGoing && some('rolled-back')) {
-      await this.#finish(current, 'rolled-back');
+      await this.#finish(current, 'rolled-back', await this.#whyNot(current, statuses));
     } else if (
       current.state === 'rolling-out' &&
       (some('refused', 'failed') ||
         statuses.some((status) => status?.conditions.some((condition) => condition.type === 'deadline-exceeded')))
     ) {
-      await this.#finish(current, row.stable_release === null ? 'failed' : 'rolled-back');
+      const state = row.stable_release === null ? 'failed' : 'rolled-back';
+      await this.#finish(current, state, await this.#whyNot(current, statuses));
     }
+  }
+
+  /**
+   * What stands against a release: what hosts say of its workloads, and what happened to their pods since it began, which are
+   * gone when it has gone back.
+   */
+  async #whyNot(
+    { created_at: since }: ReleaseRow,
+    statuses: readonly (WorkloadStatus | undefined)[],
+  ): Promise<ReleaseReason[]> {
+    const reasons: ReleaseReason[] = [];
+    for (const status of statuses) {
+      if (status === undefined || isThere(status) || isTried(status)) continue;
+      const { name } = status.key;
+      const events = (await this.events.list(status.key)).filter(
+        ({ trouble, kind, lastAt }) => trouble && lastAt >= since && TELLING.has(kind),
+      );
+      const texts = [...status.conditions, ...events].map(({ text: { en, es } }) => ({
+        en: en.slice(0, REASON_CHARACTERS_MAX),
+        es: es.slice(0, REASON_CHARACTERS_MAX),
+      }));
+      const seen = new Map(texts.map((text) => [text.en, text]));
+      reasons.push(...[...seen.values()].slice(0, REASONS_OF_WORKLOAD_MAX).map((text) => ({ workload: name, text })));
+    }
+    return reasons.slice(0, REASONS_MAX);
   }
 
   /** What hosts say of each workload of a release; undefined where that is of an earlier spec or an earlier try. */
@@ -982,11 +1032,17 @@ export class Deployments {
     });
   }
 
-  async #finish(row: ReleaseRow, state: 'available' | 'canary' | 'rolled-back' | 'failed'): Promise<void> {
+  async #finish(
+    before: ReleaseRow,
+    state: 'available' | 'canary' | 'rolled-back' | 'failed',
+    reasons: readonly ReleaseReason[] = [],
+  ): Promise<void> {
+    // What failed and came up after all has nothing against it any more.
+    const row = { ...before, why: reasons.length === 0 ? null : JSON.stringify(reasons) };
     const isDone = await this.#db.transaction().execute(async (tx) => {
       const { numUpdatedRows } = await tx
         .updateTable('deploy_releases')
-        .set({ state })
+        .set({ state, why: row.why })
         .where('id', '=', row.id)
         .where('state', '=', row.state)
         .executeTakeFirst();
@@ -1051,6 +1107,7 @@ export class Deployments {
           number: row.number,
           environment: row.environment,
           state: row.state,
+          ...(row.why === null ? {} : { why: reasonTexts(row.why) }),
           specHash: row.spec_hash,
           images: digests.filter((image) => image.digest === digest).map((image) => image.name),
           commit: row.commit_id,
@@ -1111,6 +1168,13 @@ function authorsOf({ authors, created_by: maker }: ReleaseRow): string[] {
   return authors === null ? [maker] : (JSON.parse(authors) as string[]);
 }
 
+/** The reasons kept beside a release, as facts have them. */
+function reasonTexts(why: string): string[] {
+  return (JSON.parse(why) as ReleaseReason[]).map(({ workload, text }) =>
+    workload === null ? text.en : `${workload}: ${text.en}`,
+  );
+}
+
 function toRelease(row: ReleaseRow): Release {
   return {
     id: row.id,
@@ -1128,6 +1192,7 @@ function toRelease(row: ReleaseRow): Release {
     authors: authorsOf(row),
     canary: row.canary,
     change: row.change == null ? null : (JSON.parse(row.change) as WorkloadChange),
+    why: row.why == null ? [] : (JSON.parse(row.why) as ReleaseReason[]),
   };
 }
 

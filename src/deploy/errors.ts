@@ -59,6 +59,11 @@ export const deployFault = defineFaults({
       remedy: 'elegir otro nombre en darsena.yaml',
     },
   },
+  'deploy.environment-unsaid': {
+    kind: 'invalid',
+    en: { what: 'say which environment of {project} is meant', why: 'it has {known}', remedy: '--env ENVIRONMENT' },
+    es: { what: 'decir qué entorno de {project} se quiere', why: 'tiene {known}', remedy: '--env ENTORNO' },
+  },
   'deploy.environment-unknown': {
     kind: 'not-found',
     en: {

@@ -162,4 +162,10 @@ export const deployMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0170-deploy-why',
+    async up(db) {
+      await db.schema.alterTable('deploy_releases').addColumn('why', 'text').execute();
+    },
+  },
 ];

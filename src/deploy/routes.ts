@@ -399,8 +399,17 @@ export function registerDeployRoutes(
   }
 
   async function describeAll(statuses: readonly WorkloadStatus[]): Promise<{ items: object[] }> {
-    const [published, controllers] = await Promise.all([routes(), deployments.controllers()]);
-    return { items: statuses.map((status) => describeWorkload(status, published, controllers)) };
+    const [published, controllers, labels] = await Promise.all([
+      routes(),
+      deployments.controllers(),
+      deployments.labels(),
+    ]);
+    return {
+      items: statuses.map((status) => ({
+        ...describeWorkload(status, published, controllers),
+        labels: labels.get(formatKey(status.key)) ?? {},
+      })),
+    };
   }
 }
 

@@ -43,6 +43,8 @@ export interface DeployTables {
     canary: number | null;
     /** What was changed of the release before by hand, as JSON; null for a deploy. */
     change: string | null;
+    /** Why it failed or went back, as JSON; null for any other. */
+    why: string | null;
     /** The people behind who made it and what it was made from, as JSON; null in releases older than the column. */
     authors: string | null;
   };

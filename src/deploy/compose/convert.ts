@@ -150,7 +150,7 @@ class Converter {
 
   /** What the file makes must be what the platform takes: judged by the very code that would deploy it. */
   #translate(): void {
-    if (this.#problems.length > 0) return;
+    const before = this.#problems.length;
     const documents = this.#documents.map(
       ({ value, from }): ManifestDocument => ({ value, locate: () => this.#tree.locate(from) }),
     );
@@ -159,7 +159,22 @@ class Converter {
       environment: 'dev',
       contentKey: null,
     });
-    for (const problem of problems) this.#problems.push({ ...problem, field: problem.field });
+    // What was not taken has no manifest, so that others seem to miss it.
+    const own = before === 0 ? problems : problems.filter(({ kind }) => !kind.startsWith('missing-'));
+    const places = new Map(
+      this.#documents.map(({ from }) => {
+        const { line, column } = this.#tree.locate(from);
+        return [`${line}:${column}`, formatPath(from)];
+      }),
+    );
+    for (const problem of own) {
+      const { line, column, field, text } = problem;
+      this.#problems.push({
+        ...problem,
+        field: places.get(`${line}:${column}`) ?? field,
+        text: { en: `${field} of what it becomes: ${text.en}`, es: `${field} de lo que resulta: ${text.es}` },
+      });
+    }
   }
 
   #projectFile(): string {

@@ -1,5 +1,6 @@
 import type { Text } from '../../system/index.ts';
 import { LABEL_NAME } from '../kubernetes/kinds/common.ts';
+import { SAFE_SYSCTLS } from '../kubernetes/kinds/pod.ts';
 import {
   BOOLEAN,
   choice,
@@ -13,6 +14,7 @@ import {
   required,
   type Shape,
   TEXT,
+  withRest,
 } from '../kubernetes/schema.ts';
 
 /**
@@ -28,6 +30,12 @@ const mapOf = (value: Shape, key = /^[^\0]{1,253}$/): Shape => ({
   key,
   keyMeaning: words('a name', 'un nombre'),
 });
+const NOT_OF_THE_POD = refused(
+  words(
+    'it is no setting that Kubernetes takes for safe: of the host, or of what others feel',
+    'no es un ajuste que Kubernetes considere seguro: es del host, o lo notan los demás',
+  ),
+);
 const TEXTS = list(TEXT);
 const VALUES = mapOf(ANY);
 
@@ -546,7 +554,7 @@ const SERVICE: Shape = object({
   stop_grace_period: enforced(TEXT),
   stop_signal: enforced(TEXT),
   storage_opt: refused(LIMITS),
-  sysctls: enforced(mapOf(ANY)),
+  sysctls: enforced(withRest(NOT_OF_THE_POD, Object.fromEntries(SAFE_SYSCTLS.map((name) => [name, enforced(ANY)])))),
   tmpfs: emulated(TEXTS, words('a file system in memory', 'un sistema de archivos en memoria')),
   tty: enforced(BOOLEAN),
   ulimits: refused(

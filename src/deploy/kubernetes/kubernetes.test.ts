@@ -960,6 +960,36 @@ spec:
       http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: web, port: { number: 80 } } } }] }
 `;
 
+test('what no rule of an Ingress takes goes to its defaultBackend, under its hosts and its published name', () => {
+  const routesOf = (spec: string): { routes: string[]; problems: string[] } => {
+    const { translation, problems } = translate(EDGE.replace(/ {2}tls:[\s\S]*$/, spec));
+    const routes = (translation?.routes ?? []).map(
+      (one) => `${one.host} ${one.path} ${one.pathType} ${one.servicePort}`,
+    );
+    return { routes, problems: problems.map(({ field, kind }) => `${kind} ${field}`) };
+  };
+  const backend = '{ service: { name: web, port: { number: 80 } } }';
+  const path = (where: string) => `{ paths: [{ path: ${where}, pathType: Prefix, backend: ${backend} }] }`;
+  const last = `  defaultBackend: ${backend}\n`;
+  assert.deepEqual(routesOf(last), { routes: ['null / Prefix 80'], problems: [] });
+  assert.deepEqual(
+    routesOf(`${last}  rules: [{ host: a.example, http: ${path('/x')} }, { host: b.example }]\n`).routes,
+    ['a.example /x Prefix 80', 'null / Prefix 80', 'a.example / Prefix 80', 'b.example / Prefix 80'],
+  );
+  const whole = `${last}  rules: [{ host: a.example, http: ${path('/')} }, { http: ${path('/')} }]\n`;
+  assert.deepEqual(routesOf(whole).routes, ['a.example / Prefix 80', 'null / Prefix 80'], 'none is there twice');
+  assert.deepEqual(routesOf('  rules: []\n').problems, ['missing-field spec']);
+  assert.deepEqual(routesOf('  rules: [{ host: a.example }]\n').problems, ['missing-field spec.rules[0].http']);
+  assert.deepEqual(routesOf('  defaultBackend: { service: { name: wb, port: { number: 80 } } }\n').problems, [
+    'missing-target spec.defaultBackend.service.name',
+  ]);
+  assert.deepEqual(routesOf('  defaultBackend: { service: { name: web, port: { number: 81 } } }\n').problems, [
+    'missing-target spec.defaultBackend.service.port',
+  ]);
+  const resource = '  defaultBackend: { resource: { apiGroup: k8s.example, kind: Bucket, name: b } }\n';
+  assert.ok(routesOf(resource).problems.includes('refused spec.defaultBackend.resource'));
+});
+
 test('what an Ingress and a Service say of the edge is carried to it, and what it does not know is refused at its place', () => {
   const { translation, problems } = translate(EDGE);
   assert.deepEqual(problems, []);

@@ -328,21 +328,26 @@ export interface RawService {
 export interface RawIngress {
   readonly metadata: RawMetadata;
   readonly spec: {
-    readonly rules: readonly {
-      readonly host?: Maybe<string>;
-      readonly http: {
-        readonly paths: readonly {
-          readonly path?: Maybe<string>;
-          readonly pathType: 'Prefix' | 'Exact';
-          readonly backend: {
-            readonly service: {
-              readonly name: string;
-              readonly port: { readonly number?: Maybe<number>; readonly name?: Maybe<string> };
-            };
-          };
-        }[];
-      };
-    }[];
+    readonly rules?: Maybe<
+      readonly {
+        readonly host?: Maybe<string>;
+        readonly http?: Maybe<{
+          readonly paths: readonly {
+            readonly path?: Maybe<string>;
+            readonly pathType: 'Prefix' | 'Exact';
+            readonly backend: RawBackend;
+          }[];
+        }>;
+      }[]
+    >;
+    readonly defaultBackend?: Maybe<RawBackend>;
+  };
+}
+
+export interface RawBackend {
+  readonly service: {
+    readonly name: string;
+    readonly port: { readonly number?: Maybe<number>; readonly name?: Maybe<string> };
   };
 }
 

@@ -43,6 +43,7 @@ import { readNetworkPolicy } from './network-policy.ts';
 import { parseQuantity } from './quantity.ts';
 import type {
   RawAmounts,
+  RawBackend,
   RawBudget,
   RawClaim,
   RawContainer,
@@ -1316,46 +1317,66 @@ class Translator {
   }
 
   #readIngress(document: ManifestDocument, services: readonly WantedService[]): WantedRoute[] {
-    const { metadata, spec } = as<RawIngress>(document.value);
+    const raw = as<RawIngress>(document.value);
+    const { rules: written, defaultBackend } = raw.spec;
+    const rules = written ?? [];
+    if (rules.length === 0 && defaultBackend == null) {
+      this.#report(document, ['spec'], 'missing-field', {
+        en: 'rules or defaultBackend is missing: it would publish nothing',
+        es: 'falta rules o defaultBackend: no publicaría nada',
+      });
+    }
+    const routes = rules.flatMap(({ host, http }, ruleIndex) => {
+      const place = ['spec', 'rules', ruleIndex, 'http'];
+      if (http == null && defaultBackend == null) {
+        this.#report(document, place, 'missing-field', {
+          en: 'http is missing, and there is no defaultBackend that would take what comes',
+          es: 'falta http, y no hay un defaultBackend que tome lo que llegue',
+        });
+      }
+      return (http?.paths ?? []).map((one, index): WantedRoute => {
+        const to = this.#readBackend(document, [...place, 'paths', index, 'backend'], one.backend, raw, services);
+        return { ...to, host: host ?? null, path: one.path ?? '/', pathType: one.pathType };
+      });
+    });
+    if (defaultBackend == null) return routes;
+    const to = this.#readBackend(document, ['spec', 'defaultBackend'], defaultBackend, raw, services);
+    const isWhole = (one: WantedRoute, host: string | null): boolean =>
+      one.path === '/' &&
+      one.pathType === 'Prefix' &&
+      one.host === host &&
+      (host !== null || one.service === to.service);
+    const hosts = new Set<string | null>([null, ...rules.map(({ host }) => host ?? null)]);
+    const left = [...hosts].filter((host) => !routes.some((one) => isWhole(one, host)));
+    return [...routes, ...left.map((host): WantedRoute => ({ ...to, host, path: '/', pathType: 'Prefix' }))];
+  }
+
+  #readBackend(
+    document: ManifestDocument,
+    path: FieldPath,
+    { service: { name, port } }: RawBackend,
+    ingress: RawIngress,
+    services: readonly WantedService[],
+  ): Omit<WantedRoute, 'host' | 'path' | 'pathType'> {
     const { project, environment } = this.#options;
-    return spec.rules.flatMap((rule, ruleIndex) =>
-      rule.http.paths.map((raw, pathIndex): WantedRoute => {
-        const place = ['spec', 'rules', ruleIndex, 'http', 'paths', pathIndex, 'backend', 'service'];
-        const { name, port } = raw.backend.service;
-        const servicePort = port.number ?? port.name ?? 0;
-        const service = services.find((one) => one.name === name);
-        if (service === undefined && !this.#exists('Service', name)) {
-          this.#missing(document, [...place, 'name'], 'Service', name);
-        }
-        if (
-          service !== undefined &&
-          !service.ports.some((one) => one.port === servicePort || one.name === servicePort)
-        ) {
-          const written = service.ports.map((one) => one.name ?? one.port).join(', ');
-          this.#report(document, [...place, 'port'], 'missing-target', {
-            en: `the service ${name} has no port ${servicePort}; it has ${written}`,
-            es: `el servicio ${name} no tiene el puerto ${servicePort}; tiene ${written}`,
-          });
-        }
-        const written = this.#of('Service').find((one) => one.name === name);
-        const options = readRouteOptions(
-          as<RawIngress>(document.value),
-          written === undefined ? null : as<RawService>(written.document.value),
-          servicePort,
-        );
-        return {
-          project,
-          environment,
-          ingress: metadata.name,
-          host: rule.host ?? null,
-          path: raw.path ?? '/',
-          pathType: raw.pathType,
-          service: name,
-          servicePort,
-          ...(options === null ? {} : { options }),
-        };
-      }),
-    );
+    const place = [...path, 'service'];
+    const servicePort = port.number ?? port.name ?? 0;
+    const service = services.find((one) => one.name === name);
+    if (service === undefined && !this.#exists('Service', name)) {
+      this.#missing(document, [...place, 'name'], 'Service', name);
+    }
+    if (service !== undefined && !service.ports.some((one) => one.port === servicePort || one.name === servicePort)) {
+      const written = service.ports.map((one) => one.name ?? one.port).join(', ');
+      this.#report(document, [...place, 'port'], 'missing-target', {
+        en: `the service ${name} has no port ${servicePort}; it has ${written}`,
+        es: `el servicio ${name} no tiene el puerto ${servicePort}; tiene ${written}`,
+      });
+    }
+    const written = this.#of('Service').find((one) => one.name === name);
+    const raw = written === undefined ? null : as<RawService>(written.document.value);
+    const options = readRouteOptions(ingress, raw, servicePort);
+    const route = { project, environment, ingress: ingress.metadata.name, service: name, servicePort };
+    return options === null ? route : { ...route, options };
   }
 
   #readListeners(document: ManifestDocument): readonly WantedListener[] {

@@ -169,6 +169,16 @@ export const SERVICE: Kind = {
   }),
 };
 
+const BACKEND: Shape = object({
+  service: required(
+    object({
+      name: required(LABEL_NAME),
+      port: required(object({ number: enforced(PORT_NUMBER), name: enforced(LABEL_NAME) }, ['number', 'name'])),
+    }),
+  ),
+  resource: refused({ en: 'a path leads to a Service', es: 'una ruta lleva a un Service' }),
+});
+
 export const INGRESS: Kind = {
   kind: 'Ingress',
   apiVersion: 'networking.k8s.io/v1',
@@ -177,7 +187,7 @@ export const INGRESS: Kind = {
     metadata: metadata(enforced(INGRESS_ANNOTATIONS)),
     spec: required(
       object({
-        rules: required(
+        rules: enforced(
           list(
             object({
               host: enforced({
@@ -188,7 +198,7 @@ export const INGRESS: Kind = {
                   es: 'un nombre de host, o uno como *.example.org para todo lo que esté una etiqueta por debajo',
                 },
               }),
-              http: required(
+              http: enforced(
                 object({
                   paths: required(
                     list(
@@ -206,22 +216,7 @@ export const INGRESS: Kind = {
                             ImplementationSpecific: { en: 'say Prefix or Exact', es: 'decir Prefix o Exact' },
                           }),
                         ),
-                        backend: required(
-                          object({
-                            service: required(
-                              object({
-                                name: required(LABEL_NAME),
-                                port: required(
-                                  object({ number: enforced(PORT_NUMBER), name: enforced(LABEL_NAME) }, [
-                                    'number',
-                                    'name',
-                                  ]),
-                                ),
-                              }),
-                            ),
-                            resource: refused({ en: 'a path leads to a Service', es: 'una ruta lleva a un Service' }),
-                          }),
-                        ),
+                        backend: required(BACKEND),
                       }),
                       { least: 1 },
                     ),
@@ -229,7 +224,6 @@ export const INGRESS: Kind = {
                 }),
               ),
             }),
-            { least: 1 },
           ),
         ),
         tls: emulated(
@@ -254,7 +248,10 @@ export const INGRESS: Kind = {
           },
         ),
         ingressClassName: refused({ en: 'there is one edge', es: 'hay un solo borde' }, 'darsena'),
-        defaultBackend: refused({ en: 'say it as a rule with the path /', es: 'decirlo como una regla con la ruta /' }),
+        defaultBackend: emulated(BACKEND, {
+          en: 'what no rule takes goes there: under each host of the rules, and under the published name of that service',
+          es: 'lo que no toma ninguna regla va ahí: bajo cada host de las reglas y bajo el nombre publicado de ese servicio',
+        }),
       }),
     ),
   }),
