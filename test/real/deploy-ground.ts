@@ -42,6 +42,7 @@ export async function openGround(name: string): Promise<Ground> {
       'runtime="runc"',
       'cgroup_manager="cgroupfs"',
       'events_logger="file"',
+      'exit_command_delay=20',
       `tmp_dir="${folder}/tmp"`,
       '[engine.runtimes]',
       `runsc=["${folder}/runsc"]`,

@@ -48,6 +48,9 @@ export function planPodman(
         `runtime = ${quoted(plan.runtime)}`,
         `cgroup_manager = ${quoted(plan.cgroupManager)}`,
         'events_logger = "file"',
+        // For so long a process of its own stays behind each command that has ended, as each question of a probe is one; its
+        // exit code is asked for at once.
+        'exit_command_delay = 20',
         // The usual locks are one piece of shared memory for all Podmans of an account, which would outlive the instance.
         ...(rootless ? ['lock_type = "file"'] : []),
         '',
