@@ -14,8 +14,8 @@ import {
 import { type Alert, describeProcess, newAlertId, timeText } from './alert.ts';
 import { compileFilters, foldFilter } from './compile.ts';
 import { type Filter, FilterError } from './filter-ast.ts';
-import { fieldsOf } from './filter-fields.ts';
-import { ALL_NODES_MAX } from './limits.ts';
+import { fieldsOf, hostNamesOf } from './filter-fields.ts';
+import { ALL_NODES_MAX, HOST_NAMES_MAX } from './limits.ts';
 import { subjectsOf } from './live-subjects.ts';
 import { compileOutput, type Output } from './output.ts';
 import { type Finding, parseRuleFile, type RuleItem } from './rule-file.ts';
@@ -65,6 +65,8 @@ export class RuleEngine {
   readonly #tunings: readonly (readonly ActiveTuning[])[];
   /** Whether a rule about programs that start asks for the environment they start with. */
   readonly asksEnvironment: boolean;
+  /** Names of hosts that rules at work compare addresses with, to be looked up. */
+  readonly hostNames: readonly string[];
   /** How often each tuning kept an alert back. */
   readonly tuned = new Map<string, number>();
 
@@ -76,6 +78,13 @@ export class RuleEngine {
   ) {
     this.states = states;
     this.findings = findings;
+    this.hostNames = [
+      ...new Set(
+        states
+          .filter(({ offReason }) => offReason === null)
+          .flatMap(({ rule }) => entriesOf(rule).flatMap(({ filter }) => hostNamesOf(filter))),
+      ),
+    ].slice(0, HOST_NAMES_MAX);
     this.#tunings = states.map(({ rule }) => tunings.get(rule.name) ?? []);
     this.#outputs = states.map((state) => compileOutput(state.rule.output, liveFields));
     this.#timed = states.map(({ rule }) => (rule.timing === null ? null : new TimedRule(rule.timing, liveFields)));
@@ -140,6 +149,7 @@ export class RuleEngine {
       }
       yield;
     }
+    warnOfNames(states, all);
     const active = yield* activatingTunings(tunings, all);
     return new RuleEngine(states, all, active, byEvent);
   }
@@ -352,6 +362,18 @@ function foldForEvent(filter: Filter, name: string): Filter | boolean {
     'evt.source': 'syscall',
   };
   return foldFilter(filter, known, liveFields);
+}
+
+/** Rules whose names of hosts are beyond what is looked up say so: those would never be found. */
+function warnOfNames(states: readonly RuleState[], findings: Finding[]): void {
+  const names = new Set<string>();
+  for (const { rule, offReason } of states) {
+    if (offReason !== null) continue;
+    for (const { filter } of entriesOf(rule)) for (const name of hostNamesOf(filter)) names.add(name);
+    if (names.size <= HOST_NAMES_MAX) continue;
+    const message = `names of hosts are looked up for at most ${HOST_NAMES_MAX} in all rules together; the rest of this one are never met`;
+    findings.push({ severity: 'warning', code: 'LOAD_UNOBSERVED', message, ...rule.place, item: rule.name });
+  }
 }
 
 /** Decides whether a rule can run here, and tells why not. */

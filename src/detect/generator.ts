@@ -124,6 +124,7 @@ export class Generator<Event> {
     const test = this.#constant(testerOf(filter, this.#fields));
     if (isWholeList) return code`whole(${this.#read(left)},${test})`;
     const isOfAll = operator === '!=' && filter.quantifier === null && many !== 'lineage';
+    if (isOfAll && many === 'names') return code`whole(${this.#read(left)},${test})`;
     return isOfAll ? code`every(${this.#read(left)},${test})` : code`some(${this.#read(left)},${test})`;
   }
 

@@ -11,6 +11,8 @@ export const FILTER_NODES_MAX = 50_000;
  * event that it speaks of. Falco's files have a good thousand; a mebibyte of such rules has some twenty times that.
  */
 export const ALL_NODES_MAX = 50_000;
+/** Rules name dozens; a list of every name known to be bad is no work for a resolver. */
+export const HOST_NAMES_MAX = 1_024;
 /** Items of a list after the lists it names are put in. */
 export const LIST_ITEMS_MAX = 100_000;
 /** Comparisons of letters for the hints of one file: at most some fifty milliseconds. One unknown field costs some thousand. */

@@ -129,6 +129,7 @@ function unseenIn<Event>(operand: Operand, fields: FieldSource<Event>): string[]
 
 function shown(value: FieldValue, isList: boolean): string | number | boolean | null {
   if (Array.isArray(value)) {
+    if (value.length === 0 && !isList) return null;
     const joined = value.map((one) => cutText(String(one), OUTPUT_VALUE_LENGTH_MAX)).join(',');
     return isList ? `(${joined})` : joined;
   }

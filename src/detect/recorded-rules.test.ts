@@ -204,3 +204,8 @@ test('a list where one value is wanted is an error with its place', { skip }, as
   const none = `- list: l\n  items: []\n${rule('evt.type=open and proc.name = l')}`;
   assert.match(String(await counts('cat_write', [none])), /list of 0 values/);
 });
+
+test('a number that clone answers in a container is none of the host, and takes no name there', { skip }, async () => {
+  const condition = 'evt.type = setpgid and evt.arg.pgid = 6 and evt.arg.pid = 6';
+  assert.deepEqual(await counts('run_as_user_0_container', [rule(condition)], true), { r: 2 });
+});

@@ -1,3 +1,5 @@
+import type { HostMount } from './mounts.ts';
+
 /** What is known of a process. Made at exec or fork, or read from /proc for one that was there before the sensor. */
 export interface ProcessFacts {
   readonly pid: number;
@@ -43,6 +45,8 @@ export interface LivingFacts {
   readonly commandLine: string | null;
   /** Whether the file that it was started from, as these facts say, has the bytes that the image has; false when that is not sure. */
   isOfImage(process: ProcessFacts, mountNamespace: number): boolean;
+  /** What of the host's files it sees in its container. */
+  readonly mounts?: readonly HostMount[] | null;
 }
 
 /** What the agent says of a container. Text members of a container nobody told us of are null. */
@@ -68,6 +72,8 @@ export interface Surroundings {
   userName(uid: number): string | null;
   /** The name of a group of the host, or null. */
   groupName(gid: number): string | null;
+  /** Those of the names that rules speak of which lead to the address; a recording knows none. */
+  namesOf?(address: string): readonly string[];
   /** What only a living process can be asked; null when it has ended. */
   ask(pid: number): LivingFacts | null;
   /** Wall clock minus CLOCK_MONOTONIC, ns. */

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { wordsOf } from './call-words.ts';
 import { CALLS, type CallArgument, callOf, FIRST_CALL } from './calls.ts';
 import { commandLine, type KernelEvent } from './event.ts';
-import type { LivingFacts, ProcessFacts } from './facts.ts';
+import type { ContainerFacts, LivingFacts, ProcessFacts } from './facts.ts';
 import { capabilityNames, fileKind, OPEN_ACCESS, openFlagNames, resultName } from './kernel-words.ts';
 import {
   CALL,
@@ -19,6 +19,7 @@ import {
   RECORD,
   RECORD_FLAG,
 } from './layout.ts';
+import { type HostMount, mountOf, mountText } from './mounts.ts';
 import type { PathName } from './path-names.ts';
 
 /** Null is "not there": every comparison with it is false. A list answers for any of its members. */
@@ -199,6 +200,13 @@ const onEnds =
   (read: (event: KernelEvent) => FieldValue): FieldReader =>
   (event) =>
     isOfSocket(event) && (event.socketFamily() === AF_INET || event.socketFamily() === AF_INET6) ? read(event) : null;
+
+/** The names of an address, among those that rules speak of. */
+const onNamed = (address: (event: KernelEvent) => string | null): FieldReader =>
+  onEnds((event) => {
+    const found = address(event);
+    return found === null ? null : (event.surroundings.namesOf?.(found) ?? []);
+  });
 
 /** Arguments of the call by Falco's names for them. */
 const EVENT_ARGUMENTS: Readonly<Record<string, FieldReader>> = {
@@ -429,6 +437,10 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'fd.rport': onEnds((event) => (isListening(event) ? null : event.remotePort())),
   'fd.cport': onEnds((event) => (isListening(event) ? null : isServer(event) ? event.remotePort() : event.localPort())),
   'fd.lport': onEnds((event) => event.localPort()),
+  'fd.sip.name': onNamed((event) => (isServer(event) ? event.localAddress() : event.remoteAddress())),
+  'fd.rip.name': onNamed((event) => (isListening(event) ? null : event.remoteAddress())),
+  'fd.cip.name': onNamed((event) => clientAddress(event)),
+  'fd.lip.name': onNamed((event) => event.localAddress()),
   'fd.is_server': onEnds(isServer),
   // Of a socket the peer is new with each call that names one.
   'fd.name_changed': onEnds((event) => NAMES_PEER.has(EVENT_NAMES[event.type] ?? '')),
@@ -452,6 +464,9 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   // The engine's own word is not asked: privileged is who may do everything that the kernel knows.
   'container.privileged': (event) =>
     event.container === null ? null : (event.process.capabilities.permitted & ALL_CAPABILITIES) === ALL_CAPABILITIES,
+  'container.start_ts': (event) => startOf(innerInit(event), event),
+  'container.duration': (event) => duration(innerInit(event), event),
+  'container.mounts': (event) => mountsOf(event)?.map(mountText).join(',') ?? null,
   'k8s.pod.name': (event) => event.container?.pod ?? null,
   // Where Kubernetes has a namespace the platform has a project.
   'k8s.ns.name': (event) => event.container?.project ?? null,
@@ -478,6 +493,12 @@ const READER_MAKERS: Readonly<Record<string, (argument: string | null) => FieldR
   },
   'evt.type.is': (argument) =>
     argument === null ? undefined : (event) => (EVENT_NAMES[event.type] === argument ? 1 : 0),
+  'container.mount': ofMount('source', mountText),
+  'container.mount.source': ofMount('destination', ({ source }) => source),
+  'container.mount.dest': ofMount('source', ({ destination }) => destination),
+  'container.mount.mode': ofMount('source', () => ''),
+  'container.mount.rdwr': ofMount('source', ({ isWritable }) => String(isWritable)),
+  'container.mount.propagation': ofMount('source', ({ propagation }) => propagation),
   'proc.aname': ofAncestors((process) => process.name),
   'proc.aexe': ofAncestors((process) => process.exe),
   'proc.aexepath': ofAncestors((process) => process.exePath),
@@ -506,6 +527,38 @@ const READER_MAKERS: Readonly<Record<string, (argument: string | null) => FieldR
     };
   },
 };
+
+/** The first process of the container, where the event is one of its own or of those it began. */
+function innerInit(event: KernelEvent): ProcessFacts | undefined {
+  if (event.container === null) return undefined;
+  return [event.process, ...ancestorsOf(event)].find(({ innerPid }) => innerPid === 1);
+}
+
+/** An engine mounts before the first program runs, and what is asked of a container is asked of processes that end. */
+const mountsKnown = new WeakMap<ContainerFacts, readonly HostMount[]>();
+
+function mountsOf(event: KernelEvent): readonly HostMount[] | null {
+  const { container } = event;
+  if (container === null) return null;
+  const known = mountsKnown.get(container);
+  if (known !== undefined) return known;
+  const found = living(event)?.mounts ?? null;
+  if (found !== null) mountsKnown.set(container, found);
+  return found;
+}
+
+function ofMount(
+  by: 'source' | 'destination',
+  read: (mount: HostMount) => string,
+): (argument: string | null) => FieldReader | undefined {
+  return (argument) => {
+    if (argument === null) return undefined;
+    return (event) => {
+      const found = mountOf(mountsOf(event) ?? [], argument, by);
+      return found === undefined ? null : read(found);
+    };
+  };
+}
 
 function living(event: KernelEvent): LivingFacts | null {
   return event.surroundings.ask(event.process.pid);
@@ -613,9 +666,9 @@ function imagePart(event: KernelEvent, part: 'repository' | 'tag'): string | nul
 /**
  * How a field with several values answers. Of a lineage, one of its members must satisfy the operator, also where that is "!=". Of
  * the ends of a connection one must as well, but both for "!=". A list is only asked "in", and then all of it must be, or
- * "intersects".
+ * "intersects". One of the names of an address must be meant; for "!=" none may be, and an address without a name is none.
  */
-export type ManyKind = 'lineage' | 'ends' | 'list';
+export type ManyKind = 'lineage' | 'ends' | 'list' | 'names';
 
 const MANY_WITHOUT_ARGUMENT: Readonly<Record<string, ManyKind>> = {
   'proc.aname': 'lineage',
@@ -627,6 +680,10 @@ const MANY_WITHOUT_ARGUMENT: Readonly<Record<string, ManyKind>> = {
   'fd.net': 'ends',
   'fd.port': 'ends',
   'fd.types': 'list',
+  'fd.cip.name': 'names',
+  'fd.sip.name': 'names',
+  'fd.lip.name': 'names',
+  'fd.rip.name': 'names',
 };
 
 /** Whether the field may answer several values, and how: all ancestors, both ends of a connection. */

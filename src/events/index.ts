@@ -40,6 +40,7 @@ export {
   RECORD_FLAG,
   RECORD_TYPES_MAX,
 } from './layout.ts';
+export { type HostMount, hostMounts } from './mounts.ts';
 export { PATH_PLACES, PathNames } from './path-names.ts';
 export { cutText, readText } from './text.ts';
 export { CALLS_OF_32_BITS, unseenWords } from './unseen.ts';

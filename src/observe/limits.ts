@@ -28,6 +28,8 @@ export const BATCH_RECORDS_MAX = 4_096;
 export const PASSWD_BYTES_MAX = 1024 * 1024;
 /** The environment of a process is read up to here; few have more than a page. */
 export const ENVIRONMENT_BYTES_MAX = 32_768;
+/** Of the mounts of a process; a line has some hundred, and a host with many containers has thousands of them. */
+export const MOUNT_TABLE_BYTES_MAX = 1024 * 1024;
 /** Cgroups of the machine while somebody records; the table in the kernel has as many. */
 export const RECORDINGS_MAX = 4_096;
 /** Containers of others that wait to be told of. */

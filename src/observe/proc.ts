@@ -1,8 +1,8 @@
 /** What /proc says of a process that was there before the sensor, or whose birth was not seen. */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
-import { EXE_FLAG, type LivingFacts, type ProcessFacts } from '../events/index.ts';
+import { EXE_FLAG, type HostMount, hostMounts, type LivingFacts, type ProcessFacts } from '../events/index.ts';
 import type { ImagePrograms } from './image-programs.ts';
-import { ENVIRONMENT_BYTES_MAX, PASSWD_BYTES_MAX, PROC_TEXT_BYTES_MAX } from './limits.ts';
+import { ENVIRONMENT_BYTES_MAX, MOUNT_TABLE_BYTES_MAX, PASSWD_BYTES_MAX, PROC_TEXT_BYTES_MAX } from './limits.ts';
 
 /** The unit of start times in /proc (USER_HZ) is 100 a second on every architecture that Linux has. */
 const NS_PER_TICK = 10_000_000;
@@ -21,6 +21,24 @@ function readBounded(path: string, max = PROC_TEXT_BYTES_MAX): string {
   const fd = openSync(path, 'r');
   try {
     return memory.toString('utf8', 0, readSync(fd, memory, 0, max, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The kernel gives long lists a page at a time. */
+function readPages(path: string, max: number): string {
+  const fd = openSync(path, 'r');
+  try {
+    const pages: Buffer[] = [];
+    for (let length = 0; length < max; ) {
+      const page = Buffer.alloc(Math.min(PROC_TEXT_BYTES_MAX, max - length));
+      const read = readSync(fd, page, 0, page.length, null);
+      if (read === 0) break;
+      pages.push(page.subarray(0, read));
+      length += read;
+    }
+    return Buffer.concat(pages).toString('utf8');
   } finally {
     closeSync(fd);
   }
@@ -86,6 +104,7 @@ export class LivingProcess implements LivingFacts {
   readonly #image: ImagePrograms;
   #environment: string | null | undefined;
   #groups: readonly number[] | undefined;
+  #mounts: readonly HostMount[] | null | undefined;
 
   constructor(pid: number, image: ImagePrograms) {
     this.pid = pid;
@@ -118,6 +137,18 @@ export class LivingProcess implements LivingFacts {
 
   isOfImage(process: ProcessFacts, mountNamespace: number): boolean {
     return this.#image.has(process, mountNamespace);
+  }
+
+  get mounts(): readonly HostMount[] | null {
+    if (this.#mounts === undefined) {
+      try {
+        const own = readPages(`/proc/${this.pid}/mountinfo`, MOUNT_TABLE_BYTES_MAX);
+        this.#mounts = hostMounts(own, readPages('/proc/self/mountinfo', MOUNT_TABLE_BYTES_MAX));
+      } catch {
+        this.#mounts = null; // it ended meanwhile
+      }
+    }
+    return this.#mounts;
   }
 
   #groupsOf(): readonly number[] {

@@ -44,6 +44,7 @@ export class ProcessTable implements Surroundings {
   #groups: Map<number, string>;
   #usersReadMs: number;
   #asked: { pid: number; atMs: number; facts: LivingFacts | null } = { pid: 0, atMs: 0, facts: null };
+  #names: ReadonlyMap<string, readonly string[]> = new Map();
   wallOffsetNs = 0;
   bootOffsetNs = 0;
   /** Of what began earlier nobody saw where. */
@@ -128,6 +129,15 @@ export class ProcessTable implements Surroundings {
   groupName(gid: number): string | null {
     if (!this.#groups.has(gid)) this.#rereadNames();
     return this.#groups.get(gid) ?? null;
+  }
+
+  namesOf(address: string): readonly string[] {
+    return this.#names.get(address) ?? [];
+  }
+
+  /** Where the names that rules speak of lead now. */
+  learnNames(names: ReadonlyMap<string, readonly string[]>): void {
+    this.#names = names;
   }
 
   /** Asked several times for one event, and by few rules: the last answer is kept for a moment. */

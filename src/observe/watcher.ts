@@ -91,6 +91,10 @@ export class Watcher {
     this.#judgeWaiting();
   }
 
+  learnNames(names: ReadonlyMap<string, readonly string[]>): void {
+    this.#processes.learnNames(names);
+  }
+
   /** What the agent said of a container, or null. */
   toldOf(id: string): ContainerFacts | null {
     return this.#containers.toldOf(id) ?? null;

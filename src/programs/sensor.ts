@@ -16,6 +16,7 @@ import { alertSocketOf } from './link/stations.ts';
 import { readConfig, readRules, type SensorConfig } from './sensor/config.ts';
 import { Link } from './sensor/link.ts';
 import type { ContainerWord, FromAgent, FromWorker, ToWorker, WorkerStart } from './sensor/messages.ts';
+import { NameWatch, systemLookup } from './sensor/name-watch.ts';
 import { Spool } from './sensor/spool.ts';
 
 const FORGET_EVERY_MS = 1_000;
@@ -127,6 +128,7 @@ function startSensor(config: SensorConfig): void {
       }
     },
   });
+  const names = new NameWatch(systemLookup, (found) => tell({ type: 'names', found }));
   const hear = (message: FromWorker): void => {
     switch (message.type) {
       case 'alert': {
@@ -168,6 +170,9 @@ function startSensor(config: SensorConfig): void {
         else unkept.set(message.lane, missing + message.events);
         return;
       }
+      case 'host-names':
+        names.watch(message.names);
+        return;
       case 'gap':
         link.write(`${JSON.stringify(message)}\n`);
         return;
@@ -195,6 +200,7 @@ function startSensor(config: SensorConfig): void {
   });
   worker.on('exit', (code) => {
     clearInterval(timer);
+    names.stop();
     // Its end can be known before its last words were heard.
     for (;;) {
       const left = receiveMessageOnPort(channel.port1);

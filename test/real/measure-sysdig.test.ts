@@ -59,6 +59,14 @@ const TRUTHS =
 const ADDRESSES = words('fd.ip fd.cip fd.sip fd.lip fd.rip');
 const NETWORKS = words('fd.net fd.cnet fd.snet fd.lnet fd.rnet');
 /**
+ * The judge reads memory that it never wrote (`proc.is_exe_writable` of a thread that never started a program): with memory that
+ * begins as zeros, mallopt(3), it answers the same each time.
+ */
+const ZEROED = { ...process.env, MALLOC_PERTURB_: '255' };
+/** What sysdig of 2022 compares as it comes and Falco refuses since: bytes with anything but equality and parts. */
+const REFUSED_SINCE = /evt\.buffer (?:icontains|glob|iglob|pmatch) /;
+
+/**
  * As the judge of 2022 fills them, and why not as today: `recorded-cases.test.ts` has the list; and `in` asks it for the number of
  * the process itself where an ancestor's is named. `thread.exectime` is counted from when it was asked for the last time, so that
  * it depends on what stands before it in a condition. Nanoseconds since 1970 are more than a number here holds exactly: they are
@@ -100,6 +108,7 @@ function valuesOf(capture: string, fields: readonly string[]): Map<string, strin
   const { status, stdout } = spawnSync('sysdig', ['-r', capture, '-p', format], {
     encoding: 'latin1',
     maxBuffer: OUTPUT_MAX,
+    env: ZEROED,
   });
   if (status !== 0) {
     if (fields.length <= 1) return new Map();
@@ -185,7 +194,7 @@ function on_event() print(place.." "..evt.field(number)) return true end`,
       encoding: 'latin1',
       maxBuffer: OUTPUT_MAX,
       cwd: this.#folder,
-      env: { ...process.env, FILTERS: list },
+      env: { ...ZEROED, FILTERS: list },
     });
     if (status !== 0) {
       const [first = ''] = filters;
@@ -316,23 +325,10 @@ class Maker {
     return this.#test(field, this.#value(field));
   }
 
+  /** Without `intersects`, of which the reader of 2022 takes the first two letters for an operator and refuses the rest. */
   #test(field: string, value: string): string {
     const operator = this.#of([
-      ...[
-        '=',
-        '!=',
-        'contains',
-        'icontains',
-        'startswith',
-        'endswith',
-        'in',
-        'glob',
-        'pmatch',
-        'exists',
-        'in',
-        '=',
-        'intersects',
-      ],
+      ...['=', '!=', 'contains', 'icontains', 'startswith', 'endswith', 'in', 'glob', 'pmatch', 'exists', 'in', '='],
     ]);
     const any = (): string => this.#quoted(this.#next() < 0.5 ? value : this.#value(field));
     if (operator === 'exists') return `${field} exists`;
@@ -346,7 +342,7 @@ class Maker {
     if (operator === 'endswith')
       return `${field} endswith ${this.#quoted(value.slice(Math.floor(this.#next() * value.length)).trim() || value)}`;
     if (operator === 'glob') return `${field} glob ${this.#quoted(this.#glob(value))}`;
-    if (operator === 'in' || operator === 'pmatch' || operator === 'intersects') {
+    if (operator === 'in' || operator === 'pmatch') {
       const list = Array.from({ length: 1 + Math.floor(this.#next() * 3) }, () =>
         operator === 'pmatch' ? this.#quoted(this.#path(field, value)) : any(),
       );
@@ -440,7 +436,8 @@ test('E9: conditions made at random hold for the events that sysdig says', { ski
           else if (typeof wanted === 'string') {
             counted.refusedByJudge++;
             reasons.add(`${wanted.slice(0, 160)}: ${filter.slice(0, 100)}`);
-          } else differing.push(`only we refuse: ${filter}: ${error?.message}`);
+          } else if (REFUSED_SINCE.test(filter)) counted.known++;
+          else differing.push(`only we refuse: ${filter}: ${error?.message}`);
           return;
         }
         if (wanted.size > 0) counted.held++;

@@ -22,7 +22,18 @@ describe('a watched container', { skip }, () => {
     ground = new Ground();
     container = ground.startContainer();
     const rules = falcoRules !== null && existsSync(falcoRules) ? [SHIPPED_RULES, falcoRules] : [SHIPPED_RULES];
-    await ground.startSensor({ rules, scope: 'instance' });
+    const own = writeRules(
+      ground,
+      `- rule: By name and mount
+  desc: d
+  condition: >
+    evt.type = connect and fd.sip.name in (localhost, "no.name.invalid") and
+    container.mount.dest[*/hosts] = /etc/hosts and not container.mount.dest[/root*] exists
+  output: "%fd.sip.name %container.mount.source[/etc/hosts]"
+  priority: NOTICE
+`,
+    );
+    await ground.startSensor({ rules: [...rules, own], scope: 'instance' });
     ground.agent.send({ type: 'containers', containers: [ground.describe(container)] });
   });
   after(() => ground.close());
@@ -52,6 +63,17 @@ describe('a watched container', { skip }, () => {
     assert.ok(afterMs < 1_000, `after ${afterMs} ms`);
     assert.equal(alert.outputFields['fd.name'], '/etc/shadow');
     assert.equal(alert.container?.id, container);
+  });
+
+  test('names of hosts and what a container has of its host are known to rules', async () => {
+    const isTold = () => ground.agent.alerts.some(({ rule }) => rule === 'By name and mount');
+    // The name is looked up beside everything else: the first connection may be earlier.
+    for (let n = 0; n < 60 && !isTold(); n++) {
+      ground.podman('exec', container, 'sh', '-c', 'busybox nc -w 1 127.0.0.1 9 </dev/null || true');
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    const { alert } = await arrival('By name and mount');
+    assert.match(alert.output, /^localhost \/.*hosts$/);
   });
 
   test('a program written after the start is told from one of the image', async () => {

@@ -2,6 +2,7 @@ import { basename, dirname } from 'node:path/posix';
 import { type FieldType, fieldArgument, fieldType, normalizeField } from '../field-types.ts';
 import { type FieldValue, manyKind } from '../fields.ts';
 import { capabilityNames, resultName } from '../kernel-words.ts';
+import { mountOf } from '../mounts.ts';
 import { folderOf, resolvePath, type ScapEvent } from './event.ts';
 import { CATEGORY_OF_CALL, EVENT_TYPES } from './event-types.ts';
 import { DESCRIPTOR_KINDS, type Descriptor, type Endpoint, type RecordedContainer, type Thread } from './state.ts';
@@ -604,9 +605,17 @@ const ofAncestors =
     });
   };
 
-function mountOf(container: RecordedContainer, argument: string) {
-  if (/^\d+$/.test(argument)) return container.mounts[Number(argument)];
-  return container.mounts.find(({ destination }) => destination === argument);
+function ofMount(
+  by: 'source' | 'destination',
+  read: (mount: RecordedContainer['mounts'][number]) => string,
+): (argument: string | null) => Reader | undefined {
+  return (argument) => {
+    if (argument === null) return undefined;
+    return ofContainer(({ mounts }) => {
+      const one = mountOf(mounts, argument, by);
+      return one === undefined ? null : read(one);
+    });
+  };
 }
 
 const MAKERS: Readonly<Record<string, (argument: string | null) => Reader | undefined>> = {
@@ -661,30 +670,15 @@ const MAKERS: Readonly<Record<string, (argument: string | null) => Reader | unde
   },
   'container.label': (argument) =>
     argument === null ? undefined : ofContainer(({ labels }) => labels.get(argument) ?? null),
-  'container.mount': (argument) =>
-    argument === null
-      ? undefined
-      : ofContainer((container) => {
-          const one = mountOf(container, argument);
-          return one === undefined
-            ? null
-            : `${one.source}:${one.destination}:${one.mode}:${one.isWritable}:${one.propagation}`;
-        }),
-  'container.mount.source': (argument) =>
-    argument === null ? undefined : ofContainer((container) => mountOf(container, argument)?.source ?? null),
-  'container.mount.dest': (argument) =>
-    argument === null ? undefined : ofContainer((container) => mountOf(container, argument)?.destination ?? null),
-  'container.mount.mode': (argument) =>
-    argument === null ? undefined : ofContainer((container) => mountOf(container, argument)?.mode ?? null),
-  'container.mount.propagation': (argument) =>
-    argument === null ? undefined : ofContainer((container) => mountOf(container, argument)?.propagation ?? null),
-  'container.mount.rdwr': (argument) =>
-    argument === null
-      ? undefined
-      : ofContainer((container) => {
-          const one = mountOf(container, argument);
-          return one === undefined ? null : String(one.isWritable);
-        }),
+  'container.mount': ofMount(
+    'source',
+    (one) => `${one.source}:${one.destination}:${one.mode}:${one.isWritable}:${one.propagation}`,
+  ),
+  'container.mount.source': ofMount('destination', ({ source }) => source),
+  'container.mount.dest': ofMount('source', ({ destination }) => destination),
+  'container.mount.mode': ofMount('source', ({ mode }) => mode),
+  'container.mount.propagation': ofMount('source', ({ propagation }) => propagation),
+  'container.mount.rdwr': ofMount('source', ({ isWritable }) => String(isWritable)),
 };
 
 /** A raw argument has the type of the first event's that has one of its name. */

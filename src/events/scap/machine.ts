@@ -18,7 +18,7 @@ import {
   type Thread,
 } from './state.ts';
 
-const CLONE = { files: 1n, parent: 256n, thread: 2048n } as const;
+const CLONE = { files: 1n, newNumbers: 64n, parent: 256n, thread: 2048n, otherNumbers: 536_870_912n } as const;
 
 /** Names of events that make a descriptor of a kind that their name tells. */
 const MADE: Readonly<Record<string, DescriptorKind>> = {
@@ -336,6 +336,7 @@ export class Machine implements RecordedSurroundings {
     if (result === null || result < 0) return;
     const tid = result === 0 ? event.tid : result;
     const flags = event.long('flags') ?? 0n;
+    if (result !== 0 && isNumberedWithin(event, flags)) return;
     const isThread = (flags & CLONE.thread) !== 0n;
     // A new thread says the parent of its whole process.
     const callerTid = result === 0 ? event.integer(isThread ? 'pid' : 'ptid') : event.tid;
@@ -588,6 +589,13 @@ function time(event: ScapEvent, thread: Thread): void {
   thread.enteredHigh = event.timeHigh;
   thread.enteredLow = event.timeLow;
   thread.latencyNs = 0;
+}
+
+/** Whether the number that the caller got is one of a container's own, which says nothing here: the child tells the host's. */
+function isNumberedWithin(event: ScapEvent, flags: bigint): boolean {
+  if ((flags & (CLONE.newNumbers | CLONE.otherNumbers)) !== 0n) return true;
+  const inner = event.integer('vtid');
+  return inner !== null && inner !== event.tid;
 }
 
 function measureMemory(event: ScapEvent, thread: Thread): void {

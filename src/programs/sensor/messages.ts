@@ -3,6 +3,7 @@ import type { Finding, RuleScope, Tuning } from '../../detect/live.ts';
 import type { ContainerFacts } from '../../events/index.ts';
 import type { Coverage, KernelReach, RecordedContainer } from '../../observe/index.ts';
 import type { ContainerGuard } from '../../prevent/guard.ts';
+import type { NamedAddresses } from './name-watch.ts';
 
 /** The agent's word of one container; more members may come and are not looked at. */
 export type ContainerWord = Partial<ContainerFacts> & { readonly id: string };
@@ -69,6 +70,8 @@ export type ToWorker =
       readonly revision: string | null;
     }
   | { readonly type: 'guards'; readonly guards: readonly ContainerGuard[] }
+  /** Where the names of hosts lead that the rules speak of. */
+  | { readonly type: 'names'; readonly found: NamedAddresses }
   | { readonly type: 'watch'; readonly watch: WatchOrder }
   /** Null: nobody looks any more. */
   | { readonly type: 'unwatch'; readonly id: string | null }
@@ -122,6 +125,8 @@ export type FromWorker =
       /** Alerts that a tuning kept back since the rules were loaded, by its id. */
       readonly tuned: Readonly<Record<string, number>>;
     }
+  /** Names of hosts that the rules at work speak of. */
+  | { readonly type: 'host-names'; readonly names: readonly string[] }
   /** How far the kernel goes with what is forbidden. */
   | ({ readonly type: 'guarded' } & KernelReach)
   /** Containers that nobody named to the sensor. */

@@ -174,6 +174,7 @@ function run(): void {
   const watcher = new Watcher(probe, judge, { onlyTold: start.scope === 'instance' });
   probe.poller.add(doorbell.fd);
   say(summarize(engine, true, null));
+  if (engine.hostNames.length > 0) say({ type: 'host-names', names: engine.hostNames });
   collectGarbage();
   const coverage = { ...probe.coverage, missing: [...probe.coverage.missing, ...unseen] };
   say({ type: 'ready', coverage, resumed: probe.isResumed });
@@ -230,6 +231,7 @@ function run(): void {
     engine = next;
     watchCalls();
     probe.askEnvironment(engine.asksEnvironment);
+    say({ type: 'host-names', names: engine.hostNames });
   };
   /** Does it step by step: the rings hold what comes in some milliseconds, and all of it takes longer. */
   const whileReading = <T>(steps: Generator<void, T>): T => {
@@ -290,6 +292,7 @@ function run(): void {
   let running = true;
   const hear = (message: ToWorker): void => {
     if (message.type === 'containers') watcher.tell(message.containers);
+    else if (message.type === 'names') watcher.learnNames(new Map(message.found));
     else if (message.type === 'guards') setGuards(message.guards);
     else if (message.type === 'rules') reload(message);
     else if (message.type === 'watch') watch(message.watch);
