@@ -47,13 +47,16 @@ interface WorkloadView {
   }[];
 }
 
-/** The release of a replica; beside a newer one, what is left of the release before is not called by its number. */
+/**
+ * The release of a replica; beside a newer one, or while the newer one is held back, what is there of the release before
+ * is not called by its number.
+ */
 function releaseText(
-  { release, specHash, replicas }: WorkloadView,
+  { release, specHash, replicas, conditions }: WorkloadView,
   replica: WorkloadView['replicas'][number] | null,
 ): Text {
   const number = String(release ?? '—');
-  const isMixed = replicas.some((one) => one.specHash === specHash);
+  const isMixed = replicas.some((one) => one.specHash === specHash) || conditions.some(({ type }) => type === 'paused');
   if (release === null || replica === null || !isMixed || replica.specHash === specHash)
     return { en: number, es: number };
   return { en: `before ${number}`, es: `antes de ${number}` };

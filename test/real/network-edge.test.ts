@@ -190,11 +190,14 @@ test(`no request fails and no answer is cut while routes change ${RELOADS} times
   };
   const clients = [client(), client(), client()];
   const workers = new Set<string>();
-  for (let round = 0; round < RELOADS; round += 1) {
-    await publish([...base, route([web], { host: `r${round}.${domain}`, service: `tienda/dev/r${round}:1` })]);
-    workers.add(await workerPid());
+  try {
+    for (let round = 0; round < RELOADS; round += 1) {
+      await publish([...base, route([web], { host: `r${round}.${domain}`, service: `tienda/dev/r${round}:1` })]);
+      workers.add(await workerPid());
+    }
+  } finally {
+    stopped = true;
   }
-  stopped = true;
   await Promise.all(clients);
   assert.deepEqual(failures, []);
   t.diagnostic(`${answered} requests`);

@@ -1211,18 +1211,22 @@ function isDone({ phase, ready, wanted }: WorkloadStatus): boolean {
 function readyText(status: WorkloadStatus | undefined): Text {
   const ready = status?.ready ?? 0;
   const former = status?.replicas.filter(({ specHash }) => specHash !== status.specHash).length ?? 0;
-  if (former === 0) return { en: `${ready} ready`, es: `${ready} listas` };
+  if (former === 0) return { en: `${ready} ready`, es: countReady(ready) };
   if (status?.phase === 'canary') {
     const fresh = status.updated;
     return {
       en: `${fresh} ready beside ${ready - fresh} of before`,
-      es: `${fresh} listas junto a ${ready - fresh} de antes`,
+      es: `${countReady(fresh)} junto a ${ready - fresh} de antes`,
     };
   }
   return {
     en: `${ready} ready; ${former} of before still ending, without new requests`,
-    es: `${ready} listas; ${former} de antes todavía terminando, sin peticiones nuevas`,
+    es: `${countReady(ready)}; ${former} de antes todavía terminando, sin peticiones nuevas`,
   };
+}
+
+function countReady(count: number): string {
+  return count === 1 ? '1 lista' : `${count} listas`;
 }
 
 async function readSource(bundle: SourceBundle): Promise<{ file: ProjectFile; source: ReleaseSource }> {
