@@ -135,3 +135,12 @@ test('100,000s of keys, quotes or dashes is read or refused in linear time', () 
     assert.ok(user + system < 4_000_000, `${text.slice(0, 12)} took ${(user + system) / 1000} ms`);
   }
 });
+
+test('yaml: between double quotes an apostrophe may be escaped where Kubernetes reads it, and nowhere else', () => {
+  const text = 'a: "it\\\'s \\"x\\" \\\\\' \\u00e9"\nb: "two\n  lines \\\'y\\\'"\nc: plain\n';
+  const { value, locate } = parseYaml(text, { scalars: 'kubernetes' });
+  assert.deepEqual(value, { a: `it's "x" \\' é`, b: "two lines 'y'", c: 'plain' });
+  assert.equal(locate(['c']).line, 4);
+  assert.throws(() => parseYaml(text), /escape/);
+  assert.throws(() => parseYaml('a: "\\\' \\q"', { scalars: 'kubernetes' }), /escape/);
+});

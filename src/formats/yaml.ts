@@ -56,10 +56,12 @@ export function parseYamlDocuments(text: string, options: YamlOptions = {}): Yam
     resolveKnownTags: false,
     stringKeys: false,
     logLevel: 'silent',
+    keepSourceTokens: options.scalars === 'kubernetes',
     ...(options.scalars === 'kubernetes' ? { customTags: withKubernetesScalars } : {}),
   });
   const documents: YamlDocument[] = [];
   const take = (document: Document.Parsed): void => {
+    if (options.scalars === 'kubernetes') takeQuotes(document, text);
     refuseFaults(document, lines);
     if (document.contents === null || isEmpty(document)) return;
     if (documents.length >= limits.maxDocuments) {
@@ -107,6 +109,27 @@ export function parseYaml(text: string, options: YamlOptions = {}): YamlDocument
     });
   }
   return first;
+}
+
+/**
+ * Kubernetes reads `\'` between double quotes as an apostrophe (go.yaml.in/yaml, scannerc.go), which YAML has no such escape for;
+ * what is written for it must mean the same here.
+ */
+function takeQuotes(document: Document.Parsed, text: string): void {
+  const isQuote = ({ code, pos }: { readonly code: string; readonly pos: readonly number[] }): boolean =>
+    code === 'BAD_DQ_ESCAPE' && text.startsWith("\\'", pos[0]);
+  if (!document.errors.some(isQuote)) return;
+  document.errors = document.errors.filter((error) => !isQuote(error));
+  yaml().visit(document, {
+    Scalar: (_, node) => {
+      const source = node.srcToken !== undefined && 'source' in node.srcToken ? node.srcToken.source : '';
+      if (node.type !== 'QUOTE_DOUBLE' || !source.includes("\\'")) return;
+      const plain = source.replaceAll(/\\([\s\S])/g, (whole, escaped) => (escaped === "'" ? "'" : whole));
+      const read = yaml().parseDocument(plain, { schema: 'core', logLevel: 'silent' });
+      if (read.errors.length === 0) node.value = String(read.toJS());
+      // What else is wrong with it is a fault of the document as well.
+    },
+  });
 }
 
 function isEmpty(document: Document.Parsed): boolean {

@@ -68,7 +68,12 @@ export function checkCommands(cli: CliProgram, supportOf?: (askHosts: boolean) =
       }
       const ignored = new Set((options.ignore ?? '').split(',').map((id) => id.trim()));
       const support = await supportOf?.(options.hosts === true);
-      const files = await checkAll(paths.length === 0 ? ['.'] : paths, ignored, support);
+      const files = await checkAll(paths.length === 0 ? ['.'] : paths, ignored, support, (path) =>
+        cli.print.note({
+          en: `${path}: nothing here is checked, it is no Containerfile, manifest or Compose file`,
+          es: `${path}: aquí no se comprueba nada, no es un Containerfile, un manifiesto ni un archivo Compose`,
+        }),
+      );
       if (cli.output.json) cli.print.json({ items: files });
       else showFiles(cli, files, options.fields === true);
       const worst = files.flatMap(({ misconfigurations }) =>
@@ -98,11 +103,16 @@ async function checkAll(
   paths: readonly string[],
   ignored: ReadonlySet<string>,
   support: AskSupport | undefined,
+  onNothing: (path: string) => void,
 ): Promise<CheckedFile[]> {
   const files: CheckedFile[] = [];
   for (const path of paths) {
-    if ((await stat(path).catch(() => null)) === null) throw scanFault('scan.place-missing', { path });
-    files.push(...(await checkPath(path, support)));
+    const place = await stat(path).catch(() => null);
+    if (place === null) throw scanFault('scan.place-missing', { path });
+    const found = await checkPath(path, support);
+    // In a folder there is much else; who names a file wants to know.
+    if (found.length === 0 && !place.isDirectory()) onNothing(path);
+    files.push(...found);
   }
   return files.map((file) => ({
     ...file,

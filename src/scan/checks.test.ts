@@ -367,5 +367,10 @@ test('checks: a folder is read without following links; what cannot be read is s
   );
   await symlink('Containerfile', join(folder, 'Dockerfile.prod'));
   assert.equal((await checkPath(join(folder, 'Dockerfile.prod'))).length, 1);
+  await writeFile(join(folder, 'deep.yaml'), '['.repeat(100_000));
+  await writeFile(join(folder, 'values.yaml'), 'a: 1\n');
+  const [deep] = await checkPath(join(folder, 'deep.yaml'));
+  assert.match(deep?.unreadable ?? '', /deeper/, 'who names a file is told that it cannot be read');
+  assert.deepEqual(await checkPath(join(folder, 'values.yaml')), []);
   assert.equal(checkFile('README.md', 'kind: x'), null);
 });

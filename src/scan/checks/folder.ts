@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
-import { open, readdir, realpath, stat } from 'node:fs/promises';
+import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FormatError, parseYamlDocuments } from '../../formats/index.ts';
 import { CHECK_FILE_MAX_BYTES, CHECK_FILES_MAX } from '../limits.ts';
 import { type AskSupport, type CheckedFile, checkFile, mayCheck } from './index.ts';
 
@@ -16,7 +17,7 @@ export async function checkPath(path: string, support?: AskSupport): Promise<Che
   const found = await stat(root);
   const checked: CheckedFile[] = [];
   if (!found.isDirectory()) {
-    const one = await checkOne(root, path, support);
+    const one = (await checkOne(root, path, support)) ?? (await unreadableOne(root, path));
     return one === null ? [] : [one];
   }
   let files = 0;
@@ -33,6 +34,18 @@ export async function checkPath(path: string, support?: AskSupport): Promise<Che
     }
   }
   return checked.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** A file that somebody names is not passed over because it cannot even be read: a gate would let it through. */
+async function unreadableOne(place: string, path: string): Promise<CheckedFile | null> {
+  if (!/\.(?:ya?ml|json)$/i.test(path)) return null;
+  try {
+    parseYamlDocuments(await readFile(place, 'utf8'), { maxBytes: CHECK_FILE_MAX_BYTES, scalars: 'kubernetes' });
+    return null;
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    return { kind: 'kubernetes', path, misconfigurations: [], unreadable: error.message };
+  }
 }
 
 async function checkOne(place: string, name: string, support?: AskSupport): Promise<CheckedFile | null> {
