@@ -1,5 +1,5 @@
 /** What /proc says of a process that was there before the sensor, or whose birth was not seen. */
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { EXE_FLAG, type HostMount, hostMounts, type LivingFacts, type ProcessFacts } from '../events/index.ts';
 import type { ImagePrograms } from './image-programs.ts';
 import { ENVIRONMENT_BYTES_MAX, MOUNT_TABLE_BYTES_MAX, PASSWD_BYTES_MAX, PROC_TEXT_BYTES_MAX } from './limits.ts';
@@ -95,6 +95,16 @@ export function readProcess(pid: number): ProcessFacts | null {
     };
   } catch {
     return null; // it ended meanwhile
+  }
+}
+
+/** Which file a process was started from, as records say it; nothing when it is gone. */
+export function readProgram(pid: number): Partial<Pick<ProcessFacts, 'exeInode' | 'exeChangedNs'>> {
+  try {
+    const { ino, ctimeNs } = statSync(`/proc/${pid}/exe`, { bigint: true });
+    return { exeInode: Number(ino), exeChangedNs: Number(ctimeNs) };
+  } catch {
+    return {}; // it ended meanwhile
   }
 }
 

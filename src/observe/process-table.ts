@@ -16,7 +16,7 @@ import {
 import { kernelClocks } from '../system/native.ts';
 import { ImagePrograms } from './image-programs.ts';
 import { ARGUMENT_OVERHEAD, ENDED_PROCESSES_MAX, PROCESS_TEXT_LENGTH_MAX, PROCESSES_MAX } from './limits.ts';
-import { LivingProcess, listProcesses, readProcess, readUsers, sameStart } from './proc.ts';
+import { LivingProcess, listProcesses, readProcess, readProgram, readUsers, sameStart } from './proc.ts';
 
 const USERS_REREAD_MS = 10_000;
 const ASKED_KEPT_MS = 10;
@@ -217,7 +217,7 @@ export class ProcessTable implements Surroundings {
       exeFlags:
         event.u32(EXEC.exe_flags) |
         (event.hasFlag(RECORD_FLAG.truncated) ? EXE_FLAG.cut : 0) |
-        (this.#isOutside(event) ? EXE_FLAG.fromOutside : 0),
+        (this.#isOutside(event) || this.#isItselfAgain(event) ? EXE_FLAG.fromOutside : 0),
       exeInode: event.u64(EXEC.inode),
       exeChangedNs: event.u64(EXEC.changed),
       exeModifiedNs: event.u64(EXEC.modified),
@@ -236,6 +236,13 @@ export class ProcessTable implements Surroundings {
     return event.u64(HEADER.cgroup) === 0 || event.u32(HEADER.mount_namespace) === this.#mountNamespace;
   }
 
+  /** A run-time that is a sandbox, as gVisor is, starts itself anew within the container: the same file, by a process from outside. */
+  #isItselfAgain(event: KernelEvent): boolean {
+    const before = this.#find(event);
+    if (before === undefined || (before.exeFlags & EXE_FLAG.fromOutside) === 0 || before.exeInode === 0) return false;
+    return before.exeInode === event.u64(EXEC.inode) && before.exeChangedNs === event.u64(EXEC.changed);
+  }
+
   /** A process whose exec was not seen: /proc knows it while it lives, the header knows the rest. */
   #adopt(event: KernelEvent): ProcessFacts {
     const header = headerFacts(event);
@@ -244,7 +251,8 @@ export class ProcessTable implements Surroundings {
     const facts = isKnown ? { ...read, ...sureFacts(header) } : header;
     // What starts a program in a container is seen there: this one was started outside and came in, as run-times do.
     const isFromOutside = event.u64(HEADER.cgroup) !== 0 && header.startedNs > this.#beganNs;
-    return this.#put(isFromOutside ? { ...facts, exeFlags: facts.exeFlags | EXE_FLAG.fromOutside } : facts);
+    if (!isFromOutside) return this.#put(facts);
+    return this.#put({ ...facts, ...readProgram(header.pid), exeFlags: facts.exeFlags | EXE_FLAG.fromOutside });
   }
 
   #fork(event: KernelEvent, parent: ProcessFacts): void {

@@ -1,6 +1,6 @@
 /** Twelve families of escapes from a container, three ways each: the attempt in a real container raises the shipped alert (E7). */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -293,6 +293,43 @@ ls /bin/ls; echo ls $?; cat /etc/secret; echo secret $?; cat /etc/other; echo ot
     });
   }
 });
+
+test('what gVisor does in the place of a container is no alert', { skip: skip || lacksGvisor() }, async (t) => {
+  const ground = new Ground();
+  t.after(() => ground.close());
+  await ground.startSensor({ rules: [SHIPPED_RULES], scope: 'all' });
+  const flags = ['platform=ptrace', 'network=host'].flatMap((flag) => ['--runtime-flag', flag]);
+  // By another run-time than that of the others, which is an option of the engine and not of the container.
+  const boxed = ground.podman(
+    '--runtime',
+    'runsc',
+    ...flags,
+    'run',
+    '-d',
+    '--network',
+    'none',
+    ground.image,
+    'sleep',
+    '600',
+  );
+  t.after(() => void ground.podmanTried('--runtime', 'runsc', ...flags, 'rm', '-f', '-t', '0', boxed));
+  const last = ground.startContainer();
+  await ground.podmanLater('exec', last, 'cat', '/etc/shadow');
+  await ground.agent.waitFor(
+    () => ground.agent.alerts.find(({ container }) => container?.id === last),
+    60_000,
+    () => `the alert of the last act; ${ground.sensorErrors}`,
+  );
+  const told = ground.agent.alerts.filter(({ container }) => container?.id === boxed);
+  assert.deepEqual(
+    told.map(({ rule, output }) => `${rule}: ${output}`),
+    [],
+  );
+});
+
+function lacksGvisor(): string | false {
+  return spawnSync('runsc', ['--version']).status === 0 ? false : 'needs runsc';
+}
 
 test('what a run-time does itself is no alert, in a pod too; a program that takes its name is seen', {
   skip,

@@ -138,6 +138,8 @@ export class FakeAgent {
 }
 
 export class Ground {
+  /** The image that containers are of where nothing else is said. */
+  readonly image = IMAGE;
   readonly folder = mkdtempSync(join(tmpdir(), 'darsena-observe-'));
   readonly agent = new FakeAgent(join(this.folder, 'sensor.sock'));
   /** Where its programs stay in the kernel. */
@@ -169,7 +171,8 @@ export class Ground {
   /** The same, whatever comes of it. */
   podmanTried(...args: string[]): { code: number | null; stdout: string; stderr: string } {
     const own = ['--root', join(this.folder, 'store'), '--runroot', join(this.folder, 'run')];
-    const { status, stdout, stderr } = spawnSync('podman', [...own, ...args], { env: this.#env, encoding: 'utf8' });
+    const options = { env: this.#env, encoding: 'utf8', timeout: 180_000, killSignal: 'SIGKILL' } as const;
+    const { status, stdout, stderr } = spawnSync('podman', [...own, ...args], options);
     return { code: status, stdout, stderr };
   }
 

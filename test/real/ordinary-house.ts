@@ -102,7 +102,7 @@ exec gosu redis redis-server --bind 127.0.0.1 --appendonly yes --dir /data --sav
       'redis-cli bgsave',
       'redis-cli bgrewriteaof',
       'redis-cli info > /tmp/info',
-      'redis-cli --stat -i 1 -r 1 || true',
+      'redis-cli --latency-history -i 1 >/dev/null & sleep 2; kill $!',
     ],
   },
   {
@@ -143,6 +143,7 @@ SetHandler "proxy:fcgi://127.0.0.1:9000"
 </FilesMatch>' > /etc/apache2/conf-enabled/php.conf
 php-fpm8.2 --daemonize
 . /etc/apache2/envvars
+mkdir -p $APACHE_RUN_DIR $APACHE_LOCK_DIR
 exec apache2 -DFOREGROUND
 `,
     ready: 'curl -sf http://localhost/index.php | grep well',

@@ -3,9 +3,12 @@
 
 static __always_inline __u64 nanoseconds(__s64 seconds, __u32 rest) { return (__u64)seconds * 1000000000ull + rest; }
 
+/* Since 6.13 the highest bit says that somebody asked for the time (I_CTIME_QUERIED, fs.h). */
+#define CTIME_NANOSECONDS 0x7fffffff
+
 static __always_inline void put_inode_times(struct exec_record *r, struct inode *inode) {
   if (bpf_core_field_exists(inode->i_ctime_sec)) {
-    r->changed = nanoseconds(BPF_CORE_READ(inode, i_ctime_sec), BPF_CORE_READ(inode, i_ctime_nsec));
+    r->changed = nanoseconds(BPF_CORE_READ(inode, i_ctime_sec), BPF_CORE_READ(inode, i_ctime_nsec) & CTIME_NANOSECONDS);
     r->modified = nanoseconds(BPF_CORE_READ(inode, i_mtime_sec), BPF_CORE_READ(inode, i_mtime_nsec));
     return;
   }
