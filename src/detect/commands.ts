@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { CliProgram, Text } from '../system/index.ts';
+import { type CliProgram, fileReason, type Text } from '../system/index.ts';
 import { RuleEngine, type RuleText } from './engine.ts';
 import { detectFault } from './errors.ts';
 import type { ReplayAlert, RuleReplay } from './replay.ts';
@@ -165,8 +165,7 @@ async function readConditions({ filter, filters }: FilterOptions): Promise<reado
   try {
     return [...filter, ...readFilterLines(await readFile(filters, 'utf8'))];
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw detectFault('detect.conditions-unreadable', { path: filters, why }, { cause });
+    throw detectFault('detect.conditions-unreadable', { path: filters, why: fileReason(cause) }, { cause });
   }
 }
 
@@ -212,8 +211,11 @@ async function testConditions(
     try {
       outcomes.push({ recording, ...(await tryFilters(recording, conditions)) });
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw detectFault('detect.recording-unreadable', { path: recording, why, events: 0 }, { cause });
+      throw detectFault(
+        'detect.recording-unreadable',
+        { path: recording, why: fileReason(cause), events: 0 },
+        { cause },
+      );
     }
   }
   const rows = outcomes.flatMap(({ recording, filters }) => filters.map((one) => ({ recording, ...one })));
@@ -282,8 +284,7 @@ async function replayFile(
       for (const alert of replay.try(event)) alerts.push(alert);
     });
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw detectFault('detect.recording-unreadable', { path, why, events }, { cause });
+    throw detectFault('detect.recording-unreadable', { path, why: fileReason(cause), events }, { cause });
   }
   return { events, alerts };
 }
@@ -295,7 +296,7 @@ async function readRuleText(file: string): Promise<RuleText & { finding: Finding
   try {
     return { file, text: await readFile(file, 'utf8'), finding: null };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = `the file cannot be read: ${fileReason(error).en}`;
     const place = { file, line: 1, column: 1, item: null };
     return { file, text: '', finding: { severity: 'error', code: 'LOAD_ERR_FILE_READ', message, ...place } };
   }

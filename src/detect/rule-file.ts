@@ -87,6 +87,8 @@ const KEYS: Readonly<Record<RuleItem['kind'], ReadonlySet<string>>> = {
   ]),
 };
 const EXCEPTION_KEYS: ReadonlySet<string> = new Set(['name', 'fields', 'comps', 'values']);
+/** What is one text where it is given. */
+const TEXTS = ['condition', 'desc', 'output', 'priority', 'source', 'required_engine_version'] as const;
 const SWITCHES = ['append', 'enabled', 'warn_evttypes', 'skip-if-unknown-filter', 'capture'] as const;
 
 /** Reads one file; each of its documents is a list of items. */
@@ -191,6 +193,16 @@ class Reader {
       return null;
     }
     this.#checkKeys(node, KEYS[kind], name);
+    for (const key of [...TEXTS, ...SWITCHES]) {
+      if (!isNested(values[key])) continue;
+      const message = `"${key}" must be a text, not a list or a map`;
+      this.#error('LOAD_ERR_YAML_VALIDATE', message, this.#placeOfKey(node, key), name);
+      return null;
+    }
+    if (Array.isArray(values['tags']) && values['tags'].some(isNested)) {
+      this.#error('LOAD_ERR_YAML_VALIDATE', '"tags" must be a list of texts', this.#placeOfKey(node, 'tags'), name);
+      return null;
+    }
     for (const key of SWITCHES) {
       if (typeof values[key] !== 'string') continue;
       const said = truthOf(values[key]);
@@ -238,6 +250,17 @@ class Reader {
     const value = this.#pairOf(node, key)?.value;
     return isScalar(value) ? this.#placeOf(sourceOffset(this.#text, value, offset)) : otherwise;
   }
+}
+
+/** A list or a map, where a text is wanted. */
+export function isNested(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
+}
+
+/** A value as it is named; of a list or a map, which nothing takes for a text, only that it is one. */
+export function wordOf(value: unknown): string {
+  if (Array.isArray(value)) return '[…]';
+  return typeof value === 'object' && value !== null ? '{…}' : String(value);
 }
 
 /** Nodes of one file as plain values: texts, nulls, lists and objects without a prototype. */

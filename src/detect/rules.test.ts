@@ -308,6 +308,51 @@ test('what a rule over time says wrongly is an error of the extension', () => {
   assert.equal(load(rule('A', 'evt.type = execve', '  times: 3\n  within: 10s\n')).hasErrors, false);
 });
 
+test('a list or a map where a text belongs is a mistake with its place, never a crash', () => {
+  const odd = [
+    '{a: b}',
+    '[{a: b}]',
+    '[[x]]',
+    '{}',
+    '[[[x]]]',
+    '[{toString: x, valueOf: y}]',
+    '{__proto__: x}',
+    'null',
+    '[]',
+  ];
+  const whole: Readonly<Record<string, string>> = {
+    ...{ rule: 'S', desc: 'd', condition: 'evt.type = execve', output: 'o', priority: 'NOTICE', enabled: 'true' },
+    ...{ tags: '[a]', source: 'syscall', warn_evttypes: 'true', 'skip-if-unknown-filter': 'false', times: '3' },
+    ...{ within: '5m', by: '[proc.name]', distinct: 'fd.rip', first: 'proc.name', learn: '1h', after: '[]' },
+    ...{ exceptions: '[]', override: '{condition: append}', append: 'false' },
+  };
+  const exception = { name: 'e', fields: '[proc.name]', comps: '[=]', values: '[[a]]' };
+  const begin = '- rule: R\n  desc: d\n  condition: evt.type = execve\n  output: o\n  priority: NOTICE\n';
+  const told = (text: string): boolean => {
+    const { findings, hasErrors } = load(begin + text);
+    for (const { line, column, message } of findings) assert.ok(line >= 1 && column >= 1 && message !== '', text);
+    return hasErrors;
+  };
+  for (const value of odd) {
+    for (const key of Object.keys(whole)) {
+      const keys = [...new Set(['rule', 'desc', 'condition', 'output', 'priority', key])];
+      told(`- ${keys.map((one) => `${one}: ${one === key ? value : whole[one]}`).join('\n  ')}\n`);
+      told(`- rule: R\n  append: true\n  ${key}: ${value}\n`);
+      for (const word of ['append', 'replace']) told(`- rule: R\n  ${key}: ${value}\n  override: {${key}: ${word}}\n`);
+      told(`- list: L\n  items: [a]\n  ${key}: ${value}\n- macro: M\n  condition: proc.name = x\n  ${key}: ${value}\n`);
+    }
+    for (const key of ['name', 'fields', 'comps', 'values']) {
+      const one = Object.entries({ ...exception, [key]: value }).map(([name, text]) => `${name}: ${text}`);
+      for (const start of [begin.replace(' R', ' S'), '- rule: R\n  append: true\n'])
+        told(`${start}  exceptions: [{${one.join(', ')}}]\n`);
+    }
+    told(`- required_engine_version: ${value}\n- required_plugin_versions: ${value}\n- list: L\n  items: ${value}\n`);
+  }
+  // Of a key given twice the first one counts.
+  for (const key of ['desc', 'condition', 'output', 'priority', 'source', 'enabled', 'tags', 'within', 'by'])
+    assert.equal(told(begin.replace(' R\n', ` S\n  ${key}: [{a: b}]\n`)), true, key);
+});
+
 test('rule files with random damage end in findings with a place, never in a crash', () => {
   const text = readFileSync(join(import.meta.dirname, '..', '..', 'rules', 'detection', 'time.yaml'), 'utf8');
   const pieces = [

@@ -5,7 +5,7 @@ import { parseFilter } from './filter-parser.ts';
 import { Hints } from './hint.ts';
 import { FILTER_NODES_MAX, LIST_ITEMS_MAX } from './limits.ts';
 import { compileOutput } from './output.ts';
-import type { Finding, FindingCode, Place, RuleItem } from './rule-file.ts';
+import { type Finding, type FindingCode, isNested, type Place, type RuleItem, wordOf } from './rule-file.ts';
 import { readTiming, type Timing } from './timing.ts';
 import { TIMING_KEYS } from './timing-keys.ts';
 import type { FieldSource } from './transforms.ts';
@@ -223,7 +223,7 @@ class Resolver<Event> {
   }
 
   #checkEngine(item: RuleItem) {
-    const wanted = String(item.values['required_engine_version']);
+    const wanted = wordOf(item.values['required_engine_version']);
     const parts = /^\d+$/.test(wanted) ? [0, Number(wanted), 0] : versionOf(wanted);
     if (parts === null) {
       const hint = 'write it as in 0.43.0';
@@ -321,7 +321,7 @@ class Resolver<Event> {
       this.#warn('LOAD_INVALID_LIST_NAME', message, item, 'use letters, digits and "_"');
       if (this.#oddLists.size < ODD_LISTS_MAX) this.#oddLists.set(item.name.replace(PARTS_WORDS, ODD), item.name);
     }
-    const values = items.map((one) => (one === null ? '' : String(one)));
+    const values = items.map((one) => (one === null ? '' : wordOf(one)));
     const earlier = this.#lists.get(item.name);
     if (this.#changesEarlier(item) && !(earlier === undefined && this.#onlyReplaces(item))) {
       if (earlier === undefined) {
@@ -495,10 +495,10 @@ class Resolver<Event> {
     const isTuple = Array.isArray(fields);
     if (isTuple && comps !== undefined && (!Array.isArray(comps) || comps.length !== fields.length))
       return refuse('"fields" and "comps" differ in length');
-    if (!isTuple && comps !== undefined && !LIST_COMPARISONS.has(String(comps)))
+    if (!isTuple && comps !== undefined && !LIST_COMPARISONS.has(wordOf(comps)))
       return refuse('a single field is compared by "in", "pmatch" or "intersects"', 'make "fields" a list');
-    const unknown = Array.isArray(comps) ? comps.find((one) => !COMPARISONS.has(String(one))) : undefined;
-    if (unknown !== undefined) return refuse(`"${String(unknown)}" is no comparison`);
+    const unknown = Array.isArray(comps) ? comps.find((one) => !COMPARISONS.has(wordOf(one))) : undefined;
+    if (unknown !== undefined) return refuse(`"${wordOf(unknown)}" is no comparison`);
     if (source !== 'syscall') return true;
     for (const field of isTuple ? fields : [fields]) {
       try {
@@ -513,8 +513,8 @@ class Resolver<Event> {
 
   /** A field, or what a transformer makes of one. @throws FilterError */
   #fieldOf(text: unknown): Operand {
-    const parsed = parseFilter(`${String(text)} exists`);
-    if (parsed.kind !== 'exists') throw new FilterError(`"${String(text)}" is not a field`, 0);
+    const parsed = parseFilter(`${wordOf(text)} exists`);
+    if (parsed.kind !== 'exists') throw new FilterError(`"${wordOf(text)}" is not a field`, 0);
     checkFilter(parsed, this.#fields);
     return parsed.left;
   }
@@ -532,7 +532,7 @@ class Resolver<Event> {
     }
     const twice = names.find((name, index) => names.indexOf(name) !== index);
     if (twice !== undefined) {
-      this.#warn('LOAD_EXCEPTION_NAME_NOT_UNIQUE', `two exceptions are called "${String(twice)}"`, item);
+      this.#warn('LOAD_EXCEPTION_NAME_NOT_UNIQUE', `two exceptions are called "${wordOf(twice)}"`, item);
     }
     if (list.some((one) => (one['values'] ?? []) !== null && !Array.isArray(one['values'] ?? []))) {
       const message = 'the "values" of an exception must be a list';
@@ -540,7 +540,7 @@ class Resolver<Event> {
       return [];
     }
     return list.map((one) => ({
-      name: String(one['name']),
+      name: wordOf(one['name']),
       fields: one['fields'],
       comps: one['comps'],
       values: Array.isArray(one['values']) ? [...one['values']] : [],
@@ -870,11 +870,12 @@ class Resolver<Event> {
     if (LIST_COMPARISONS.has(operator)) {
       // "(a, b)" as one text is the list as a condition writes it.
       if (typeof value === 'string' && value.startsWith('(')) return made(sideOf(`in ${value}`));
-      const list = Array.isArray(value) ? value : [value];
-      return made({ kind: 'list', items: list.flatMap((one) => operandsOf(String(one))), at: 0 });
+      const list: unknown[] = Array.isArray(value) ? value : [value];
+      if (list.some(isNested)) throw new FilterError('its values must be texts', 0);
+      return made({ kind: 'list', items: list.flatMap((one) => operandsOf(wordOf(one))), at: 0 });
     }
-    if (Array.isArray(value)) throw new FilterError(`"${String(comparison)}" takes one value`, 0);
-    const text = String(value);
+    if (isNested(value)) throw new FilterError(`"${wordOf(comparison)}" takes one value`, 0);
+    const text = wordOf(value);
     // What a transformer makes of a field; with a blank in it, it is quoted first, and so a text.
     if (TRANSFORMED.test(text) && !text.includes(' ')) return made(sideOf(`= ${text}`));
     const [only, ...more] = operandsOf(text);
@@ -968,7 +969,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function texts(value: unknown): string[] {
-  return Array.isArray(value) ? value.map(String) : [];
+  return Array.isArray(value) ? value.map(wordOf) : [];
 }
 
 /** As `operandOf` of transforms.ts says it. */

@@ -26,6 +26,7 @@ import {
   TIMED_TIMES_MAX,
   TIMED_VALUES_MAX,
 } from './limits.ts';
+import { wordOf } from './rule-file.ts';
 import { TIMING_KEYS } from './timing-keys.ts';
 import { type FieldSource, makeReader, typeOfOperand } from './transforms.ts';
 
@@ -80,24 +81,24 @@ export function readTiming<Event>(
 
 function durationOf(value: unknown, key: string): number {
   if (value === undefined) return DAY_MS;
-  const found = /^(\d{1,6})(ms|s|m|h|d)$/.exec(String(value));
+  const found = /^(\d{1,6})(ms|s|m|h|d)$/.exec(wordOf(value));
   const unit = UNITS[found?.[2] ?? ''];
   if (unit === undefined)
-    throw new FilterError(`"${key}" must be a time such as 90s, 5m or 2h, found "${String(value)}"`, 0);
+    throw new FilterError(`"${key}" must be a time such as 90s, 5m or 2h, found "${wordOf(value)}"`, 0);
   return Number(found?.[1]) * unit;
 }
 
 function timesOf(value: unknown): number {
   if (value === undefined) return 1;
-  const times = /^\d{1,9}$/.test(String(value)) ? Number(value) : 0;
+  const times = /^\d{1,9}$/.test(wordOf(value)) ? Number(value) : 0;
   if (times < 1 || times > TIMED_TIMES_MAX)
     throw new FilterError(`"times" must be a whole number from 1 to ${TIMED_TIMES_MAX}`, 0);
   return times;
 }
 
 function fieldOf<Event>(name: unknown, fields: FieldSource<Event>): Operand {
-  const filter = parseFilter(`${String(name)} exists`);
-  if (filter.kind !== 'exists') throw new FilterError(`"${String(name)}" is not a field`, 0);
+  const filter = parseFilter(`${wordOf(name)} exists`);
+  if (filter.kind !== 'exists') throw new FilterError(`"${wordOf(name)}" is not a field`, 0);
   typeOfOperand(filter.left, fields);
   return filter.left;
 }

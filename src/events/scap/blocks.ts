@@ -75,6 +75,9 @@ export async function readBlocks(source: AsyncIterable<Uint8Array>, take: BlockT
     // A copy: a source may give the next piece in the same memory.
     if (cut.length === 0) cut = Buffer.from(bytes.subarray(takeWhole(bytes, at)));
   }
+  if (isFirst && cut.length === 0) throw new FormatError('scap.truncated', 'it is empty');
+  if (isFirst && (cut.length < 4 || cut.readUInt32LE(0) !== BLOCK.section))
+    throw new FormatError('scap.header', 'it does not begin as a scap file does');
   if (isFirst || cut.length > 0) throw new FormatError('scap.truncated', 'the recording ends inside a block');
 }
 
