@@ -222,7 +222,8 @@ export class Generator<Event> {
     const asked = listOf(count, 'n');
     const found = listOf(count, 'v');
     const tests = parts.map(({ test, words }) => {
-      const concerned = words.flatMap((bits, i) => (bits === 0 ? [] : [code`(${asked[i] ?? FALSE}&${bits})!==0`]));
+      // Only of conditions that nothing before has ruled out.
+      const concerned = words.flatMap((bits, i) => (bits === 0 ? [] : [code`(${found[i] ?? FALSE}&${bits})!==0`]));
       const taken = words.flatMap((bits, i) => (bits === 0 ? [] : [code`${found[i] ?? FALSE}&=${~bits};`]));
       return code`if((${Code.join(concerned, '||')})&&!(${test})){${Code.join(taken, '')}}`;
     });

@@ -105,16 +105,26 @@ function spellOpenFlags(flags: number): string {
   return [first, ...OPEN_FLAGS.filter(([bit]) => (flags & bit) === bit).map(([, name]) => name)].join('|');
 }
 
+interface FileKind {
+  readonly type: string;
+  readonly letter: string;
+}
+// One object each: they are asked for with every open.
+const FOLDER: FileKind = { type: 'directory', letter: 'd' };
+const FIFO: FileKind = { type: 'fifo', letter: 'p' };
+const UNIX: FileKind = { type: 'unix', letter: 'u' };
+const FILE: FileKind = { type: 'file', letter: 'f' };
+
 /** The kind of a file by its mode: Falco's word and letter. */
-export function fileKind(mode: number): { type: string; letter: string } {
+export function fileKind(mode: number): FileKind {
   switch (mode & 0o170000) {
     case 0o040000:
-      return { type: 'directory', letter: 'd' };
+      return FOLDER;
     case 0o010000:
-      return { type: 'fifo', letter: 'p' };
+      return FIFO;
     case 0o140000:
-      return { type: 'unix', letter: 'u' };
+      return UNIX;
     default:
-      return { type: 'file', letter: 'f' };
+      return FILE;
   }
 }
