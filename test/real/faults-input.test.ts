@@ -178,6 +178,23 @@ suite('bad input', { skip, timeout: 300_000 }, () => {
     );
   });
 
+  test('a folder to start in that a link of the image leads out of the container is refused, at a deploy and at exec', async () => {
+    const folder = await ground.variant('linked', {
+      Containerfile: (text) =>
+        text.replace('USER 10001', 'RUN ["/bin/busybox", "ln", "-s", "/proc/self/fd", "/work"]\nUSER 10001'),
+      'kubernetes/web.yaml': (text) =>
+        text.replaceAll('image: mini/web', 'image: mini/web\n          workingDir: /work/7'),
+    });
+    const { code, stderr } = await ground.darsena('deploy', folder);
+    assert.equal(code, 4, stderr);
+    assert.match(stderr, /leads the run-time out of its container: \/work: .*\/proc\/self\/fd/);
+    const joined = await ground.darsena(
+      ...['exec', 'mini/web', '--instance', ground.name, '--workdir', '/www/../proc', '--', 'busybox', 'true'],
+    );
+    assert.notEqual(joined.code, 0);
+    assert.match(joined.stderr, /not below \/proc/);
+  });
+
   test('an expired token exits 5 with the way to log in, in the CLI and at the platform', async () => {
     const path = join('.config', 'darsena', `${ground.name}.json`);
     const home = join(ground.home, 'expired');
