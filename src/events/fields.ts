@@ -531,7 +531,12 @@ const READER_MAKERS: Readonly<Record<string, (argument: string | null) => FieldR
 /** The first process of the container, where the event is one of its own or of those it began. */
 function innerInit(event: KernelEvent): ProcessFacts | undefined {
   if (event.container === null) return undefined;
-  return [event.process, ...ancestorsOf(event)].find(({ innerPid }) => innerPid === 1);
+  for (const one of [event.process, ...ancestorsOf(event)]) {
+    // Above what is executed in a container come the host's own processes, and their first is no container's.
+    if (one.innerPid === one.pid) return undefined;
+    if (one.innerPid === 1) return one;
+  }
+  return undefined;
 }
 
 /** An engine mounts before the first program runs, and what is asked of a container is asked of processes that end. */
