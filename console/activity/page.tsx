@@ -1,7 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
-import { type FormEvent, useEffect, useMemo, useState } from 'react';
+import { type FormEvent, memo, useEffect, useMemo, useState } from 'react';
 import { apiPath } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
+import type { Activity } from '../api/types.ts';
 import { ActivityTabs } from '../operations/activity-tabs.tsx';
 import { addresses } from '../shell/addresses.ts';
 import { useEnvironment } from '../shell/environment.ts';
@@ -12,7 +13,8 @@ import { EmptyState, Failure, PageHead, Panel } from '../shell/parts/surface.tsx
 import { Link, useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import './activity.css';
-import { type ActivityRow, EMPTY_VIEW, followActivity, type LiveView } from './stream.ts';
+import { type ActivityRow, EMPTY_VIEW, type LiveView } from './gatherer.ts';
+import { followActivity } from './stream.ts';
 import { words } from './words.ts';
 
 /** The reader's clock with thousandths; one formatter for all rows, which are drawn five times a second. */
@@ -25,6 +27,33 @@ function useFineClock(): (at: string) => string {
     return (at) => clock.format(new Date(at));
   }, [language]);
 }
+
+/** Drawn again only when another event takes its place. */
+const Row = memo(function Row({ event, clock }: { event: Activity; clock: (at: string) => string }) {
+  const t = useWords(words);
+  const { at, type, project, environment, workload, container, process, pid, about, result } = event;
+  return (
+    <tr>
+      <td className="time mono">{clock(at)}</td>
+      <td className="event">{type}</td>
+      <td className="where">
+        {project === null || environment === null || workload === null ? (
+          (container ?? '—')
+        ) : (
+          <Link to={addresses.workload(project, environment, workload)}>{`${project}/${workload}`}</Link>
+        )}
+      </td>
+      <td className="process mono">
+        {harmless(process)} {pid}
+      </td>
+      <td className="about mono" title={event.arguments === null ? undefined : harmless(event.arguments)}>
+        {event.truncated ? <span className="tone-warn">{t('truncated')} </span> : null}
+        {harmless((type === 'execve' ? event.arguments : null) ?? about ?? event.arguments ?? '—')}
+      </td>
+      <td className="result mono">{result === 'SUCCESS' ? '' : result}</td>
+    </tr>
+  );
+});
 
 function Rows({ rows }: { rows: readonly ActivityRow[] }) {
   const t = useWords(words);
@@ -42,28 +71,8 @@ function Rows({ rows }: { rows: readonly ActivityRow[] }) {
           </tr>
         </thead>
         <tbody>
-          {rows.map((row) => (
-            <tr key={row.key}>
-              <td className="time mono">{clock(row.at)}</td>
-              <td className="event">{row.type}</td>
-              <td className="where">
-                {row.project === null || row.environment === null || row.workload === null ? (
-                  (row.container ?? '—')
-                ) : (
-                  <Link to={addresses.workload(row.project, row.environment, row.workload)}>
-                    {`${row.project}/${row.workload}`}
-                  </Link>
-                )}
-              </td>
-              <td className="process mono">
-                {harmless(row.process)} {row.pid}
-              </td>
-              <td className="about mono" title={row.arguments === null ? undefined : harmless(row.arguments)}>
-                {row.truncated ? <span className="tone-warn">{t('truncated')} </span> : null}
-                {harmless((row.type === 'execve' ? row.arguments : null) ?? row.about ?? row.arguments ?? '—')}
-              </td>
-              <td className="result mono">{row.result === 'SUCCESS' ? '' : row.result}</td>
-            </tr>
+          {rows.map(({ slot, event }) => (
+            <Row key={slot} event={event} clock={clock} />
           ))}
         </tbody>
       </table>

@@ -1196,7 +1196,7 @@ function incidents(): IncidentDetail[] {
     ],
     actions: [
       {
-        ...{ id: id('action 3'), at: ago(5 * MINUTE), actor: 'policy:stop-shells', action: 'quarantine' },
+        ...{ id: id('action 3'), at: ago(5 * MINUTE), actor: 'policy:stop-shells', action: 'evidence' },
         ...{ target: 'tienda/web', state: 'dry-run', detail: null, reason: 'Terminal shell in container' },
       },
       {

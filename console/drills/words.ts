@@ -64,7 +64,7 @@ export const words = defineWords(
     outcome: 'Resultado',
     detected: 'visto',
     off: 'no activa',
-    absent: 'no existe en este kernel',
+    absent: 'no existe en este núcleo',
     'not-performed': 'no realizado',
     overTime: 'Detección más lenta de cada simulacro',
     trendText: 'La barra más alta son {most} ms; en rojo donde una regla no vio su acto.',

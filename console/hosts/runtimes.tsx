@@ -8,7 +8,8 @@ import { useText, useWords } from '../shell/language.tsx';
 import { StateBadge, type Tone } from '../shell/parts/badge.tsx';
 import { Button, Field } from '../shell/parts/controls.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
-import { Dialog, Failure, Loaded, Panel } from '../shell/parts/surface.tsx';
+import { FormDialog } from '../shell/parts/form-dialog.tsx';
+import { Failure, Loaded, Panel } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { runtimeWords } from './runtime-words.ts';
@@ -147,7 +148,7 @@ function Ask({ host, cves, onClose }: { host: string; cves: readonly string[]; o
   const client = useQueryClient();
   const [reason, setReason] = useState('');
   const [days, setDays] = useState('30');
-  const ask = useMutation({
+  const ask = useMutation<unknown, Error, void>({
     mutationFn: () => {
       const expiresAt = new Date(Date.now() + Number(days) * 86_400_000).toISOString();
       return api.post('/host-exceptions', { host, cves, reason, expiresAt });
@@ -159,26 +160,18 @@ function Ask({ host, cves, onClose }: { host: string; cves: readonly string[]; o
   });
   const isWhole = reason.trim().length >= 10 && Number(days) >= 1 && Number(days) <= 180 && cves.length > 0;
   return (
-    <Dialog title={t('ask')} onClose={onClose}>
-      <div className="dialog-body">
-        <p>{t('askText', { count: cves.length })}</p>
-        <p className="mono quiet-text">{cves.join(' ')}</p>
-        <Field label={t('reason')} value={reason} onChange={(event) => setReason(event.target.value)} />
-        <Field
-          label={t('days')}
-          type="number"
-          min={1}
-          max={180}
-          value={days}
-          onChange={(event) => setDays(event.target.value)}
-        />
-        {ask.error === null ? null : <Failure error={ask.error} />}
-        <div className="dialog-actions">
-          <Button look="primary" busy={ask.isPending} disabled={!isWhole} onClick={() => ask.mutate()}>
-            {t('request')}
-          </Button>
-        </div>
-      </div>
-    </Dialog>
+    <FormDialog title={t('ask')} act={t('request')} disabled={!isWhole} sending={ask} onClose={onClose}>
+      <p>{t('askText', { count: cves.length })}</p>
+      <p className="mono quiet-text">{cves.join(' ')}</p>
+      <Field label={t('reason')} value={reason} onChange={(event) => setReason(event.target.value)} required />
+      <Field
+        label={t('days')}
+        type="number"
+        min={1}
+        max={180}
+        value={days}
+        onChange={(event) => setDays(event.target.value)}
+      />
+    </FormDialog>
   );
 }

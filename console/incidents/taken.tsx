@@ -14,6 +14,18 @@ import { words } from './words.ts';
 
 type Taken = IncidentDetail['actions'][number];
 
+/** The platform names targets as `container 3f2a…` and `process 300, 301`; the word before the number is of the reader's language. */
+function Target({ target }: { target: string }) {
+  const t = useWords(words);
+  const [, kind, which] = /^(container|process) (.+)$/.exec(target) ?? [];
+  if (which === undefined) return <span className="mono">{target}</span>;
+  return (
+    <span>
+      {t(kind === 'container' ? 'targetContainer' : 'targetProcess')} <span className="mono">{which}</span>
+    </span>
+  );
+}
+
 function Awaiting({ action, incident }: { action: Taken; incident: IncidentDetail }) {
   const t = useWords(words);
   const me = useMe();
@@ -36,7 +48,7 @@ function Awaiting({ action, incident }: { action: Taken; incident: IncidentDetai
     <li className="awaiting-item">
       <p className="chips">
         <strong>{nameOf(action.action)}</strong>
-        <span className="mono">{action.target}</span>
+        <Target target={action.target} />
         <span className="quiet-text">
           {t('askedBy')} <Actor actor={action.actor} /> <When at={action.at} />
         </span>
@@ -99,7 +111,7 @@ export function TakenPanel({ incident: { number, actions } }: { incident: Incide
             <li key={action.id}>
               <ActionBadge state={action.state} />
               <strong>{nameOf(action.action)}</strong>
-              <span className="mono">{action.target}</span>
+              <Target target={action.target} />
               <Actor actor={action.actor} />
               {action.detail === null ? null : <span>{text(action.detail)}</span>}
               {action.reason === null ? null : <span className="quiet-text">{action.reason}</span>}

@@ -1,10 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { queries } from '../api/queries.ts';
 import type { AccessEntry, Project, Route, ServedCertificate, ShownPolicy } from '../api/types.ts';
 import { useEnvironment } from '../shell/environment.ts';
 import { useWords } from '../shell/language.tsx';
 import { Chip, StateBadge } from '../shell/parts/badge.tsx';
-import { Select } from '../shell/parts/controls.tsx';
+import { Button, Select } from '../shell/parts/controls.tsx';
 import { EmptyState, Loaded, Panel, When } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { useSearchParam } from '../shell/router.tsx';
@@ -120,11 +121,15 @@ function toneOfStatus(status: number | null): 'ok' | 'warn' | 'bad' {
   return status >= 400 ? 'warn' : 'ok';
 }
 
+/** The newest ones say what happens now; whoever looks for one asks for the rest. */
+const REQUESTS_SHOWN = 20;
+
 /** The last requests to what the project publishes, newest first, read again every two seconds. */
 export function RequestsPanel({ project }: { project: Project }) {
   const t = useWords(networkWords);
   const [environment] = useEnvironment();
   const [which, setWhich] = useSearchParam('requests');
+  const [isWhole, showWhole] = useState(false);
   const entries = useQuery(queries.accessLog(project.name));
   const columns: readonly Column<AccessEntry>[] = [
     { id: 'at', label: t('at'), cell: (entry) => <When at={entry.at} /> },
@@ -182,24 +187,32 @@ export function RequestsPanel({ project }: { project: Project }) {
       <Loaded query={entries}>
         {(all) => {
           const keys = keysOf(all);
+          const wanted = all
+            .filter(
+              (entry) =>
+                (environment === '' || entry.service?.split('/')[1] === environment) &&
+                (which !== 'refused' || entry.refused !== null),
+            )
+            .toReversed();
           return (
-            <Table
-              label={t('requests')}
-              columns={columns}
-              rows={all
-                .filter(
-                  (entry) =>
-                    (environment === '' || entry.service?.split('/')[1] === environment) &&
-                    (which !== 'refused' || entry.refused !== null),
-                )
-                .toReversed()}
-              keyOf={(entry) => keys.get(entry) ?? ''}
-              empty={
-                <EmptyState title={t('noRequests')} command={`darsena route log ${project.name} --follow`}>
-                  {t('noRequestsText')}
-                </EmptyState>
-              }
-            />
+            <>
+              <Table
+                label={t('requests')}
+                columns={columns}
+                rows={isWhole ? wanted : wanted.slice(0, REQUESTS_SHOWN)}
+                keyOf={(entry) => keys.get(entry) ?? ''}
+                empty={
+                  <EmptyState title={t('noRequests')} command={`darsena route log ${project.name} --follow`}>
+                    {t('noRequestsText')}
+                  </EmptyState>
+                }
+              />
+              {isWhole || wanted.length <= REQUESTS_SHOWN ? null : (
+                <p className="in-panel">
+                  <Button onClick={() => showWhole(true)}>{t('allOfThem', { count: wanted.length })}</Button>
+                </p>
+              )}
+            </>
           );
         }}
       </Loaded>

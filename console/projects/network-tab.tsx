@@ -130,7 +130,6 @@ export function NetworkTab({ project }: { project: Project }) {
   return (
     <>
       <PublishedPanel project={project} />
-      <RequestsPanel project={project} />
       <PoliciesPanel project={project} />
       <Loaded query={flows}>
         {(all) => {
@@ -192,6 +191,7 @@ export function NetworkTab({ project }: { project: Project }) {
           );
         }}
       </Loaded>
+      <RequestsPanel project={project} />
     </>
   );
 }

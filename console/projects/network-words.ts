@@ -53,6 +53,7 @@ export const networkWords = defineWords(
     time: 'Time',
     cut: 'cut',
     allRequests: 'All requests',
+    allOfThem: 'Show all {count}',
     noRequests: 'No request was seen yet',
     noRequestsText:
       'Requests to published services appear here within two seconds, without what stands behind a question mark.',
@@ -127,6 +128,7 @@ export const networkWords = defineWords(
     time: 'Tiempo',
     cut: 'cortada',
     allRequests: 'Todas las peticiones',
+    allOfThem: 'Mostrar las {count}',
     noRequests: 'Aún no se vio ninguna petición',
     noRequestsText:
       'Las peticiones a servicios publicados aparecen aquí en dos segundos, sin lo que sigue al signo de interrogación.',

@@ -122,6 +122,10 @@ const AUDIT = `((foreign) => {
   return problems;
 })`;
 
+/** Five seconds in all. */
+const REST_TRIES = 20;
+const REST_MS = 250;
+
 /** Looks at the page that is shown in both themes and at three widths, and says what is wrong where. */
 export async function auditPage(page: Page, place: string, foreign: readonly string[]): Promise<string[]> {
   const found: string[] = [];
@@ -129,11 +133,13 @@ export async function auditPage(page: Page, place: string, foreign: readonly str
     await page.setViewportSize({ width, height: 900 });
     await page.evaluate(`document.documentElement.dataset.theme = '${theme}'`);
     let problems: string[] = [];
-    // A busy machine lays out a new width some frames later: what is wrong counts once the page has come to rest.
-    for (let tries = 0; tries < 3; tries += 1) {
+    // What is wrong counts once the page has come to rest: on a busy machine a new width is laid out some frames later, and what
+    // was read meanwhile is drawn in the middle of a look. Only what is wrong is waited for.
+    for (let tries = 0; tries < REST_TRIES; tries += 1) {
       await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
       problems = await page.evaluate<string[]>(`${AUDIT}(${JSON.stringify(foreign)})`);
       if (problems.length === 0) break;
+      await page.waitForTimeout(REST_MS);
     }
     found.push(...problems.map((problem) => `${place} ${theme} ${width}: ${problem}`));
   }
@@ -144,7 +150,12 @@ export async function auditPage(page: Page, place: string, foreign: readonly str
 /** Waits until a page has drawn what it reads. */
 export async function settled(page: Page): Promise<void> {
   await page.locator('h1').first().waitFor();
-  await page.locator('.skeleton').first().waitFor({ state: 'detached' });
+  // What was read may ask for more, so that one skeleton follows another: the page rests when none is there twice in a row.
+  for (let quiet = 0; quiet < 2; ) {
+    await page.locator('.skeleton').first().waitFor({ state: 'detached' });
+    await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
+    quiet = (await page.locator('.skeleton').count()) === 0 ? quiet + 1 : 0;
+  }
 }
 
 /** What went wrong while the pages were visited: exceptions, errors on the console, requests that failed. */

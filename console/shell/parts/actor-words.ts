@@ -7,6 +7,7 @@ export const actorWords = defineWords(
     builder: 'the builder',
     agent: 'the agent of {name}',
     robot: 'robot {name}',
+    policy: 'policy {name}',
     release: '{place}, release {number}',
   },
   {
@@ -14,6 +15,7 @@ export const actorWords = defineWords(
     builder: 'el constructor',
     agent: 'el agente de {name}',
     robot: 'el robot {name}',
+    policy: 'la política {name}',
     release: '{place}, versión {number}',
   },
 );

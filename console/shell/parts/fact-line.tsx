@@ -24,9 +24,9 @@ export function factAddress(fact: Fact): string | null {
 
 function nameActor(t: Translate<keyof typeof actorWords.en>, actor: string): string {
   if (actor === 'platform' || actor === 'builder') return t(actor);
-  const [, kind = '', name = ''] = /^(user|agent|robot|token):(.+)$/.exec(actor) ?? [];
+  const [, kind = '', name = ''] = /^(user|agent|robot|token|policy):(.+)$/.exec(actor) ?? [];
   if (kind === 'user') return name;
-  if (kind === 'agent') return t('agent', { name });
+  if (kind === 'agent' || kind === 'policy') return t(kind, { name });
   return kind === '' ? actor : t('robot', { name });
 }
 
