@@ -1135,7 +1135,10 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       status.registryDamage(open.length);
     }),
     every(GRACE_CHECK_MS, async () => {
-      if ((await served.tellExpiring()) > 0) events.status();
+      const told = await served.tellExpiring();
+      const ended = (await served.list()).filter(({ state }) => state === 'expired');
+      status.certificatesEnded(ended.flatMap(({ names }) => names));
+      if (told > 0) events.status();
     }),
     every(GRACE_CHECK_MS, () => certificateOrders.tick()),
     every(SITE_CHECK_MS, () => sites.tick()),

@@ -32,6 +32,7 @@ export class PlatformStatus {
   #refusal: Text | null = null;
   #volumes: readonly string[] = [];
   #backups: readonly string[] = [];
+  #ended: readonly string[] = [];
 
   constructor(options: {
     readonly instance: Instance;
@@ -69,6 +70,11 @@ export class PlatformStatus {
   /** Volumes whose backups did not come back, could not be tried, or were not made when they should have been. */
   backupsTroubled(names: readonly string[]): void {
     this.#backups = names;
+  }
+
+  /** Names whose certificate has ended: clients refuse them, though the edge is well. */
+  certificatesEnded(names: readonly string[]): void {
+    this.#ended = names;
   }
 
   hostPart(message: Extract<ToControl, { type: 'sensor' | 'engine' | 'edge' }>): void {
@@ -125,6 +131,8 @@ export class PlatformStatus {
     const unknown = connected ? null : away;
     const parts = (['control', 'database', 'agent', 'engine', 'edge', 'sensor'] as const).map((part): Part => {
       const known = this.#parts.get(part);
+      if (part === 'edge' && known?.state === 'ok' && connected && this.#ended.length > 0)
+        return { ...known, state: 'degraded', detail: endedText(this.#ended) };
       if (known !== undefined && (connected || part === 'control' || part === 'database' || part === 'agent'))
         return known;
       if (part === 'sensor' && !this.#instance.sensor)
@@ -154,4 +162,12 @@ export class PlatformStatus {
   #now(): string {
     return this.#clock.now().toISOString();
   }
+}
+
+function endedText([first, ...others]: readonly string[]): Text {
+  const more = others.length === 0 ? '' : ` (+${others.length})`;
+  return {
+    en: `the certificate of ${first} has ended${more}; see darsena certificate list`,
+    es: `el certificado de ${first} ha terminado${more}; ver darsena certificate list`,
+  };
 }

@@ -24,6 +24,7 @@ const MEMORY_UNLIMITED = 2 ** 60;
 /** What waits to be joined begins soon after; nobody looks for longer. */
 const RESIZE_MS = 60_000;
 const RESIZE_PAUSE_MS = 50;
+const RESIZE_AGAIN_MS = [200, 800, 3_000];
 
 /** What a process writes: raw with a terminal, in frames that name the stream without one. */
 export async function* outputOf(stream: Duplex, terminal: boolean): AsyncGenerator<OutputPiece> {
@@ -35,7 +36,9 @@ export async function* outputOf(stream: Duplex, terminal: boolean): AsyncGenerat
 }
 
 /**
- * Sizes of a terminal, which only a process that runs has: asked again until there is one or its stream is at its end.
+ * Sizes of a terminal, which only a process that runs has: asked again until there is one or its stream is at its end. Podman
+ * also takes a size a moment before the run-time hands over the terminal, and then it is lost: what was taken is said again a
+ * few times, which is nothing to a terminal that has that size.
  * @param ask whether it was taken; false: there is no such process yet, or no more
  */
 export function resizer(
@@ -46,12 +49,20 @@ export function resizer(
   return async (columns, rows) => {
     latest += 1;
     const mine = latest;
+    const isOver = (): boolean => mine !== latest || stream.destroyed || stream.readableEnded;
     const untilMs = performance.now() + RESIZE_MS;
     for (let pauseMs = RESIZE_PAUSE_MS; !(await ask(columns, rows)); pauseMs = Math.min(pauseMs * 2, 1_000)) {
       await delay(pauseMs);
-      const isOver = stream.destroyed || stream.readableEnded || performance.now() > untilMs;
-      if (isOver || mine !== latest) return;
+      if (isOver() || performance.now() > untilMs) return;
     }
+    const again = async (): Promise<void> => {
+      for (const pauseMs of RESIZE_AGAIN_MS) {
+        await delay(pauseMs, undefined, { ref: false });
+        if (isOver() || !(await ask(columns, rows))) return;
+      }
+    };
+    // Nobody waits for it: an engine that is away by now, or a process that has ended, has no use for a size.
+    again().catch(() => undefined);
   };
 }
 

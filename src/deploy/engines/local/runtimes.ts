@@ -96,12 +96,13 @@ export interface PodmanHost {
 
 async function whyMissing(name: RuntimeClass, host: PodmanHost): Promise<Text | null> {
   if (name === host.standard) return null;
+  // Before whether it is installed: to install it would not help.
+  if (name === 'crun' && host.cgroupVersion !== 2) {
+    return { en: 'crun needs cgroup v2, and this host has v1', es: 'crun necesita cgroup v2, y este host tiene v1' };
+  }
   const program = PROGRAMS[name];
   if (!(await isInstalled(program))) {
     return { en: `the program ${program} is not installed`, es: `el programa ${program} no está instalado` };
-  }
-  if (name === 'crun' && host.cgroupVersion !== 2) {
-    return { en: 'crun needs cgroup v2, and this host has v1', es: 'crun necesita cgroup v2, y este host tiene v1' };
   }
   if (name === 'crun' && !host.rootless && !(await mayRaiseLimits())) {
     return {

@@ -35,6 +35,7 @@ import type {
 } from '../engine.ts';
 import { engineFault } from '../errors.ts';
 import { formatHosts } from '../hosts.ts';
+import { resizer } from '../inside.ts';
 import { LABEL } from '../labels.ts';
 import {
   ACTION_TIMEOUT_MS,
@@ -48,7 +49,7 @@ import type { TightenSeccomp } from '../podman.ts';
 import { knownRuntimes } from '../runtimes.ts';
 import { readUsage } from '../usage.ts';
 import { archiveInside } from './archive.ts';
-import { openChannels } from './channels.ts';
+import { type Channels, openChannels } from './channels.ts';
 import { CriClient } from './grpc.ts';
 import { readLog, turnLog } from './logs.ts';
 import {
@@ -521,11 +522,12 @@ export class CriEngine implements ContainerEngine {
       { operation, timeoutMs: ACTION_TIMEOUT_MS },
     );
     const channels = await openChannels(url, operation);
-    if (order.size !== undefined) channels.resize(order.size.columns, order.size.rows);
+    const resize = resizerOf(channels);
+    if (order.size !== undefined) await resize(order.size.columns, order.size.rows);
     return {
       stream: channels.stream,
       output: channels.output,
-      resize: async (columns, rows) => channels.resize(columns, rows),
+      resize,
       exitCode: async () => channels.exitCode(),
       runningPid: async () => (channels.hasResult() ? null : await enteredSince(containerId, before, command)),
     };
@@ -551,7 +553,7 @@ export class CriEngine implements ContainerEngine {
     const stop = new AbortController();
     input.once('close', () => stop.abort());
     let size: readonly [number, number] | null = null;
-    let resize: ((columns: number, rows: number) => void) | null = null;
+    let resize: LiveSession['resize'] | null = null;
     // What has not begun cannot be joined yet: whoever joins is let in as soon as it runs.
     const join = async (): Promise<Awaited<ReturnType<typeof openChannels>> | null> => {
       const untilMs = performance.now() + JOIN_MS;
@@ -575,8 +577,8 @@ export class CriEngine implements ContainerEngine {
         return;
       }
       input.pipe(channels.stream);
-      resize = (columns, rows) => channels.resize(columns, rows);
-      if (size !== null) channels.resize(...size);
+      resize = resizerOf(channels);
+      if (size !== null) await resize(...size);
       if (terminal) {
         yield* asPieces(lines(false));
         yield* channels.output;
@@ -594,7 +596,7 @@ export class CriEngine implements ContainerEngine {
       output: output(),
       resize: async (columns, rows) => {
         size = [columns, rows];
-        resize?.(columns, rows);
+        await resize?.(columns, rows);
       },
       exitCode: async () => {
         await this.#endsWithin(containerId, ACTION_TIMEOUT_MS);
@@ -954,6 +956,14 @@ const NO_CGROUPS: Text = {
   en: 'limits of memory and processor are not enforced here: the CRI server is configured without control groups',
   es: 'los límites de memoria y procesador no se aplican aquí: el servidor CRI está configurado sin grupos de control',
 };
+
+/** A server forgets a size that comes before its task began: it is said again as to Podman. */
+function resizerOf(channels: Channels): LiveSession['resize'] {
+  return resizer(channels.stream, async (columns, rows) => {
+    channels.resize(columns, rows);
+    return true;
+  });
+}
 
 function goneIsFine(error: unknown): void {
   if (!(error instanceof Fault) || error.code !== 'engine.not-found') throw error;
