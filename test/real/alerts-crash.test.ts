@@ -26,6 +26,7 @@ const VERIFY_EVERY = 50;
  * evenly, from another place with each seed.
  */
 const IS_SOAK = process.env['DARSENA_SOAK'] === '1';
+const UNMET_MAX = 8;
 const FAILING_MAX = Number(process.env['DARSENA_FAILING'] ?? 200);
 /** What it has said when it has written in every way it has. */
 const WAYS = [
@@ -284,8 +285,11 @@ describe('alerts, incidents, evidence, actions and notices under faults', () => 
       const found = await runCommand('strace', ['-V'], { timeoutMs: 30_000 }).catch(() => null);
       if (found?.code !== 0) return t.skip('needs strace');
       let met = 0;
+      let unmetInARow = 0;
       const failing = await failingOf(call);
       for (const [at, nth] of failing.entries()) {
+        // strace counts for each thread: past the busiest of them no N is met any more.
+        if (unmetInARow++ >= UNMET_MAX) break;
         if (at > 0 && at % 50 === 0) console.log(`${call} ${fault}: ${at} of ${failing.length}, ${met} met`);
         const { folder, data } = await ground();
         const said = new Acknowledged();
@@ -305,6 +309,7 @@ describe('alerts, incidents, evidence, actions and notices under faults', () => 
               for (const end = performance.now() + WAIT_MS / 4; !(await isMet()); await systemClock.sleep(50))
                 if (performance.now() > end || (IS_SOAK && wentAllWays(said))) return;
               met += 1;
+              unmetInARow = 0;
               await systemClock.sleep(300);
               if (call !== 'fdatasync' || said.failures.some((one) => one.startsWith('start: '))) return;
               // A flush that failed is never believed again: from then on nothing that is written is acknowledged.

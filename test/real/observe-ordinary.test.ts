@@ -283,9 +283,15 @@ describe('ordinary services', { skip: missing(), timeout: IS_SOAK ? 1_800_000 : 
   });
   after(() => ground.close());
 
+  /** What the sensor says of itself is not about containers. */
+  const ofRules = (from: number): Alert[] =>
+    ground.agent.alerts.slice(from).filter(({ source, container }) => source.kind === 'rule' && container !== null);
+
   async function staysQuiet(services: Services, t: TestContext): Promise<void> {
     const before = ground.agent.alerts.length;
-    await services.day(t);
+    await services.day(t).catch((error: unknown) => {
+      assert.fail(`${String(error)}; until then: ${JSON.stringify(ofRules(before).map(({ output }) => output))}`);
+    });
     // An alert that must come says that all before it had come.
     const last = ground.startContainer();
     ground.agent.send({ type: 'containers', containers: [...told, last].map((one) => ground.describe(one)) });
@@ -295,9 +301,7 @@ describe('ordinary services', { skip: missing(), timeout: IS_SOAK ? 1_800_000 : 
       WAIT_MS,
       () => `the alert of the last act; ${ground.sensorErrors}`,
     );
-    // What the sensor says of itself is not about containers.
-    const ofRules = ground.agent.alerts.slice(before).filter(({ source }) => source.kind === 'rule');
-    const others = ofRules.filter(({ container }) => container?.id !== last);
+    const others = ofRules(before).filter(({ container }) => container?.id !== last);
     assert.deepEqual(
       others.map(({ rule, output }) => `${rule}: ${output}`),
       [],

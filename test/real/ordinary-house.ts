@@ -166,7 +166,7 @@ def hello(): return 'well ' + subprocess.run('date | tr a-z A-Z', shell=True, ca
 @app.route('/health')
 def health(): return 'ok'
 E
-useradd --create-home --uid 1500 app
+id app >/dev/null 2>&1 || useradd --create-home --uid 1500 app
 chown -R app:app /app
 # Migrations before the server, as images of Django do.
 gosu app python3 -c "import sqlite3; d = sqlite3.connect('/app/db'); d.execute('create table if not exists t (n int)'); d.commit()"
@@ -256,10 +256,10 @@ exec cron -f
   {
     name: 'ssh',
     entry: `${SH}ssh-keygen -A >/dev/null; mkdir -p /run/sshd /srv/git
-useradd --create-home --shell /bin/bash git
+id git >/dev/null 2>&1 || useradd --create-home --shell /bin/bash git
 echo git:secret | chpasswd
 usermod -a -G www-data git
-mkdir -p /home/git/.ssh /root/.ssh; ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
+mkdir -p /home/git/.ssh /root/.ssh; [ -s /root/.ssh/id_ed25519 ] || ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
 cat /root/.ssh/id_ed25519.pub > /home/git/.ssh/authorized_keys
 chown -R git:git /home/git /srv/git
 gosu git git init -q --bare --shared=group /srv/git/x.git
