@@ -14,27 +14,17 @@ import type {
   Exception,
   Fact,
   FleetAnswer,
-  ForeignContainer,
   Host,
-  HostBench,
-  HostExceptions,
-  HostKernel,
   Image,
   ImageDetail,
   Incident,
   IncidentDetail,
   Issuer,
-  KernelCves,
-  KernelPatch,
-  KernelRollout,
   LayerFiles,
   List,
   Me,
   Member,
   Mirror,
-  ModuleProposal,
-  ModuleStanding,
-  ModuleUse,
   NetworkFlow,
   Offer,
   Operation,
@@ -44,12 +34,10 @@ import type {
   PackagePage,
   Policy,
   PolicyRevision,
-  PreventionStanding,
   Project,
   Promotion,
   PullHistory,
   QuarantineAnswer,
-  RebootNeed,
   RegistryStatus,
   Release,
   Remote,
@@ -65,8 +53,6 @@ import type {
   ScanRuleFile,
   ServedCertificate,
   SettingsAnswer,
-  ShieldEntry,
-  ShieldStanding,
   ShownPolicy,
   SignatureAnswer,
   SiteState,
@@ -74,7 +60,6 @@ import type {
   Token,
   TrustKey,
   TrustPolicy,
-  TruthState,
   User,
   Verdict,
   VexRecord,
@@ -94,7 +79,7 @@ export async function listOf<T>(path: string): Promise<readonly T[]> {
 }
 
 /** An object that may be missing: `null` instead of a failure. */
-async function maybe<T>(path: string): Promise<T | null> {
+export async function maybe<T>(path: string): Promise<T | null> {
   try {
     return await api.get<T>(path);
   } catch (error) {
@@ -213,8 +198,6 @@ export const queries = {
       queryFn: () =>
         listOf<WorkloadEvent>(apiPath(['projects', project, 'workloads', workload, 'events'], { environment })),
     }),
-  hostExceptions: () =>
-    queryOptions({ queryKey: ['host-exceptions'], queryFn: () => api.get<HostExceptions>('/host-exceptions') }),
   promotions: (project: string) =>
     queryOptions({
       queryKey: ['promotions', project],
@@ -407,16 +390,6 @@ export const queries = {
       queryKey: ['incidents', number],
       queryFn: () => api.get<IncidentDetail>(apiPath(['incidents', number])),
     }),
-  hostKernel: (name: string) =>
-    queryOptions({
-      queryKey: ['hosts', name, 'kernel'],
-      queryFn: () => maybe<HostKernel>(apiPath(['hosts', name, 'kernel'])),
-    }),
-  hostKernelCves: (name: string, state: TruthState) =>
-    queryOptions({
-      queryKey: ['hosts', name, 'kernel', 'cves', state],
-      queryFn: () => maybe<KernelCves>(apiPath(['hosts', name, 'kernel', 'cves'], { state, limit: 200 })),
-    }),
   profiles: (project: string, workload: string) =>
     queryOptions({
       queryKey: ['profiles', project, workload],
@@ -427,53 +400,6 @@ export const queries = {
       queryKey: ['profiles', project, 'roots'],
       queryFn: () => listOf<RootWorkload>(apiPath(['projects', project, 'roots'])),
     }),
-  shield: () => queryOptions({ queryKey: ['kernel', 'shield'], queryFn: () => listOf<ShieldEntry>('/kernel/shield') }),
-  hostShield: (name: string) =>
-    queryOptions({
-      queryKey: ['hosts', name, 'kernel', 'shield'],
-      queryFn: () => listOf<ShieldStanding>(apiPath(['hosts', name, 'kernel', 'shield'])),
-    }),
-  rebootPlan: () => queryOptions({ queryKey: ['kernel', 'plan'], queryFn: () => listOf<RebootNeed>('/kernel/plan') }),
-  hostModuleUse: (name: string) =>
-    queryOptions({
-      queryKey: ['hosts', name, 'modules', 'use'],
-      queryFn: () => listOf<ModuleUse>(apiPath(['kernel', 'modules'], { hosts: name })),
-    }),
-  moduleProposal: (name: string) =>
-    queryOptions({
-      queryKey: ['hosts', name, 'modules', 'proposal'],
-      queryFn: () => maybe<ModuleProposal>(apiPath(['kernel', 'modules', 'proposal'], { hosts: name })),
-    }),
-  hostModules: (name: string) =>
-    queryOptions({
-      queryKey: ['hosts', name, 'modules'],
-      queryFn: () => maybe<ModuleStanding>(apiPath(['hosts', name, 'kernel', 'modules'])),
-    }),
-  prevention: () =>
-    queryOptions({
-      queryKey: ['prevention'],
-      queryFn: () => api.get<PreventionStanding>('/prevention/policies'),
-      refetchInterval: 10_000,
-    }),
-  foreign: () =>
-    queryOptions({
-      queryKey: ['foreign'],
-      queryFn: () => listOf<ForeignContainer>('/foreign'),
-      refetchInterval: 10_000,
-    }),
-  hostBench: (name: string) =>
-    queryOptions({
-      queryKey: ['hosts', name, 'bench'],
-      // Who was never looked at is asked about first: a browser writes each 404 down as an error.
-      queryFn: async () => {
-        const looked = await listOf<{ readonly host: string }>('/bench');
-        return looked.some(({ host }) => host === name) ? maybe<HostBench>(apiPath(['hosts', name, 'bench'])) : null;
-      },
-    }),
-  kernelPatches: () =>
-    queryOptions({ queryKey: ['kernel', 'patches'], queryFn: () => listOf<KernelPatch>('/kernel/patches') }),
-  kernelRollouts: () =>
-    queryOptions({ queryKey: ['kernel', 'rollouts'], queryFn: () => listOf<KernelRollout>('/kernel/rollouts') }),
   hosts: () => queryOptions({ queryKey: ['hosts'], queryFn: () => listOf<Host>('/hosts') }),
   facts: (filter: FactFilter, before: string | null) =>
     queryOptions({

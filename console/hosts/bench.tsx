@@ -1,7 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, apiPath } from '../api/client.ts';
-import { queries } from '../api/queries.ts';
 import type { BenchItem, BenchState } from '../api/types.ts';
 import { useFormats } from '../shell/format.ts';
 import { useText, useWords } from '../shell/language.tsx';
@@ -13,6 +12,7 @@ import { EmptyState, Failure, Loaded, Panel, When } from '../shell/parts/surface
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { waitForOperation } from './operation.ts';
+import { hostQueries } from './queries.ts';
 import { words } from './words.ts';
 
 type Word = keyof typeof words.en;
@@ -59,7 +59,7 @@ export function Bench({ host }: { host: string }) {
   const formats = useFormats();
   const client = useQueryClient();
   const isAdministrator = hasRole(useMe(), ['admin'], '*');
-  const bench = useQuery(queries.hostBench(host));
+  const bench = useQuery(hostQueries.hostBench(host));
   const [state, setState] = useState<BenchState>('fail');
   const [accepting, setAccepting] = useState<string | null>(null);
   const [asking, setAsking] = useState<'fix' | 'undo' | null>(null);

@@ -1,6 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { queries } from '../api/queries.ts';
 import type { HostKernel, KernelCves, TruthState } from '../api/types.ts';
 import { useFormats } from '../shell/format.ts';
 import { useText, useWords } from '../shell/language.tsx';
@@ -8,6 +7,7 @@ import { StateBadge, type Tone } from '../shell/parts/badge.tsx';
 import { Select } from '../shell/parts/controls.tsx';
 import { EmptyState, Facts, Loaded, Panel } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
+import { hostQueries } from './queries.ts';
 import { words } from './words.ts';
 
 const STATES: readonly TruthState[] = [
@@ -42,7 +42,7 @@ type Truth = KernelCves['cves'][number];
 function TruthTable({ host, state }: { host: string; state: TruthState }) {
   const t = useWords(words);
   const text = useText();
-  const answer = useQuery(queries.hostKernelCves(host, state));
+  const answer = useQuery(hostQueries.hostKernelCves(host, state));
   const columns: readonly Column<Truth>[] = [
     { id: 'cve', label: 'CVE', cell: ({ cve }) => <span className="mono">{cve}</span> },
     { id: 'cvss', label: 'CVSS', cell: ({ cvss }) => cvss?.toFixed(1) ?? '—' },
@@ -109,7 +109,7 @@ export function KernelTruth({ host }: { host: string }) {
   const t = useWords(words);
   const formats = useFormats();
   const [state, setState] = useState<TruthState>('exposed');
-  const kernel = useQuery(queries.hostKernel(host));
+  const kernel = useQuery(hostQueries.hostKernel(host));
   return (
     <Loaded query={kernel}>
       {(known) =>

@@ -1,7 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, apiPath } from '../api/client.ts';
-import { queries } from '../api/queries.ts';
 import type { KernelPatch, KernelRollout, RolloutPhase } from '../api/types.ts';
 import { useFormats } from '../shell/format.ts';
 import { useText, useWords } from '../shell/language.tsx';
@@ -11,6 +10,7 @@ import { FormDialog } from '../shell/parts/form-dialog.tsx';
 import { EmptyState, Failure, Loaded, Meter, Panel, When } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
+import { hostQueries } from './queries.ts';
 import { words } from './words.ts';
 
 type Word = keyof typeof words.en;
@@ -83,7 +83,7 @@ function Patches() {
   const t = useWords(words);
   const text = useText();
   const isAdministrator = hasRole(useMe(), ['admin'], '*');
-  const patches = useQuery(queries.kernelPatches());
+  const patches = useQuery(hostQueries.kernelPatches());
   const [chosen, setChosen] = useState<KernelPatch | null>(null);
   const columns: readonly Column<KernelPatch>[] = [
     {
@@ -227,7 +227,7 @@ function RolloutCard({ rollout }: { rollout: KernelRollout }) {
 /** Live patches of the registry, and their way over the hosts as it happens. */
 export function LivePatches() {
   const t = useWords(words);
-  const rollouts = useQuery(queries.kernelRollouts());
+  const rollouts = useQuery(hostQueries.kernelRollouts());
   return (
     <>
       <Panel title={t('livePatches')}>

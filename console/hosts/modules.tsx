@@ -1,7 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, apiPath } from '../api/client.ts';
-import { queries } from '../api/queries.ts';
 import type { ModuleUse } from '../api/types.ts';
 import { useFormats } from '../shell/format.ts';
 import { useWords } from '../shell/language.tsx';
@@ -12,6 +11,7 @@ import { EmptyState, Facts, Loaded, Panel, When } from '../shell/parts/surface.t
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { waitForOperation } from './operation.ts';
+import { hostQueries } from './queries.ts';
 import { words } from './words.ts';
 
 type Order = 'trial' | 'enforce' | 'undo';
@@ -30,9 +30,9 @@ export function Modules({ host }: { host: string }) {
   const client = useQueryClient();
   const isAdministrator = hasRole(useMe(), ['admin'], '*');
   const [asking, setAsking] = useState<Order | null>(null);
-  const used = useQuery(queries.hostModuleUse(host));
-  const proposal = useQuery(queries.moduleProposal(host));
-  const standing = useQuery(queries.hostModules(host));
+  const used = useQuery(hostQueries.hostModuleUse(host));
+  const proposal = useQuery(hostQueries.moduleProposal(host));
+  const standing = useQuery(hostQueries.hostModules(host));
   const columns: readonly Column<ModuleUse>[] = [
     { id: 'module', label: t('moduleName'), cell: ({ module }) => <span className="mono">{module}</span> },
     {

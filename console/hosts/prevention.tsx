@@ -1,7 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, apiPath } from '../api/client.ts';
-import { queries } from '../api/queries.ts';
 import type { ForeignContainer, PreventionPolicy } from '../api/types.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { StateBadge, type Tone } from '../shell/parts/badge.tsx';
@@ -11,6 +10,7 @@ import { EmptyState, Facts, Loaded, Panel, When } from '../shell/parts/surface.t
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { preventionWords } from './prevention-words.ts';
+import { hostQueries } from './queries.ts';
 
 type Part = PreventionPolicy['hosts'][number]['parts'][number];
 interface Row {
@@ -29,7 +29,7 @@ const TONE: Readonly<Record<Part['strength'], Tone>> = {
 export function Prevention({ host }: { host: string }) {
   const t = useWords(preventionWords);
   const text = useText();
-  const prevention = useQuery(queries.prevention());
+  const prevention = useQuery(hostQueries.prevention());
   const columns: readonly Column<Row>[] = [
     { id: 'policy', label: t('policy'), cell: ({ policy }) => <span className="mono">{policy.name}</span> },
     {
@@ -195,7 +195,7 @@ export function Foreign({ host }: { host: string }) {
   const client = useQueryClient();
   const isAdministrator = hasRole(useMe(), ['admin'], '*');
   const [asking, setAsking] = useState<ForeignContainer | null>(null);
-  const foreign = useQuery(queries.foreign());
+  const foreign = useQuery(hostQueries.foreign());
   const columns: readonly Column<ForeignContainer>[] = [
     {
       id: 'container',

@@ -1,7 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api } from '../api/client.ts';
-import { queries } from '../api/queries.ts';
 import type { RebootNeed } from '../api/types.ts';
 import { useWords } from '../shell/language.tsx';
 import { StateBadge } from '../shell/parts/badge.tsx';
@@ -10,6 +9,7 @@ import { Button } from '../shell/parts/controls.tsx';
 import { EmptyState, Loaded, Panel } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
+import { hostQueries } from './queries.ts';
 import { words } from './words.ts';
 
 /** One host at a time, none may fail: what a person who presses a button can answer for. Others are given on the command line. */
@@ -21,7 +21,7 @@ export function Restarts() {
   const client = useQueryClient();
   const isAdministrator = hasRole(useMe(), ['admin'], '*');
   const [asking, setAsking] = useState(false);
-  const plan = useQuery(queries.rebootPlan());
+  const plan = useQuery(hostQueries.rebootPlan());
   const columns: readonly Column<RebootNeed>[] = [
     { id: 'host', label: 'Host', cell: ({ host }) => <span className="mono">{host}</span> },
     {

@@ -1,7 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, apiPath } from '../api/client.ts';
-import { queries } from '../api/queries.ts';
 import type { HostException, HostExceptions } from '../api/types.ts';
 import { useFormats } from '../shell/format.ts';
 import { useText, useWords } from '../shell/language.tsx';
@@ -12,6 +11,7 @@ import { FormDialog } from '../shell/parts/form-dialog.tsx';
 import { Failure, Loaded, Panel } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
+import { hostQueries } from './queries.ts';
 import { runtimeWords } from './runtime-words.ts';
 
 type Issue = HostExceptions['hosts'][number]['issues'][number];
@@ -31,7 +31,7 @@ export function Runtimes({ host }: { host: string }) {
   const formats = useFormats();
   const me = useMe();
   const [isAsking, setAsking] = useState(false);
-  const found = useQuery(queries.hostExceptions());
+  const found = useQuery(hostQueries.hostExceptions());
   const isAdmin = hasRole(me, ['admin'], '*');
   const ofHost = found.data?.hosts.find((one) => one.host === host)?.issues ?? [];
   const open = [...new Set(ofHost.filter(({ exception }) => exception === null).map(({ cve }) => cve))];

@@ -1,7 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, apiPath } from '../api/client.ts';
-import { queries } from '../api/queries.ts';
 import type { ShieldEntry, ShieldStanding } from '../api/types.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { StateBadge, type Tone } from '../shell/parts/badge.tsx';
@@ -10,6 +9,7 @@ import { Button } from '../shell/parts/controls.tsx';
 import { Failure, Loaded, Panel, When } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
+import { hostQueries } from './queries.ts';
 import { words } from './words.ts';
 
 const STATE: Readonly<Record<ShieldStanding['state'], readonly [Tone, keyof typeof words.en]>> = {
@@ -30,8 +30,8 @@ export function Shield({ host }: { host: string }) {
   const client = useQueryClient();
   const isAdministrator = hasRole(useMe(), ['admin'], '*');
   const [chosen, setChosen] = useState<Row | null>(null);
-  const entries = useQuery(queries.shield());
-  const standing = useQuery(queries.hostShield(host));
+  const entries = useQuery(hostQueries.shield());
+  const standing = useQuery(hostQueries.hostShield(host));
   const change = (entry: string, order: 'apply' | 'undo') =>
     api.post(apiPath(['hosts', host, 'kernel', 'shield']), { entry, change: order });
   const undoing = useMutation({
