@@ -522,7 +522,7 @@ export const CAPABILITIES: readonly Capability[] = [
       session.stream.write('this\n');
       assert.deepEqual(await outputOf(session), { stdout: 'first\ngot this\n', stderr: '', code: 6 });
       const screen = await bench.engine.createContainer(
-        bench.containerOrder(pod, { command: ['sh', '-c', SIZE], stdin: true, terminal: true }),
+        bench.containerOrder(pod, { command: ['sh', '-c', `${SIZE}; read word`], stdin: true, terminal: true }),
       );
       const joined = await bench.engine.attach(screen, true);
       // Whoever joins says how large the terminal is before there is a process.
@@ -530,6 +530,7 @@ export const CAPABILITIES: readonly Capability[] = [
       await bench.engine.startContainer(screen);
       const said = outputOf(joined);
       await sized;
+      joined.stream.write('go\n');
       assert.match((await said).stdout, /41 95/);
       return null;
     },
