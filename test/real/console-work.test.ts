@@ -226,8 +226,9 @@ describe('working in the console', { skip: missing ?? false, timeout: 240_000 },
       await page.getByRole('row', { name: /^prod/ }).click();
       await page.getByRole('region', { name: 'Text of prod' }).waitFor();
       assert.equal(await page.getByLabel('Text', { exact: true }).inputValue(), 'name: prod\nversion: "4"');
+      const answered = page.waitForResponse(/\/policies\/prod\/approve$/);
       await waiting.getByRole('button', { name: 'Approve' }).click();
-      await page.waitForFunction('!document.querySelector("[aria-busy=true]")');
+      await answered;
       assert.equal(mock.writes.at(-1)?.path, '/policies/prod/approve');
     }));
 
