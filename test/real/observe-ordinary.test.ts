@@ -287,6 +287,14 @@ describe('ordinary services', { skip: missing(), timeout: IS_SOAK ? 1_800_000 : 
   const ofRules = (from: number): Alert[] =>
     ground.agent.alerts.slice(from).filter(({ source, container }) => source.kind === 'rule' && container !== null);
 
+  /** Where nothing may hang on the kernel's functions it does not say what is a folder, and Git hands its group down by folders. */
+  const isUntoldFolder = ({ rule, output }: Alert): boolean => {
+    const ready = ground.agent.messages.find(({ type }) => type === 'ready');
+    if (JSON.stringify(ready).includes('"on_mode_changed"') || rule !== 'Setuid or setgid bit set in a container')
+      return false;
+    return / command=git/.test(output) && !output.includes('S_ISUID');
+  };
+
   async function staysQuiet(services: Services, t: TestContext): Promise<void> {
     const before = ground.agent.alerts.length;
     await services.day(t).catch((error: unknown) => {
@@ -301,7 +309,7 @@ describe('ordinary services', { skip: missing(), timeout: IS_SOAK ? 1_800_000 : 
       WAIT_MS,
       () => `the alert of the last act; ${ground.sensorErrors}`,
     );
-    const others = ofRules(before).filter(({ container }) => container?.id !== last);
+    const others = ofRules(before).filter((one) => one.container?.id !== last && !isUntoldFolder(one));
     assert.deepEqual(
       others.map(({ rule, output }) => `${rule}: ${output}`),
       [],
