@@ -25,10 +25,11 @@ import { fakeWorkloads } from './fake-podman.ts';
  * a loop whose network has what ours has (IPv6 too, where the host has it, which costs each pod as many calls of ip6tables as of iptables),
  * and one in IPv4 alone; neither keeps environments apart, as ours does before anything runs. Then the same by `podman run`, one by one;
  * single pods likewise, from the wish to ready; what a thousand workloads cost that all run as wanted; and the plan when
- * nothing is to be done. Needs root and Podman for the first part.
+ * nothing is to be done. Needs root and Podman for the first part; with `rollout` as an argument only that part runs.
  */
 const PODS = 20;
-const ROUNDS = 3;
+const ROUNDS = Number(process.env['DARSENA_ROUNDS'] ?? 3);
+const ONLY_ROLLOUT = process.argv[2] === 'rollout';
 const CHANGES = Number(process.env['DARSENA_CHANGES'] ?? 30);
 
 function median(values: readonly number[]): number {
@@ -395,34 +396,38 @@ async function adopted(): Promise<{ share: number; bare: number; requests: strin
   }
 }
 
-const rest = await atRest();
-console.log(
-  `${AT_REST.workloads} workloads at rest: ${(rest.share * 100).toFixed(2)} % of a core, ${rest.lists} lists in ${AT_REST.seconds} s (goal at most 1 %); from nothing to all ready ${(rest.risingMs / 1000).toFixed(1)} s`,
-);
-const running = await adopted();
-console.log(
-  `  adopted from an API that lists them: ${(running.share * 100).toFixed(2)} % of a core (${running.requests}), the list alone ${(running.bare * 100).toFixed(2)} %`,
-);
-console.log(`plan of 1,000 workloads with nothing to do: ${median(planNothing()).toFixed(2)} ms`);
-console.log(
-  `actions decided for ${FLEET.hosts} hosts of ${FLEET.workloads} workloads: ${Math.round(decisions()).toLocaleString('en')} a second (goal at least 10,000)`,
-);
+if (!ONLY_ROLLOUT) {
+  const rest = await atRest();
+  console.log(
+    `${AT_REST.workloads} workloads at rest: ${(rest.share * 100).toFixed(2)} % of a core, ${rest.lists} lists in ${AT_REST.seconds} s (goal at most 1 %); from nothing to all ready ${(rest.risingMs / 1000).toFixed(1)} s`,
+  );
+  const running = await adopted();
+  console.log(
+    `  adopted from an API that lists them: ${(running.share * 100).toFixed(2)} % of a core (${running.requests}), the list alone ${(running.bare * 100).toFixed(2)} %`,
+  );
+  console.log(`plan of 1,000 workloads with nothing to do: ${median(planNothing()).toFixed(2)} ms`);
+  console.log(
+    `actions decided for ${FLEET.hosts} hosts of ${FLEET.workloads} workloads: ${Math.round(decisions()).toLocaleString('en')} a second (goal at least 10,000)`,
+  );
+}
 const missing = missingParts();
 if (missing !== null) {
   console.log(`roll-out left out: ${missing}`);
 } else {
   const ground = await openGround('dzb');
   try {
-    const single = await singleChanges(ground);
-    const beyond = single.ours.map((ms, round) => ms - (single.bare[round] ?? Number.NaN));
-    const line = (values: readonly number[]): string => {
-      const sorted = values.toSorted((a, b) => a - b);
-      return `p50 ${median(sorted).toFixed(0)}, p99 ${(sorted[Math.floor(0.99 * sorted.length)] ?? Number.NaN).toFixed(0)} ms`;
-    };
-    console.log(
-      `one more pod, wanted → ready, ${CHANGES} times: ${line(single.ours)} (goal p99 at most 1 s); bare calls ${line(single.bare)}`,
-    );
-    console.log(`  beyond the engine's own time, pair by pair: ${line(beyond)}`);
+    if (!ONLY_ROLLOUT) {
+      const single = await singleChanges(ground);
+      const beyond = single.ours.map((ms, round) => ms - (single.bare[round] ?? Number.NaN));
+      const line = (values: readonly number[]): string => {
+        const sorted = values.toSorted((a, b) => a - b);
+        return `p50 ${median(sorted).toFixed(0)}, p99 ${(sorted[Math.floor(0.99 * sorted.length)] ?? Number.NaN).toFixed(0)} ms`;
+      };
+      console.log(
+        `one more pod, wanted → ready, ${CHANGES} times: ${line(single.ours)} (goal p99 at most 1 s); bare calls ${line(single.bare)}`,
+      );
+      console.log(`  beyond the engine's own time, pair by pair: ${line(beyond)}`);
+    }
     await ourRollout(ground, 99);
     const six = await podsGetIpv6();
     const took = { ours: [] as number[], alike: [] as number[], four: [] as number[], serial: [] as number[] };
