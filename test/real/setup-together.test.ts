@@ -3,10 +3,11 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, readlink, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import { removeCutCopies } from '../../src/programs/setup/code.ts';
 import { CODE_ROOT, instanceFiles, instanceFolders, readInstance } from '../../src/programs/setup/instance.ts';
 import { runCommand } from '../../src/system/index.ts';
 import { missingPart } from './faults-ground.ts';
@@ -130,6 +131,21 @@ suite('ups at the same moment, and questions', { skip, timeout: 300_000 }, () =>
     } finally {
       await all;
       await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  test('what a cut copy left is removed, and nothing of one that may be under way in another space of process numbers', async () => {
+    const space = /\d+/.exec(await readlink('/proc/self/ns/pid'))?.[0] ?? '';
+    const [cut, elsewhere, forgotten] = [`4194303-1-${space}`, '4194303-1-1', '4194303-2-1'].map((whose) =>
+      join(CODE_ROOT, `.together.${whose}`),
+    ) as [string, string, string];
+    try {
+      for (const path of [cut, elsewhere, forgotten]) await mkdir(path, { recursive: true });
+      await utimes(forgotten, new Date(0), new Date(0));
+      await removeCutCopies();
+      assert.deepEqual([cut, elsewhere, forgotten].map(existsSync), [false, true, false]);
+    } finally {
+      for (const path of [cut, elsewhere, forgotten]) await rm(path, { recursive: true, force: true });
     }
   });
 

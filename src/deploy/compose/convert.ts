@@ -4,6 +4,7 @@ import { parseReference, REGISTRY_NAME } from '../../oci/index.ts';
 import type { Json, Text } from '../../system/index.ts';
 import { checkShape } from '../kubernetes/check.ts';
 import { type FieldPath, formatPath, type ManifestDocument, type ManifestProblem } from '../kubernetes/documents.ts';
+import { SAFE_SYSCTLS } from '../kubernetes/kinds/pod.ts';
 import type { FieldNote, FieldReport } from '../kubernetes/report.ts';
 import type { Treatment } from '../kubernetes/schema.ts';
 import { translateManifests } from '../kubernetes/translate.ts';
@@ -341,7 +342,8 @@ class Converter {
     if (user !== '' && uid !== undefined && uid > 0) security['fsGroup'] = gid ?? uid;
     const groups = service['group_add'];
     if (Array.isArray(groups)) security['supplementalGroups'] = groups;
-    const sysctls = Object.entries(membersOf(service['sysctls']));
+    // The others are refused by their own fields, and are not said twice.
+    const sysctls = Object.entries(membersOf(service['sysctls'])).filter(([name]) => SAFE_SYSCTLS.includes(name));
     if (sysctls.length > 0) security['sysctls'] = sysctls.map(([name, value]) => ({ name, value: textOf(value) }));
     const grace = service['stop_grace_period'];
     const seconds = grace === undefined ? GRACE_SECONDS : this.#duration([...path, 'stop_grace_period'], grace);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, copyFile, lstat, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, copyFile, lstat, mkdir, readdir, readFile, readlink, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../../system/index.ts';
@@ -19,6 +19,8 @@ const TOOL_PACKAGE = /^node_modules\/@biomejs\//;
 const NODE_PACKAGE = /^node_modules\/node-linux-[a-z0-9]+$/;
 const CODE_MARK = '.darsena-code';
 const COPIES_AT_ONCE = 8;
+/** A copy takes seconds to minutes. */
+const COPY_MS_MAX = 3_600_000;
 
 const lockFile = z.object({
   packages: z.record(
@@ -68,7 +70,7 @@ export async function installCode(
   const name = basename(folder);
   if (await isFile(join(folder, CODE_MARK))) return { folder, copied: false, sizeBytes: 0 };
   const { pid, start } = await identify(process.pid);
-  const temporary = join(CODE_ROOT, `.${name}.${pid}-${start}`);
+  const temporary = join(CODE_ROOT, `.${name}.${pid}-${start}-${await processSpace()}`);
   await mkdir(CODE_ROOT, { recursive: true, mode: 0o755 });
   await removeCutCopies();
   let sizeBytes = 0;
@@ -117,13 +119,31 @@ async function takePlace(temporary: string, folder: string): Promise<boolean> {
   return true;
 }
 
-/** Removes what copies left that were cut short, of whatever version. A copy under way carries the identity of its process. */
+/**
+ * Removes what copies left that were cut short, of whatever version. A copy under way carries the identity of its process, and of the
+ * space its number belongs to: whether one of another space, such as a container's, still runs cannot be seen, so it has an hour.
+ */
 export async function removeCutCopies(): Promise<void> {
+  const space = await processSpace();
   for (const entry of await readdir(CODE_ROOT).catch(() => [])) {
-    const [, pid, start] = /^\..+\.(\d+)-(\d+)$/.exec(entry) ?? [];
-    if (!entry.startsWith('.') || (pid && start && (await isRunning({ pid: Number(pid), start })))) continue;
-    await rm(join(CODE_ROOT, entry), { recursive: true, force: true });
+    if (!entry.startsWith('.')) continue;
+    const path = join(CODE_ROOT, entry);
+    const [, pid, start, of] = /^\..+\.(\d+)-(\d+)-(\d+)$/.exec(entry) ?? [];
+    if (pid !== undefined && start !== undefined) {
+      if (of === space && (await isRunning({ pid: Number(pid), start }))) continue;
+      const begunMs = await stat(path).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => 0,
+      );
+      if (of !== space && Date.now() - begunMs < COPY_MS_MAX) continue;
+    }
+    await rm(path, { recursive: true, force: true });
   }
+}
+
+/** Where process numbers are those that this process sees (pid_namespaces(7)). */
+async function processSpace(): Promise<string> {
+  return /\d+/.exec(await readlink('/proc/self/ns/pid'))?.[0] ?? '';
 }
 
 /** Relative paths of the platform's own files, sorted. */
