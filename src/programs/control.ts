@@ -1137,7 +1137,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     every(GRACE_CHECK_MS, async () => {
       const told = await served.tellExpiring();
       const ended = (await served.list()).filter(({ state }) => state === 'expired');
-      status.certificatesEnded(ended.flatMap(({ names }) => names));
+      status.certificatesEnded(ended.length);
       if (told > 0) events.status();
     }),
     every(GRACE_CHECK_MS, () => certificateOrders.tick()),
@@ -1170,12 +1170,12 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     every(BENCH_TICK_MS, () => benches.tick(hosts.connected())),
     every(LOOK_EVERY_MS, async () => {
       await volumes.tick();
-      status.volumesTroubled(await volumes.troubled());
+      status.volumesTroubled((await volumes.troubled()).length);
     }),
     every(LOOK_EVERY_MS, async () => {
-      status.backupsTroubled(await copies.troubled());
+      status.backupsTroubled((await copies.troubled()).length);
       await copies.tick();
-      status.backupsTroubled(await copies.troubled());
+      status.backupsTroubled((await copies.troubled()).length);
     }),
     every(RENEWAL_CHECK_MS, async () => {
       const renewed = await loadControlKeys(files.control.keys, certified);

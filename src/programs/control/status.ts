@@ -30,9 +30,9 @@ export class PlatformStatus {
   #ready = false;
   #damaged = 0;
   #refusal: Text | null = null;
-  #volumes: readonly string[] = [];
-  #backups: readonly string[] = [];
-  #ended: readonly string[] = [];
+  #volumes = 0;
+  #backups = 0;
+  #ended = 0;
 
   constructor(options: {
     readonly instance: Instance;
@@ -62,19 +62,19 @@ export class PlatformStatus {
     this.#refusal = why;
   }
 
-  /** Volumes that are full or cannot be used, by their names. */
-  volumesTroubled(names: readonly string[]): void {
-    this.#volumes = names;
+  /** Volumes that are full or cannot be used. */
+  volumesTroubled(count: number): void {
+    this.#volumes = count;
   }
 
   /** Volumes whose backups did not come back, could not be tried, or were not made when they should have been. */
-  backupsTroubled(names: readonly string[]): void {
-    this.#backups = names;
+  backupsTroubled(count: number): void {
+    this.#backups = count;
   }
 
-  /** Names whose certificate has ended: clients refuse them, though the edge is well. */
-  certificatesEnded(names: readonly string[]): void {
-    this.#ended = names;
+  /** Certificates that have ended: clients refuse what they are shown for, though the edge is well. */
+  certificatesEnded(count: number): void {
+    this.#ended = count;
   }
 
   hostPart(message: Extract<ToControl, { type: 'sensor' | 'engine' | 'edge' }>): void {
@@ -108,31 +108,43 @@ export class PlatformStatus {
     const isWhole = this.#damaged === 0;
     this.#set('control', this.#ready && isWhole ? 'ok' : 'degraded', isWhole ? null : damage);
     this.#set('database', 'ok', { en: this.#database, es: this.#database });
-    const [first, ...others] = this.#volumes;
-    const more = others.length === 0 ? '' : ` (+${others.length})`;
-    const volumes: Text | null =
-      first === undefined
-        ? null
-        : {
-            en: `the volume ${first} is full or unavailable${more}; see darsena volume list`,
-            es: `el volumen ${first} está lleno o no disponible${more}; ver darsena volume list`,
-          };
-    const [unsaved, ...unsavedToo] = this.#backups;
-    const moreToo = unsavedToo.length === 0 ? '' : ` (+${unsavedToo.length})`;
-    const backups: Text | null =
-      unsaved === undefined
-        ? null
-        : {
-            en: `the backups of ${unsaved} are not to be relied on${moreToo}; see darsena backup list`,
-            es: `no se puede confiar en las copias de ${unsaved}${moreToo}; ver darsena backup list`,
-          };
+    const volumes = troubleText(this.#volumes, {
+      one: { en: '1 volume is full or unavailable', es: '1 volumen está lleno o no disponible' },
+      many: (count) => ({
+        en: `${count} volumes are full or unavailable`,
+        es: `${count} volúmenes están llenos o no disponibles`,
+      }),
+      see: 'volume',
+    });
+    const backups = troubleText(this.#backups, {
+      one: {
+        en: 'the backups of 1 volume are not to be relied on',
+        es: 'no se puede confiar en las copias de 1 volumen',
+      },
+      many: (count) => ({
+        en: `the backups of ${count} volumes are not to be relied on`,
+        es: `no se puede confiar en las copias de ${count} volúmenes`,
+      }),
+      see: 'backup',
+    });
+    const ended = troubleText(this.#ended, {
+      one: {
+        en: '1 certificate that it serves has ended',
+        es: 'ha terminado 1 certificado que sirve',
+      },
+      many: (count) => ({
+        en: `${count} certificates that it serves have ended`,
+        es: `han terminado ${count} certificados que sirve`,
+      }),
+      see: 'certificate',
+    });
     const trouble = this.#refusal ?? volumes ?? backups;
     this.#set('agent', !connected ? 'down' : trouble === null ? 'ok' : 'degraded', connected ? trouble : away);
     const unknown = connected ? null : away;
     const parts = (['control', 'database', 'agent', 'engine', 'edge', 'sensor'] as const).map((part): Part => {
       const known = this.#parts.get(part);
-      if (part === 'edge' && known?.state === 'ok' && connected && this.#ended.length > 0)
-        return { ...known, state: 'degraded', detail: endedText(this.#ended) };
+      if (part === 'edge' && known?.state === 'ok' && connected && ended !== null)
+        return { ...known, state: 'degraded', detail: ended };
       if (known !== undefined && (connected || part === 'control' || part === 'database' || part === 'agent'))
         return known;
       if (part === 'sensor' && !this.#instance.sensor)
@@ -164,10 +176,13 @@ export class PlatformStatus {
   }
 }
 
-function endedText([first, ...others]: readonly string[]): Text {
-  const more = others.length === 0 ? '' : ` (+${others.length})`;
-  return {
-    en: `the certificate of ${first} has ended${more}; see darsena certificate list`,
-    es: `el certificado de ${first} ha terminado${more}; ver darsena certificate list`,
-  };
+/** Anybody reads the status, also before a login: it says how many there are, and their names where rights are asked for. */
+function troubleText(
+  count: number,
+  words: { readonly one: Text; readonly many: (count: number) => Text; readonly see: string },
+): Text | null {
+  if (count === 0) return null;
+  const { en, es } = count === 1 ? words.one : words.many(count);
+  const command = `darsena ${words.see} list`;
+  return { en: `${en}; see ${command}`, es: `${es}; ver ${command}` };
 }
