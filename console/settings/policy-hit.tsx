@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { api, apiPath } from '../api/client.ts';
 import type { PolicyReplay, PolicyRevision } from '../api/types.ts';
+import { harmless } from '../shell/harmless.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { StateBadge } from '../shell/parts/badge.tsx';
 import { Button } from '../shell/parts/controls.tsx';
@@ -106,7 +107,8 @@ export function WaitingRevision({ waiting, inForce }: { waiting: PolicyRevision;
   const client = useQueryClient();
   const { name, source } = waiting;
   const decide = useMutation({
-    mutationFn: (decision: 'approve' | 'reject') => api.post<PolicyRevision>(apiPath(['policies', name, decision])),
+    mutationFn: (decision: 'approve' | 'reject') =>
+      api.post<PolicyRevision>(apiPath(['policies', name, decision]), { revision: waiting.revision }),
     onSettled: () => client.invalidateQueries({ queryKey: ['policies'] }),
   });
   const trial = useMutation({ mutationFn: () => api.post<PolicyReplay>('/policies/try', { source, days: 30 }) });
@@ -126,7 +128,7 @@ export function WaitingRevision({ waiting, inForce }: { waiting: PolicyRevision;
           {lines.map(({ op, text, place }) => (
             <span key={place} className={LOOKS[op]}>
               <span aria-hidden="true">{MARKS[op]} </span>
-              {op === 'left' ? t('linesLeft', { count: Number(text) }) : text}
+              {op === 'left' ? t('linesLeft', { count: Number(text) }) : harmless(text)}
               {'\n'}
             </span>
           ))}

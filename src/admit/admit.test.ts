@@ -358,7 +358,17 @@ test('what two people have to agree to is agreed to by people, never by a token 
   const own = await send(`/api/v1/projects/tienda/exceptions/${byToken.body.id}/approve`);
   assert.equal(own.body.code, 'admit.exception-own');
   caller = { ...person, id: 'q', actor: 'user:eva', name: 'eva' };
-  for (const url of approvals) assert.equal((await send(url)).status, 200, url);
+  const [, , policyUrl = ''] = approvals;
+  const { revision } = ofPolicy.body;
+  assert.equal((await send(policyUrl, { revision: revision + 1 })).body.code, 'admit.policy-other');
+  for (const url of approvals) assert.equal((await send(url, url === policyUrl ? { revision } : {})).status, 200, url);
+  // Without a word of what was read, as the command line asks.
+  const plain = {
+    method: 'POST',
+    url: '/api/v1/policies/ours/reject',
+    headers: { authorization: 'Bearer x' },
+  } as const;
+  assert.equal((await app.inject(plain)).json().code, 'admit.policy-not-waiting');
   await app.close();
   await opened.close();
 });
@@ -402,6 +412,8 @@ test('a policy of one’s own is in force at once, but waits for a second person
   assert.equal((await book.apply(OWN('refuse'), 'user:ana')).state, 'waiting');
   assert.equal(book.find('ours')?.rules.at(-1)?.effect, 'warn', 'what waits is not in force');
   await assert.rejects(book.decide('ours', 'user:ana', 'approve'), hasCode('admit.policy-own'));
+  // Who read another text has agreed to nothing.
+  await assert.rejects(book.decide('ours', 'user:eva', 'approve', 1), hasCode('admit.policy-other'));
   assert.equal((await book.decide('ours', 'user:eva', 'approve')).state, 'active');
   assert.equal(book.find('ours')?.rules.at(-1)?.effect, 'refuse');
   await assert.rejects(book.decide('ours', 'user:eva', 'approve'), hasCode('admit.policy-not-waiting'));

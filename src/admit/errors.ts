@@ -43,6 +43,19 @@ export const admitFault = defineFaults({
       remedy: 'ver sus revisiones: darsena policy history {policy}',
     },
   },
+  'admit.policy-other': {
+    kind: 'conflict',
+    en: {
+      what: 'another text of policy {policy} waits by now',
+      why: 'revision {seen} was read, and revision {revision} waits',
+      remedy: 'read that one: darsena policy history {policy}',
+    },
+    es: {
+      what: 'ahora espera otro texto de la política {policy}',
+      why: 'se leyó la revisión {seen}, y espera la revisión {revision}',
+      remedy: 'leer esa: darsena policy history {policy}',
+    },
+  },
   'admit.policy-own': {
     kind: 'forbidden',
     en: {

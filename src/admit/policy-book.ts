@@ -124,12 +124,20 @@ export class PolicyBook {
 
   /**
    * The second person agrees, or not, to the revision that waits.
-   * @throws Fault admit.policy-not-waiting; admit.policy-own for its author
+   * @param seen the revision that the person has read; null: whichever waits
+   * @throws Fault admit.policy-not-waiting; admit.policy-other when another one waits by now; admit.policy-own for its author
    */
-  async decide(name: string, by: string, decision: 'approve' | 'reject'): Promise<PolicyRevision> {
+  async decide(
+    name: string,
+    by: string,
+    decision: 'approve' | 'reject',
+    seen: number | null = null,
+  ): Promise<PolicyRevision> {
     const { db, journal } = this.#options;
     const waiting = (await this.revisions(name)).find(({ state }) => state === 'waiting');
     if (waiting === undefined) throw admitFault('admit.policy-not-waiting', { policy: name });
+    if (seen !== null && seen !== waiting.revision)
+      throw admitFault('admit.policy-other', { policy: name, seen, revision: waiting.revision });
     if (decision === 'approve' && waiting.author === by) {
       throw admitFault('admit.policy-own', { policy: name, author: waiting.author });
     }

@@ -210,6 +210,8 @@ function showTested(document: PlacedDocument, policy: Policy, clock: Clock) {
 function registerBookRoutes(app: ApiApp, admit: Admit, book: PolicyBook, clock: Clock): void {
   const source = z.string().max(POLICY_BYTES_MAX);
   const named = z.object({ name: z.string().max(63) });
+  // Between the reading and the answer its author may have put another text in its place.
+  const read = z.strictObject({ revision: z.number().int().min(1).nullable().default(null) }).nullish();
   app.route({
     method: 'POST',
     url: '/api/v1/policies',
@@ -240,10 +242,11 @@ function registerBookRoutes(app: ApiApp, admit: Admit, book: PolicyBook, clock: 
       tags: ['policies'],
       summary: 'Approve the text of a policy that waits for a second person',
       params: named,
+      body: read,
     },
-    handler: async ({ params, principal }) => {
+    handler: async ({ params, principal, body }) => {
       requirePerson(principal);
-      return book.decide(params.name, principal.actor, 'approve');
+      return book.decide(params.name, principal.actor, 'approve', body?.revision ?? null);
     },
   });
   app.route({
@@ -254,8 +257,10 @@ function registerBookRoutes(app: ApiApp, admit: Admit, book: PolicyBook, clock: 
       tags: ['policies'],
       summary: 'Reject the text of a policy that waits for a second person',
       params: named,
+      body: read,
     },
-    handler: async (request) => book.decide(request.params.name, request.principal.actor, 'reject'),
+    handler: async ({ params, principal, body }) =>
+      book.decide(params.name, principal.actor, 'reject', body?.revision ?? null),
   });
   app.route({
     method: 'DELETE',

@@ -229,7 +229,8 @@ describe('working in the console', { skip: missing ?? false, timeout: 240_000 },
       const answered = page.waitForResponse(/\/policies\/prod\/approve$/);
       await waiting.getByRole('button', { name: 'Approve' }).click();
       await answered;
-      assert.equal(mock.writes.at(-1)?.path, '/policies/prod/approve');
+      const written = mock.writes.at(-1);
+      assert.deepEqual([written?.path, written?.body], ['/policies/prod/approve', { revision: 2 }]);
     }));
 
   test('when a certificate ends lies ahead and is said so, and one is ordered without the command line', () =>
