@@ -44,7 +44,9 @@ function AuthorityDialog({ settings, onDone, onClose }: Dialog & { settings: Acm
   const [keyName, setKeyName] = useState(settings?.dns.keyName ?? '');
   const [wait, setWait] = useState(String(settings?.dns.waitSeconds ?? 0));
   const [secret, setSecret] = useState('');
-  const [agreed, setAgreed] = useState(settings !== null);
+  // Each authority has its own terms: what was agreed to with another one says nothing of them.
+  const [agreedWith, agreeWith] = useState(settings?.directory ?? null);
+  const agreed = agreedWith === directory;
   const sending = useMutation<unknown, Error, void>({
     mutationFn: () =>
       api.put('/certificates/acme', {
@@ -81,7 +83,11 @@ function AuthorityDialog({ settings, onDone, onClose }: Dialog & { settings: Acm
         onChange={(event) => setCa(event.target.value)}
       />
       <label className="check">
-        <input type="checkbox" checked={agreed} onChange={(event) => setAgreed(event.target.checked)} />
+        <input
+          type="checkbox"
+          checked={agreed}
+          onChange={(event) => agreeWith(event.target.checked ? directory : null)}
+        />
         {t('terms')}
       </label>
     </FormDialog>
