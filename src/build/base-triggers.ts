@@ -20,7 +20,8 @@ export async function firstTrigger(
   if (manifest.manifests.length > MACHINES_MAX) return `(${manifest.manifests.length} images in one list)`;
   for (const { digest } of manifest.manifests) {
     const one = await client.findManifest(repository, digest);
-    if (one === null || one.manifest.kind !== 'manifest') continue;
+    if (one === null) continue;
+    if (one.manifest.kind !== 'manifest') return '(a list in a list)';
     const found = await triggerOf(client, repository, one.manifest.config);
     if (found !== null) return found;
   }
