@@ -42,6 +42,12 @@ test('a folder to work in that links of a running container lead to /proc is ref
   for (const folder of escapes)
     await assert.rejects(refuseKernelWay(root, folder, 'exec'), { code: 'engine.refused', message: /proc/ }, folder);
   const plain = ['/', '/srv/app', '/srv', '/home/app', '/usr/here/lib', '/dev/shm', '/dev', '/none/at/all', '/file/x'];
+  await mkdir(join(root, 'deep', ...Array(150).fill('d')), { recursive: true });
+  await symlink(`/deep/${'d/'.repeat(100)}`, join(root, `deep/${'d/'.repeat(150)}link`));
+  await mkdir(join(root, 'deep', ...Array(230).fill('d')), { recursive: true });
+  await refuseKernelWay(root, `/deep/${'d/'.repeat(150)}link`, 'exec');
+  // Of folders that somebody has made without end as many are opened as a way may have.
+  await assert.rejects(refuseKernelWay(root, `/deep/${'d/'.repeat(220)}`, 'exec'), { message: /200 folders deep/ });
   // What is not there, or is followed for ever, the run-time says itself.
   for (const folder of [...plain, '/ring0', '/srv/a', '/processes']) await refuseKernelWay(root, folder, 'exec');
 });

@@ -1,11 +1,14 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readlink } from 'node:fs/promises';
+import type { Text } from '../../../system/index.ts';
 import { engineFault } from './errors.ts';
 
 /** Where the descriptors of the run-time are while it joins a container; /dev/fd is a link to it. */
 const DESCRIPTORS = 'proc';
 /** path_resolution(7): the kernel gives up after 40 links. */
 const LINKS_MAX = 40;
+/** Folders of a way that are open at once: links lead as deep as somebody inside has made folders, descriptors are everybody's. */
+const DEPTH_MAX = 200;
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
@@ -16,19 +19,12 @@ const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
  * @throws Fault engine.refused
  */
 export async function refuseKernelWay(root: string, path: string, operation: string): Promise<void> {
-  const found = await kernelFolderOf(root, path);
-  if (found === null) return;
-  throw engineFault('engine.refused', {
-    operation,
-    why: {
-      en: `its way ${path.slice(0, 200)} leads to ${found.slice(0, 200)}, a folder of the kernel`,
-      es: `su ruta ${path.slice(0, 200)} lleva a ${found.slice(0, 200)}, una carpeta del núcleo`,
-    },
-  });
+  const why = await objectionTo(root, path);
+  if (why !== null) throw engineFault('engine.refused', { operation, why });
 }
 
-/** Where a way comes into /proc; null: it does not, or there is no such folder. */
-async function kernelFolderOf(root: string, path: string): Promise<string | null> {
+/** Null: it does not come into /proc, or there is no such folder. */
+async function objectionTo(root: string, path: string): Promise<Text | null> {
   const rest = path.split('/').reverse();
   const way: { readonly name: string; readonly folder: FileHandle }[] = [];
   const top = await open(root, constants.O_RDONLY | constants.O_DIRECTORY);
@@ -41,7 +37,19 @@ async function kernelFolderOf(root: string, path: string): Promise<string | null
         await leave();
         continue;
       }
-      if (way.length === 0 && name === DESCRIPTORS) return `/${[name, ...rest.reverse()].join('/')}`;
+      if (way.length === 0 && name === DESCRIPTORS) {
+        const found = `/${[name, ...rest.reverse()].join('/')}`;
+        return {
+          en: `its way ${path.slice(0, 200)} leads to ${found.slice(0, 200)}, a folder of the kernel`,
+          es: `su ruta ${path.slice(0, 200)} lleva a ${found.slice(0, 200)}, una carpeta del núcleo`,
+        };
+      }
+      if (way.length === DEPTH_MAX) {
+        return {
+          en: `its way ${path.slice(0, 200)} leads more than ${DEPTH_MAX} folders deep`,
+          es: `su ruta ${path.slice(0, 200)} lleva a más de ${DEPTH_MAX} carpetas de profundidad`,
+        };
+      }
       const place = `/proc/self/fd/${(way.at(-1)?.folder ?? top).fd}/${name}`;
       try {
         way.push({ name, folder: await open(place, FOLDER) });
