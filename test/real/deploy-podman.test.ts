@@ -753,6 +753,20 @@ test('deploy: a terminal inside a container answers, resizes and gives its exit 
     },
   );
 
+  await t.test('what a terminal says whose process ends at once is told, and once', async () => {
+    const { key, specHash, pod } = workload({ project: 'shop', environment: 'dev', name: 'tools' }, [
+      container(ground.image, ['echo', 'hi'], { name: 'tools', stdin: true, terminal: true }),
+    ]);
+    for (let round = 0; round < 3; round += 1) {
+      const added = await session.reconciler.addEphemeral(id, { key, specHash, pod }, async () => ({ allow: true }));
+      const joined = await ground.engine.attach(added, true);
+      await ground.engine.startContainer(added);
+      assert.deepEqual(await piecesOf(joined.output), ['hi\r\n']);
+      assert.equal(await joined.exitCode(), 0);
+      await session.reconciler.removeEphemeral(added);
+    }
+  });
+
   await t.test('what waits to be joined begins when somebody is, and an ended one is never begun anew', async () => {
     const said = container(ground.image, ['sh', '-c', 'echo one; echo two >&2; printf part; exit 5']);
     const job = workload({ project: 'shop', environment: 'dev', name: 'once' }, [said], {

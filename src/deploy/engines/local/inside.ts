@@ -80,7 +80,8 @@ export async function attachTo(
   const { json: found } = await client.ask('GET', `/containers/${id}/json`, { operation, timeoutMs: LIST_TIMEOUT_MS });
   const state = objectAt(objectAt({ found }, 'found'), 'State');
   const status = textAt(state, 'Status');
-  if (status === 'exited' || status === 'stopped') return endedSession(numberAt(state, 'ExitCode') ?? -1, logs());
+  if (status === 'exited' || status === 'stopped')
+    return endedSession(numberAt(state, 'ExitCode') ?? -1, piecesOf(logs(), terminal));
   // What has not begun has written nothing yet, and has no file of logs.
   const query = `logs=${status === 'running'}&stream=true&stdin=true&stdout=true&stderr=true`;
   const { stream, head } = await client.hijack(`/containers/${id}/attach?${query}`, {
@@ -88,9 +89,29 @@ export async function attachTo(
     timeoutMs: ACTION_TIMEOUT_MS,
   });
   if (head.length > 0) stream.unshift(head);
+  const exitCode = async (): Promise<number> => {
+    // The answer is the bare number.
+    const { json } = await client.ask('POST', `/containers/${id}/wait?condition=stopped&condition=exited`, {
+      operation: `wait for ${id.slice(0, 12)}`,
+      timeoutMs: ACTION_TIMEOUT_MS,
+    });
+    if (typeof json !== 'number') throw engineFault('engine.answer-invalid', { operation, why: 'no exit code' });
+    return json;
+  };
+  // Podman 4 may close the terminal of a process that ends at once before it has handed on a word of it.
+  const output = async function* (): AsyncGenerator<OutputPiece> {
+    let isSilent = true;
+    for await (const piece of outputOf(stream, terminal)) {
+      isSilent = false;
+      yield piece;
+    }
+    if (!isSilent || !terminal || status === 'running') return;
+    await exitCode();
+    yield* piecesOf(logs(), terminal);
+  };
   return {
     stream,
-    output: outputOf(stream, terminal),
+    output: output(),
     resize: resizer(stream, async (columns, rows) => {
       const { status } = await client.ask('POST', `/containers/${id}/resize?h=${rows}&w=${columns}`, {
         operation: 'resize terminal',
@@ -100,26 +121,21 @@ export async function attachTo(
       // A conflict: it does not run yet, or no more.
       return status !== 409;
     }),
-    async exitCode() {
-      // The answer is the bare number.
-      const { json } = await client.ask('POST', `/containers/${id}/wait?condition=stopped&condition=exited`, {
-        operation: `wait for ${id.slice(0, 12)}`,
-        timeoutMs: ACTION_TIMEOUT_MS,
-      });
-      if (typeof json !== 'number') throw engineFault('engine.answer-invalid', { operation, why: 'no exit code' });
-      return json;
-    },
+    exitCode,
   };
 }
 
-function endedSession(code: number, lines: AsyncIterable<LogLine>): LiveSession {
-  const output = async function* (): AsyncGenerator<OutputPiece> {
-    for await (const { stream, line } of lines) yield { stream, bytes: Buffer.from(`${line}\n`) };
-  };
+/** Log lines as their process wrote them. */
+async function* piecesOf(lines: AsyncIterable<LogLine>, terminal: boolean): AsyncGenerator<OutputPiece> {
+  const end = terminal ? '\r\n' : '\n';
+  for await (const { stream, line } of lines) yield { stream, bytes: Buffer.from(`${line}${end}`) };
+}
+
+function endedSession(code: number, output: AsyncIterable<OutputPiece>): LiveSession {
   // Nobody reads its input any more.
   const stream = new PassThrough();
   stream.resume();
-  return { stream, output: output(), resize: async () => undefined, exitCode: async () => code };
+  return { stream, output, resize: async () => undefined, exitCode: async () => code };
 }
 
 export async function readStats(client: LibpodClient, ids: readonly string[]): Promise<ContainerUse[]> {

@@ -7,11 +7,15 @@ import { type TestContext, test } from 'node:test';
 import type { ContainerOrder } from './engine.ts';
 import { PodmanEngine } from './podman.ts';
 
-/** A Podman that answers as it is told, by method and path behind the version. */
+/**
+ * A Podman that answers as it is told, by method and path behind the version.
+ * @param written all that a process writes to who joins it
+ */
 async function openPodman(
   t: TestContext,
   answers: Readonly<Record<string, readonly [status: number, body: unknown]>>,
   asked: string[] = [],
+  written = '',
 ): Promise<PodmanEngine> {
   const folder = await mkdtemp(join(tmpdir(), 'dz-podman-'));
   const socketPath = join(folder, 's');
@@ -19,7 +23,11 @@ async function openPodman(
     const path = (request.url ?? '').replace(/^\/v[^/]+\/libpod/, '').replace(/\?.*$/, '');
     asked.push(`${request.method} ${path}`);
     const [status, body] = answers[`${request.method} ${path}`] ?? [404, { message: `no ${path}` }];
-    request.resume().once('end', () => response.writeHead(status).end(JSON.stringify(body)));
+    const bytes = Buffer.isBuffer(body) ? body : JSON.stringify(body);
+    request.resume().once('end', () => response.writeHead(status).end(bytes));
+  });
+  server.on('upgrade', (_, socket) => {
+    socket.resume().end(`HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n${written}`);
   });
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
   const engine = new PodmanEngine({ socketPath, instance: 'dz' });
@@ -63,6 +71,40 @@ test('without root no limit is promised where Podman has fallen back from system
     'GET /info': info({ ...listed, cgroupManager: 'cgroupfs', security: { rootless: false } }),
   });
   assert.deepEqual([(await root.facts()).limitsMissing, (await root.facts()).lacks], [null, undefined]);
+});
+
+test('what a terminal lost of a process that ended at once is told from its logs, and nothing is told twice', async (t) => {
+  const line = Buffer.from('2026-11-23T07:00:00.000000000Z hi there\r\n');
+  const head = Buffer.alloc(8);
+  head[0] = 1;
+  head.writeUInt32BE(line.length, 4);
+  const joined = async (status: string, terminal: boolean, written: string): Promise<[string, number]> => {
+    const answers = {
+      'GET /containers/c/json': [200, { State: { Status: status, ExitCode: 3 } }],
+      'GET /containers/c/logs': [200, Buffer.concat([head, line])],
+      'POST /containers/c/wait': [200, 3],
+    } as const;
+    const session = await (await openPodman(t, answers, [], written)).attach('c', terminal);
+    const pieces: Buffer[] = [];
+    for await (const { bytes } of session.output) pieces.push(Buffer.from(bytes));
+    return [Buffer.concat(pieces).toString(), await session.exitCode()];
+  };
+  assert.deepEqual(await joined('created', true, ''), ['hi there\r\n', 3]);
+  assert.deepEqual(await joined('created', true, 'hi there\r\n'), ['hi there\r\n', 3]);
+  // Joined while it ran its logs came first; without a terminal nothing is lost.
+  assert.deepEqual(await joined('running', true, ''), ['', 3]);
+  assert.deepEqual(await joined('created', false, ''), ['', 3]);
+  assert.deepEqual(await joined('exited', true, ''), ['hi there\r\n', 3]);
+});
+
+test('a command whose end Podman has forgotten, as it was read so slowly, is never said to have ended well', async (t) => {
+  const answers = { 'POST /containers/c/exec': [201, { Id: 'e' }] } as const;
+  const engine = await openPodman(t, answers, [], 'all it said');
+  const session = await engine.execAttach({ containerId: 'c', command: ['x'], terminal: true, env: {} });
+  const pieces: string[] = [];
+  for await (const { bytes } of session.output) pieces.push(bytes.toString());
+  assert.equal(pieces.join(''), 'all it said');
+  await assert.rejects(session.exitCode(), { code: 'engine.not-found', message: /slowly/ });
 });
 
 test('an image that tells the run-time by annotations what to do gets no container, whatever Podman would make of them', async (t) => {

@@ -743,7 +743,16 @@ export class PodmanEngine implements ContainerEngine {
         const inspected = await client.ask('GET', `/exec/${id}/json`, {
           operation: 'exec result',
           timeoutMs: LIST_TIMEOUT_MS,
+          accept: [404],
         });
+        // Podman forgets a command some time after its end (exit_command_delay).
+        if (inspected.status === 404) {
+          const why = {
+            en: 'its container is gone, or its last output was taken so slowly that Podman has forgotten how it ended',
+            es: 'su contenedor ya no está, o lo último que dijo se tomó tan despacio que Podman olvidó cómo terminó',
+          };
+          throw engineFault('engine.not-found', { operation: 'exec result', why });
+        }
         const code = numberAt(inspected.json, 'ExitCode');
         if (code === null) throw engineFault('engine.answer-invalid', { operation: 'exec result', why: 'no ExitCode' });
         return code;
