@@ -370,10 +370,13 @@ export class Respond {
       ...(await readActions(db, { state: 'awaiting' })).map(({ incident }) => incident),
       ...((await playbooks?.awaiting()) ?? []),
     ];
-    const found = await Promise.all(numbers.map((number) => this.incident(number)));
-    return found
-      .filter(({ state }) => state !== 'closed')
-      .map(({ number, project }) => ({ incident: number, project }));
+    // A flood of alerts may have many of them wait in one incident.
+    const found = await Promise.all([...new Set(numbers)].map((number) => this.incident(number)));
+    const open = new Map(found.filter(({ state }) => state !== 'closed').map((one) => [one.number, one]));
+    return numbers.flatMap((incident) => {
+      const project = open.get(incident)?.project;
+      return project === undefined ? [] : [{ incident, project }];
+    });
   }
 
   /** What a policy asks for and nobody answered yet. @throws Fault respond.action-unknown */
