@@ -73,15 +73,18 @@ export interface TextPosition {
 export class FormatError extends Error {
   readonly code: FormatErrorCode;
   readonly position: TextPosition | null;
+  /** The same in Spanish, where people read it as it is. */
+  readonly spanish: string | null;
 
   constructor(
     code: FormatErrorCode,
     message: string,
-    options: { cause?: unknown; position?: TextPosition | null } = {},
+    options: { cause?: unknown; position?: TextPosition | null; spanish?: string } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'FormatError';
     this.code = code;
     this.position = options.position ?? null;
+    this.spanish = options.spanish ?? null;
   }
 }

@@ -25,10 +25,14 @@ export function inflateGuard(limits: Partial<InflateLimits> = {}): (chunk: Uint8
   return (chunk, input) => {
     output += chunk.length;
     if (output > maxOutputBytes) {
-      throw new FormatError('inflate.output-limit', `the stream inflates to more than ${maxOutputBytes} bytes`);
+      throw new FormatError('inflate.output-limit', `the stream inflates to more than ${maxOutputBytes} bytes`, {
+        spanish: `descomprimido ocupa más de ${maxOutputBytes} bytes`,
+      });
     }
     if (output > ratioFloorBytes && output > input * maxRatio) {
-      throw new FormatError('inflate.ratio-limit', `the stream inflates to more than ${maxRatio} times its size`);
+      throw new FormatError('inflate.ratio-limit', `the stream inflates to more than ${maxRatio} times its size`, {
+        spanish: `descomprimido ocupa más de ${maxRatio} veces su tamaño`,
+      });
     }
   };
 }
@@ -77,7 +81,8 @@ export async function* inflate(
   } catch (cause) {
     if (cause instanceof FormatError || sourceError !== null) throw sourceError ?? cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FormatError('inflate.corrupt', `the ${compression} stream cannot be read: ${reason}`, { cause });
+    const spanish = `no se puede descomprimir (${compression}): ${reason}`;
+    throw new FormatError('inflate.corrupt', `the ${compression} stream cannot be read: ${reason}`, { cause, spanish });
   } finally {
     from.destroy();
     through.destroy();

@@ -57,6 +57,7 @@ const FILE_REASONS: Readonly<Record<string, Text>> = {
 
 /** Why a file could not be read or written, in both languages where the reason is a known one. */
 export function fileReason(error: unknown): Text {
-  const { code, message } = error as { readonly code?: string; readonly message?: string };
-  return FILE_REASONS[code ?? ''] ?? { en: message ?? String(error), es: message ?? String(error) };
+  const { code, message, spanish } = error as { code?: string; message?: string; spanish?: string | null };
+  const en = message ?? String(error);
+  return FILE_REASONS[code ?? ''] ?? { en, es: spanish ?? en };
 }

@@ -48,10 +48,11 @@ export async function readBlocks(source: AsyncIterable<Uint8Array>, take: BlockT
     while (bytes.length - at >= HEAD_BYTES) {
       const type = view.getUint32(at, true);
       const length = view.getUint32(at + 4, true);
-      if (isFirst && type !== BLOCK.section)
-        throw new FormatError('scap.header', 'it does not begin as a scap file does');
+      if (isFirst && type !== BLOCK.section) throw noScap();
       if (length < HEAD_BYTES + TAIL_BYTES || length > SCAP_BLOCK_MAX_BYTES) {
-        throw new FormatError('scap.size', `a block claims ${length} bytes, the limit is ${SCAP_BLOCK_MAX_BYTES}`);
+        throw new FormatError('scap.size', `a block claims ${length} bytes, the limit is ${SCAP_BLOCK_MAX_BYTES}`, {
+          spanish: `un bloque dice tener ${length} bytes; el límite es ${SCAP_BLOCK_MAX_BYTES}`,
+        });
       }
       if (bytes.length - at < length) break;
       if (isFirst) requireSection(bytes.subarray(at + HEAD_BYTES, at + length - TAIL_BYTES));
@@ -75,10 +76,19 @@ export async function readBlocks(source: AsyncIterable<Uint8Array>, take: BlockT
     // A copy: a source may give the next piece in the same memory.
     if (cut.length === 0) cut = Buffer.from(bytes.subarray(takeWhole(bytes, at)));
   }
-  if (isFirst && cut.length === 0) throw new FormatError('scap.truncated', 'it is empty');
-  if (isFirst && (cut.length < 4 || cut.readUInt32LE(0) !== BLOCK.section))
-    throw new FormatError('scap.header', 'it does not begin as a scap file does');
-  if (isFirst || cut.length > 0) throw new FormatError('scap.truncated', 'the recording ends inside a block');
+  if (isFirst && cut.length === 0) throw new FormatError('scap.truncated', 'it is empty', { spanish: 'está vacía' });
+  if (isFirst && (cut.length < 4 || cut.readUInt32LE(0) !== BLOCK.section)) throw noScap();
+  if (isFirst || cut.length > 0) {
+    throw new FormatError('scap.truncated', 'the recording ends inside a block', {
+      spanish: 'la grabación termina dentro de un bloque',
+    });
+  }
+}
+
+function noScap(): FormatError {
+  return new FormatError('scap.header', 'it does not begin as a scap file does', {
+    spanish: 'no empieza como un archivo scap',
+  });
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
@@ -87,8 +97,14 @@ function asBuffer(bytes: Uint8Array): Buffer {
 
 function requireSection(body: Buffer): void {
   if (body.length < 8 || body.readUInt32LE(0) !== BYTE_ORDER_MAGIC) {
-    throw new FormatError('scap.header', 'it was written on a machine of the other byte order');
+    throw new FormatError('scap.header', 'it was written on a machine of the other byte order', {
+      spanish: 'se escribió en una máquina con el otro orden de bytes',
+    });
   }
   const version = body.readUInt16LE(4);
-  if (version !== MAJOR_VERSION) throw new FormatError('scap.header', `it has version ${version} of the format`);
+  if (version !== MAJOR_VERSION) {
+    throw new FormatError('scap.header', `it has version ${version} of the format`, {
+      spanish: `tiene la versión ${version} del formato`,
+    });
+  }
 }

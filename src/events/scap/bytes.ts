@@ -56,7 +56,9 @@ export class ByteReader {
   #step(length: number): number {
     const start = this.at;
     if (length > this.#end - start) {
-      throw new FormatError('scap.truncated', `a value of ${length} bytes does not fit into its block`);
+      throw new FormatError('scap.truncated', `a value of ${length} bytes does not fit into its block`, {
+        spanish: `un valor de ${length} bytes no cabe en su bloque`,
+      });
     }
     this.at = start + length;
     return start;

@@ -89,11 +89,17 @@ export class ScapEvent {
     const view = this.#view;
     const at = start + (hasFlags ? 6 : 2);
     const head = at + HEAD_BYTES + (counted ? COUNT_BYTES : 0);
-    if (end < head) throw new FormatError('scap.truncated', `event ${number} is shorter than its head`);
+    if (end < head) {
+      throw new FormatError('scap.truncated', `event ${number} is shorter than its head`, {
+        spanish: `el evento ${number} es más corto que su cabecera`,
+      });
+    }
     const length = view.getUint32(at + 16, true);
     const type = EVENT_TYPES[view.getUint16(at + 20, true)];
     if (length < head - at || at + length > end) {
-      throw new FormatError('scap.size', `event ${number} claims ${length} bytes of ${end - start}`);
+      throw new FormatError('scap.size', `event ${number} claims ${length} bytes of ${end - start}`, {
+        spanish: `el evento ${number} dice tener ${length} bytes de ${end - start}`,
+      });
     }
     if (type === undefined) return false;
     this.number = number;
@@ -145,7 +151,9 @@ export class ScapEvent {
     const size = this.type.isLong ? 4 : 2;
     let at = head + count * size;
     if (count > PARAMETERS_MAX || at > end) {
-      throw new FormatError('scap.truncated', `${count} parameters of event ${this.number} do not fit into it`);
+      throw new FormatError('scap.truncated', `${count} parameters of event ${this.number} do not fit into it`, {
+        spanish: `${count} parámetros del evento ${this.number} no caben en él`,
+      });
     }
     this.#count = count;
     this.#bounds[0] = at;
@@ -153,7 +161,9 @@ export class ScapEvent {
       const place = head + index * size;
       at += size === 2 ? this.#view.getUint16(place, true) : this.#view.getUint32(place, true);
       if (at > end) {
-        throw new FormatError('scap.truncated', `parameter ${index} of event ${this.number} does not fit into it`);
+        throw new FormatError('scap.truncated', `parameter ${index} of event ${this.number} does not fit into it`, {
+          spanish: `el parámetro ${index} del evento ${this.number} no cabe en él`,
+        });
       }
       this.#bounds[index + 1] = at;
     }
