@@ -356,7 +356,7 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'darsena.is_exe_of_image': (event) =>
     event.container === null || (event.process.exeFlags & EXE_FLAG.upperLayer) === 0
       ? null
-      : (living(event)?.isOfImage(event.process, event.u32(HEADER.mount_namespace)) ?? null),
+      : (living(event)?.isOfImage(event.process, event.container.id, event.u32(HEADER.mount_namespace)) ?? null),
   'darsena.start.duration': (event) => {
     const first = firstProcess(event);
     return first === undefined ? null : duration(first, event);

@@ -40,6 +40,7 @@ export {
   RECORD_FLAG,
   RECORD_TYPES_MAX,
 } from './layout.ts';
+export { isParent, sameStart, TICK_NS } from './lineage.ts';
 export { type HostMount, hostMounts } from './mounts.ts';
 export { PATH_PLACES, PathNames } from './path-names.ts';
 export { cutText, readText } from './text.ts';

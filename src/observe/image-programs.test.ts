@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -43,17 +44,17 @@ test('a copy that has another owner or other rights is the image’s, and rememb
     return layers;
   });
   chmodSync(own, 0o700);
-  assert.equal(programs.has(facts(), 5), true);
-  assert.equal(programs.has(facts(), 5), true);
+  assert.equal(programs.has(facts(), 'c 5'), true);
+  assert.equal(programs.has(facts(), 'c 5'), true);
   assert.equal(asked, 1);
   writeFileSync(own, 'somebody’s\n');
-  assert.equal(programs.has(facts(), 5), false);
+  assert.equal(programs.has(facts(), 'c 5'), false);
 });
 
 test('what is not sure is not the image’s', (t) => {
   const { layers, own, base, facts } = ground(t);
   const has = (one: ReturnType<typeof facts>, mounts: typeof layers | null = layers) =>
-    new ImagePrograms(() => mounts).has(one, 5);
+    new ImagePrograms(() => mounts).has(one, 'c 5');
   assert.equal(has(facts()), true);
   assert.equal(has(facts(), null), false, 'a process that ended');
   assert.equal(has({ ...facts(), exeInode: 1 }), false, 'a new file and no copy');
@@ -77,26 +78,69 @@ test('comparing has a bound in time, and what is not compared is told', (t) => {
   );
   const bytes = COMPARED_BYTES_MAX / 4 + 1;
   for (const path of [own, join(base, 'app/tool')]) truncateSync(path, bytes);
-  assert.equal(programs.has(facts(), 1), true);
-  assert.equal(programs.has(facts(), 2), false, 'there is time for less than two');
-  assert.equal(programs.has(facts(), 1), true, 'what is known needs none');
+  assert.equal(programs.has(facts(), 'a 1'), true);
+  assert.equal(programs.has(facts(), 'b 1'), false, 'there is time for less than two');
+  assert.equal(programs.has(facts(), 'a 1'), true, 'what is known needs none');
   now += (1_000 * 2 * bytes) / COMPARED_BYTES_A_SECOND;
-  assert.equal(programs.has(facts(), 2), true);
+  assert.equal(programs.has(facts(), 'b 1'), true);
+});
+
+test('no link of an image or a container leads to the files of the host', (t) => {
+  const { layers, base, facts } = ground(t);
+  const outside = join(layers.upper, '../outside');
+  mkdirSync(outside);
+  linkSync(join(base, 'app/tool'), join(outside, 'tool'));
+  const has = (one: ReturnType<typeof facts>): boolean => new ImagePrograms(() => layers).has(one, 'c 5');
+  // The image has a link where the container has a folder.
+  symlinkSync(outside, join(base, 'led'));
+  mkdirSync(join(layers.upper, 'led'));
+  const led = join(layers.upper, 'led/tool');
+  copyFileSync(join(outside, 'tool'), led);
+  assert.equal(has({ ...facts(led), exePath: '/led/tool' }), false);
+  // The container puts a link in the place of the folder from which it started the program.
+  const kept = join(outside, 'copy/tool');
+  mkdirSync(join(outside, 'copy'));
+  copyFileSync(join(outside, 'tool'), kept);
+  rmSync(join(layers.upper, 'app'), { recursive: true });
+  symlinkSync(join(outside, 'copy'), join(layers.upper, 'app'));
+  assert.equal(has(facts(kept)), false);
+});
+
+test('neither a path that is too long for a name nor links in a circle end the sensor', (t) => {
+  const { layers, base, facts } = ground(t);
+  const has = (exePath: string): boolean => new ImagePrograms(() => layers).has({ ...facts(), exePath }, 'c 5');
+  assert.equal(has(`/${'deep'.repeat(50)}`.repeat(40)), false);
+  symlinkSync('circle', join(base, 'circle'));
+  assert.equal(has('/circle/tool'), false);
+});
+
+test('the layers of one container are never taken for those of the next one, whose namespace has the same number', (t) => {
+  const { layers, facts } = ground(t);
+  const programs = new ImagePrograms(() => (isSecond ? layers : { upper: '/none', lower: ['/none'] }));
+  let isSecond = false;
+  assert.equal(programs.has(facts(), 'first 5'), false);
+  isSecond = true;
+  assert.equal(programs.has(facts(), 'second 5'), true);
 });
 
 test('the layers are read as the kernel writes them', () => {
   const line = (options: string) =>
     `22 1 0:20 / /proc rw - proc proc rw\n30 22 0:40 / / rw,relatime - overlay overlay ${options}\n`;
-  assert.deepEqual(layersIn(line('rw,lowerdir=/s/l/A:/s/l/B,upperdir=/s/x/diff,workdir=/s/x/work')), {
+  const host = '90 30 0:40 / /storage/merged rw shared:9 - overlay overlay rw\n';
+  const read = (options: string) => layersIn(line(options), host);
+  assert.deepEqual(read('rw,lowerdir=/s/l/A:/s/l/B,upperdir=/s/x/diff,workdir=/s/x/work'), {
     upper: '/s/x/diff',
     lower: ['/s/l/A', '/s/l/B'],
   });
-  assert.deepEqual(layersIn(line('rw,lowerdir=/s\\040s/l\\134:A:/b,upperdir=/u')), {
+  assert.deepEqual(read('rw,lowerdir=/s\\040s/l\\134:A:/b,upperdir=/u'), {
     upper: '/u',
     lower: ['/s s/l:A', '/b'],
   });
-  assert.deepEqual(layersIn(line('rw,lowerdir+=/a,lowerdir+=/b,upperdir=/u'))?.lower, ['/a', '/b']);
-  for (const other of ['rw,lowerdir=l/A:l/B,upperdir=x/diff', 'rw,lowerdir=/a', ''])
-    assert.equal(layersIn(line(other)), null);
-  assert.equal(layersIn('30 22 8:1 / / rw - ext4 /dev/sda1 rw\n'), null);
+  assert.deepEqual(read('rw,lowerdir+=/a,lowerdir+=/b,upperdir=/u')?.lower, ['/a', '/b']);
+  for (const other of ['rw,lowerdir=l/A:l/B,upperdir=x/diff', 'rw,lowerdir=/a', '']) assert.equal(read(other), null);
+  assert.equal(layersIn('30 22 8:1 / / rw - ext4 /dev/sda1 rw\n', host), null);
+  // What somebody mounted within the container names folders as they are called there.
+  const own = line('rw,lowerdir=/a,upperdir=/u');
+  for (const others of ['', '90 30 0:41 / /storage/merged rw - overlay overlay rw\n'])
+    assert.equal(layersIn(own, others), null);
 });

@@ -3,17 +3,10 @@
  * a file up (fs/overlayfs/copy_up.c), and start-up scripts do that to whole folders. The kernel does not say it; so the bytes
  * are compared with those of the layer below. The file must be a copy of that very file, as its number says, and the one that was
  * executed, as the time of its last change says, which no program can set.
+ *
+ * Layers are looked into from the host, where a link of the image or of the container would lead to the host's own files.
  */
-import {
-  type BigIntStats,
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  readSync,
-} from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { ProcessFacts } from '../events/index.ts';
 import {
@@ -25,8 +18,8 @@ import {
 } from './limits.ts';
 
 const PIECE_BYTES = 1024 * 1024;
-/** A FIFO that somebody puts in the place of the file must not hold up the reader. */
-const HOW = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** Of fcntl.h, on x86 and ARM alike. What it opens is looked at and not begun: a device would begin something, a FIFO would wait. */
+const O_PATH = 0o10000000;
 
 export interface Layers {
   readonly upper: string;
@@ -34,9 +27,11 @@ export interface Layers {
   readonly lower: readonly string[];
 }
 
+/** Of what is no overlay of the host's, or names its layers in another way. */
+const NONE: Layers = { upper: '', lower: [] };
+
 export class ImagePrograms {
-  /** By the number of the mount namespace. */
-  readonly #layers = new Map<number, Layers | null>();
+  readonly #layers = new Map<string, Layers>();
   readonly #known = new Map<string, boolean>();
   readonly #layersOf: (pid: number) => Layers | null;
   readonly #nowMs: () => number;
@@ -49,14 +44,18 @@ export class ImagePrograms {
     this.#budgetAtMs = nowMs();
   }
 
-  /** Whether the program has the bytes of the image; false also when that cannot be said. */
-  has(process: ProcessFacts, mountNamespace: number): boolean {
+  /**
+   * Whether the program has the bytes of the image; false also when that cannot be said.
+   *
+   * @param where the container and the mount namespace: the number of a namespace alone is the next container's as soon as it is free
+   */
+  has(process: ProcessFacts, where: string): boolean {
     const { exePath, exeInode, exeChangedNs } = process;
     if (!exePath.startsWith('/') || exeInode === 0 || exeChangedNs === 0) return false;
-    const key = `${mountNamespace} ${exeInode} ${exeChangedNs} ${exePath}`;
+    const key = `${where} ${exeInode} ${exeChangedNs} ${exePath}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const layers = this.#layersAt(mountNamespace, process.pid);
+    const layers = this.#layersAt(where, process.pid);
     if (layers === null) return false;
     const answer = this.#compare(layers, process);
     if (answer === null) return false;
@@ -65,32 +64,33 @@ export class ImagePrograms {
     return answer;
   }
 
-  #layersAt(mountNamespace: number, pid: number): Layers | null {
-    const known = this.#layers.get(mountNamespace);
+  #layersAt(where: string, pid: number): Layers | null {
+    const known = this.#layers.get(where);
     if (known !== undefined) return known;
     const layers = this.#layersOf(pid);
     // A process that has ended says nothing of the next one.
     if (layers === null) return null;
-    this.#layers.set(mountNamespace, layers);
+    this.#layers.set(where, layers);
     forgetOldest(this.#layers, LAYERED_CONTAINERS_MAX);
     return layers;
   }
 
   /** Null: it was not looked at, for want of time. */
   #compare({ upper, lower }: Layers, { exePath, exeInode, exeChangedNs }: ProcessFacts): boolean | null {
-    const below = lower.map((layer) => join(layer, exePath)).find((path) => lookAt(path) !== null);
-    if (below === undefined) return false;
     let image: number | null = null;
     let own: number | null = null;
     try {
-      image = openSync(below, HOW);
-      own = openSync(join(upper, exePath), HOW);
+      const below = lower.find((layer) => lstatSync(join(layer, exePath), { throwIfNoEntry: false }) !== undefined);
+      if (below === undefined) return false;
+      image = openFile(below, exePath);
+      own = openFile(upper, exePath);
       const [was, is] = [fstatSync(image, { bigint: true }), fstatSync(own, { bigint: true })];
-      if (!was.isFile() || !is.isFile() || was.size !== is.size) return false;
+      if (was.size !== is.size) return false;
       // The kernel tells times and numbers of its own here, which JavaScript keeps to the nearest 256 ns.
       if (Number(is.ctimeNs) !== exeChangedNs || Number(was.ino) !== exeInode) return false;
       if (!this.#spend(2 * Number(is.size))) return null;
-      return sameBytes(image, own);
+      // What is written over while it is read has another time afterwards.
+      return sameBytes(image, own) && fstatSync(own, { bigint: true }).ctimeNs === is.ctimeNs;
     } catch {
       return false;
     } finally {
@@ -110,20 +110,28 @@ export class ImagePrograms {
   }
 }
 
-/** The layers of what is mounted at the root of a process, or null when it is no overlay or names them in another way. */
+/** The layers of what is mounted at the root of a process; null when it has ended. */
 export function readLayers(pid: number): Layers | null {
   try {
-    return layersIn(readFileSync(`/proc/${pid}/mountinfo`, 'utf8'));
+    const own = readFileSync(`/proc/${pid}/mountinfo`, 'utf8');
+    return layersIn(own, readFileSync('/proc/self/mountinfo', 'utf8')) ?? NONE;
   } catch {
     return null; // it ended meanwhile
   }
 }
 
-/** proc(5), mountinfo: octal for what would part the words; overlayfs: colons between layers, and a backslash before one in a name. */
-export function layersIn(mounts: string): Layers | null {
+/**
+ * proc(5), mountinfo: octal for what would part the words; overlayfs: colons between layers, and a backslash before one in a name.
+ *
+ * @param host the mounts of the host, which has the overlay of each container among its own. One that a program mounted within a
+ *   container is not there, and names folders as that program sees them, which are others for the host.
+ */
+export function layersIn(mounts: string, host: string): Layers | null {
   if (mounts.length > MOUNTS_BYTES_MAX) return null;
   const root = mounts.split('\n').findLast((line) => line.split(' ')[4] === '/');
-  const [, after] = root?.split(' - ') ?? [];
+  const [before = '', after] = root?.split(' - ') ?? [];
+  const [, , device = ''] = before.split(' ');
+  if (device === '' || !host.split('\n').some((line) => line.split(' ', 3)[2] === device)) return null;
   const [type, , options = ''] = after?.split(' ') ?? [];
   if (type !== 'overlay') return null;
   const named = options.split(/(?<!\\),/).map((one) => one.replace(/\\([0-7]{3})/g, (_, code: string) => octal(code)));
@@ -142,8 +150,20 @@ function octal(code: string): string {
   return String.fromCharCode(Number.parseInt(code, 8));
 }
 
-function lookAt(path: string): BigIntStats | null {
-  return lstatSync(path, { bigint: true, throwIfNoEntry: false }) ?? null;
+/** A plain file below the folder, with no link on the way there. Throws for anything else. */
+function openFile(folder: string, path: string): number {
+  let at = openSync(folder, O_PATH);
+  try {
+    for (const name of path.split('/').filter((one) => one !== '')) {
+      const next = openSync(`/proc/self/fd/${at}/${name}`, O_PATH | constants.O_NOFOLLOW);
+      closeSync(at);
+      at = next;
+    }
+    if (!fstatSync(at).isFile()) throw new TypeError('no plain file');
+    return openSync(`/proc/self/fd/${at}`, constants.O_RDONLY);
+  } finally {
+    closeSync(at);
+  }
 }
 
 function sameBytes(one: number, other: number): boolean {

@@ -1,18 +1,11 @@
 /** What /proc says of a process that was there before the sensor, or whose birth was not seen. */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
-import { EXE_FLAG, type HostMount, hostMounts, type LivingFacts, type ProcessFacts } from '../events/index.ts';
+import { EXE_FLAG, type HostMount, hostMounts, type LivingFacts, type ProcessFacts, TICK_NS } from '../events/index.ts';
 import type { ImagePrograms } from './image-programs.ts';
 import { ENVIRONMENT_BYTES_MAX, MOUNT_TABLE_BYTES_MAX, PASSWD_BYTES_MAX, PROC_TEXT_BYTES_MAX } from './limits.ts';
 
-/** The unit of start times in /proc (USER_HZ) is 100 a second on every architecture that Linux has. */
-const NS_PER_TICK = 10_000_000;
 const CONTAINER_ID = /^(?:(?:libpod|docker|crio|cri-containerd)-)?([0-9a-f]{64})(?:\.scope)?$/;
 const POD_MONITORS = /^\/libpod_parent\/[0-9a-f]{64}\/conmon$/;
-
-/** Whether two start times are of the same process, when one comes from /proc and is only as fine as a tick. */
-export function sameStart(a: number, b: number): boolean {
-  return a === b || Math.floor(a / NS_PER_TICK) === Math.floor(b / NS_PER_TICK);
-}
 
 /** One for all: an environment may be asked for at each program that starts. */
 const memory = Buffer.allocUnsafeSlow(Math.max(PROC_TEXT_BYTES_MAX, ENVIRONMENT_BYTES_MAX));
@@ -69,7 +62,7 @@ export function readProcess(pid: number): ProcessFacts | null {
     const inner = /^NSpid:.*\t(\d+)$/m.exec(status)?.[1];
     return {
       pid,
-      startedNs: Number(fields[19] ?? 0) * NS_PER_TICK,
+      startedNs: Number(fields[19] ?? 0) * TICK_NS,
       ppid: Number(fields[1] ?? 0),
       parentStartedNs: 0,
       name,
@@ -145,8 +138,8 @@ export class LivingProcess implements LivingFacts {
     return this.#read('cmdline', PROC_TEXT_BYTES_MAX)?.replaceAll('\0', ' ').trimEnd() ?? null;
   }
 
-  isOfImage(process: ProcessFacts, mountNamespace: number): boolean {
-    return this.#image.has(process, mountNamespace);
+  isOfImage(process: ProcessFacts, containerId: string, mountNamespace: number): boolean {
+    return this.#image.has(process, `${containerId} ${mountNamespace}`);
   }
 
   get mounts(): readonly HostMount[] | null {

@@ -5,18 +5,20 @@ import {
   EXEC,
   FORK,
   HEADER,
+  isParent,
   type KernelEvent,
   type LivingFacts,
   type ProcessFacts,
   RECORD,
   RECORD_FLAG,
   type Surroundings,
+  sameStart,
   unknownProcess,
 } from '../events/index.ts';
 import { kernelClocks } from '../system/native.ts';
 import { ImagePrograms } from './image-programs.ts';
 import { ARGUMENT_OVERHEAD, ENDED_PROCESSES_MAX, PROCESS_TEXT_LENGTH_MAX, PROCESSES_MAX } from './limits.ts';
-import { LivingProcess, listProcesses, readProcess, readProgram, readUsers, sameStart } from './proc.ts';
+import { LivingProcess, listProcesses, readProcess, readProgram, readUsers } from './proc.ts';
 
 const USERS_REREAD_MS = 10_000;
 const ASKED_KEPT_MS = 10;
@@ -93,10 +95,11 @@ export class ProcessTable implements Surroundings {
   parentOf(process: ProcessFacts): ProcessFacts | undefined {
     if (process.ppid === 0) return undefined;
     const known = this.#living.get(process.ppid);
-    if (known !== undefined && fits(known, process.parentStartedNs)) return known;
-    if (known === undefined || process.parentStartedNs !== 0) {
+    if (known !== undefined && isParent(known, process, this)) return known;
+    // Where the parent's start is not known, /proc has nobody better than one whose start is.
+    if (known === undefined || known.startedNs === 0 || process.parentStartedNs !== 0) {
       const read = this.#read(process.ppid);
-      if (read !== null && fits(read, process.parentStartedNs)) return this.#put(read);
+      if (read !== null && isParent(read, process, this)) return this.#put(read);
     }
     if (process.parentName === '') return undefined;
     return unknownProcess(process.ppid, process.parentStartedNs, process.parentName);
@@ -166,7 +169,7 @@ export class ProcessTable implements Surroundings {
   #find(event: KernelEvent): ProcessFacts | undefined {
     const pid = event.u32(HEADER.pid);
     const known = this.#living.get(pid);
-    if (known === undefined || !fits(known, event.u64(HEADER.started))) return undefined;
+    if (known === undefined || !sameStart(known.startedNs, event.u64(HEADER.started))) return undefined;
     const place = pid & (RECENT_PLACES - 1);
     this.#recent[place] = known;
     this.#hasComm[place] = 0;
@@ -236,10 +239,14 @@ export class ProcessTable implements Surroundings {
     return event.u64(HEADER.cgroup) === 0 || event.u32(HEADER.mount_namespace) === this.#mountNamespace;
   }
 
-  /** A run-time that is a sandbox, as gVisor is, starts itself anew within the container: the same file, by a process from outside. */
+  /**
+   * A run-time that is a sandbox, as gVisor is, starts itself anew within the container: the same file, by a process from outside. runc
+   * and crun copy themselves into memory and never do: a container that has them start /proc/self/exe wants their rights.
+   */
   #isItselfAgain(event: KernelEvent): boolean {
     const before = this.#find(event);
     if (before === undefined || (before.exeFlags & EXE_FLAG.fromOutside) === 0 || before.exeInode === 0) return false;
+    if ((before.exeFlags & EXE_FLAG.memfd) !== 0 || before.exePath.startsWith('/memfd:')) return false;
     return before.exeInode === event.u64(EXEC.inode) && before.exeChangedNs === event.u64(EXEC.changed);
   }
 
@@ -299,10 +306,6 @@ function textLengthOf({ exe, exePath, cwd, args }: ProcessFacts): number {
   let length = exe.length + exePath.length + cwd.length;
   for (const argument of args) length += argument.length + ARGUMENT_OVERHEAD;
   return length;
-}
-
-function fits(process: ProcessFacts, startedNs: number): boolean {
-  return startedNs === 0 || process.startedNs === 0 || sameStart(process.startedNs, startedNs);
 }
 
 /** What the header alone is sure of, and fresher than /proc. */

@@ -4,6 +4,7 @@ import { FormatError } from '../../formats/index.ts';
 import { KernelEvent, unknownProcess } from '../event.ts';
 import type { ContainerFacts, LivingFacts, ProcessFacts, Surroundings } from '../facts.ts';
 import { HEADER, RECORD_FLAG, RECORD_TYPES_MAX } from '../layout.ts';
+import { isParent } from '../lineage.ts';
 import { PathNames } from '../path-names.ts';
 import {
   BLOCK_BYTES_MAX,
@@ -94,10 +95,11 @@ export async function readCapture(
   let sha256: string | null = null;
   let events = 0;
   for await (const { kind, payload, raw } of readBlocks(source)) {
-    if (sha256 !== null) throw damaged('something stands behind the seal');
+    if (sha256 !== null) throw damaged('something stands behind the seal', 'hay algo detrás del sello');
     if (kind === CAPTURE_BLOCK.seal) {
       const sealed = hash.digest();
-      if (tail === null || !sealed.equals(payload)) throw damaged('its seal does not fit: it was changed');
+      if (tail === null || !sealed.equals(payload))
+        throw damaged('its seal does not fit: it was changed', 'su sello no coincide: se cambió');
       sha256 = sealed.toString('hex');
       continue;
     }
@@ -106,10 +108,16 @@ export async function readCapture(
     else if (kind === CAPTURE_BLOCK.batch && head !== null && tail === null)
       events = readBatch(payload, paths, events, take);
     else if (kind === CAPTURE_BLOCK.end && tail === null) tail = parse(end, payload);
-    else throw damaged(`a block of kind ${kind} stands where none may`);
+    else
+      throw damaged(
+        `a block of kind ${kind} stands where none may`,
+        `hay un bloque de la clase ${kind} donde no puede haberlo`,
+      );
   }
-  if (head === null || tail === null || sha256 === null) throw damaged('it was cut: the seal is missing');
-  if (tail.events !== events) throw damaged(`it says ${tail.events} events and has ${events}`);
+  if (head === null || tail === null || sha256 === null)
+    throw damaged('it was cut: the seal is missing', 'está cortada: falta el sello');
+  if (tail.events !== events)
+    throw damaged(`it says ${tail.events} events and has ${events}`, `dice ${tail.events} eventos y tiene ${events}`);
   return { header: head, end: tail, sha256 };
 }
 
@@ -123,9 +131,13 @@ async function* readBlocks(
     rest = Buffer.concat([rest, chunk]);
     for (;;) {
       if (rest.length < lead + BLOCK_HEAD_BYTES) break;
-      if (lead > 0 && !isCapture(rest)) throw damaged('it does not begin as one');
+      if (lead > 0 && !isCapture(rest)) throw damaged('it does not begin as one', 'no empieza como una grabación');
       const bytes = rest.readUInt32LE(lead + 1);
-      if (bytes > BLOCK_BYTES_MAX) throw damaged(`a block of ${bytes} bytes, at most ${BLOCK_BYTES_MAX}`);
+      if (bytes > BLOCK_BYTES_MAX)
+        throw damaged(
+          `a block of ${bytes} bytes, at most ${BLOCK_BYTES_MAX}`,
+          `un bloque de ${bytes} bytes, como mucho ${BLOCK_BYTES_MAX}`,
+        );
       const start = lead + BLOCK_HEAD_BYTES;
       if (rest.length < start + bytes) break;
       yield {
@@ -137,7 +149,7 @@ async function* readBlocks(
       lead = 0;
     }
   }
-  if (rest.length > 0) throw damaged('it was cut in the middle of a block');
+  if (rest.length > 0) throw damaged('it was cut in the middle of a block', 'está cortada en medio de un bloque');
 }
 
 function readBatch(payload: Buffer, paths: PathNames, before: number, take: (event: KernelEvent) => void): number {
@@ -166,13 +178,14 @@ export function* eventsOfBatch(payload: Buffer, paths: PathNames): Generator<Ker
       const record = at + EVENT_HEAD_BYTES;
       const bytes = view.getUint32(record + HEADER.length, true);
       const isSound = bytes >= HEADER.bytes && record + bytes <= memory.byteLength;
-      if (!isSound || view.getUint16(record + HEADER.type, true) >= RECORD_TYPES_MAX) throw damaged('a record is none');
+      if (!isSound || view.getUint16(record + HEADER.type, true) >= RECORD_TYPES_MAX)
+        throw damaged('a record is none', 'un registro no lo es');
       // None of ours is recorded with one.
       if ((view.getUint16(record + HEADER.flags, true) & RECORD_FLAG.environment) !== 0)
-        throw damaged('a record has an environment');
+        throw damaged('a record has an environment', 'un registro tiene un entorno');
       const process = known.list[view.getInt32(at, true)];
       const container = view.getInt32(at + 4, true);
-      if (process === undefined) throw damaged('a record names no process');
+      if (process === undefined) throw damaged('a record names no process', 'un registro no nombra ningún proceso');
       event.load(record);
       event.process = process;
       event.container = (containers[container] as ContainerFacts | undefined) ?? null;
@@ -180,7 +193,8 @@ export function* eventsOfBatch(payload: Buffer, paths: PathNames): Generator<Ker
       at = record + bytes;
     }
   } catch (error) {
-    if (error instanceof RangeError) throw damaged('a record reaches beyond its batch');
+    if (error instanceof RangeError)
+      throw damaged('a record reaches beyond its batch', 'un registro se sale de su lote');
     throw error;
   }
 }
@@ -213,10 +227,11 @@ class RecordedSurroundings implements Surroundings {
     for (const process of list) this.#byPid.set(process.pid, process);
   }
 
-  parentOf({ ppid, parentStartedNs, parentName }: ProcessFacts): ProcessFacts | undefined {
+  parentOf(process: ProcessFacts): ProcessFacts | undefined {
+    const { ppid, parentStartedNs, parentName } = process;
     if (ppid === 0) return undefined;
     const parent = this.#byPid.get(ppid);
-    if (parent !== undefined && isStart(parent.startedNs, parentStartedNs)) return parent;
+    if (parent !== undefined && isParent(parent, process, this)) return parent;
     return parentName === '' ? undefined : unknownProcess(ppid, parentStartedNs, parentName);
   }
 
@@ -238,26 +253,21 @@ class RecordedSurroundings implements Surroundings {
   }
 }
 
-/** /proc tells a start in ticks of 10 ms, the kernel programs to the nanosecond. */
-const TICK_NS = 10_000_000;
-
-function isStart(one: number, other: number): boolean {
-  return one === 0 || other === 0 || Math.floor(one / TICK_NS) === Math.floor(other / TICK_NS);
-}
-
 function parse<T>(schema: z.ZodType<T>, payload: Buffer): T {
   let value: unknown;
   try {
     value = JSON.parse(payload.toString('utf8'));
   } catch {
-    throw damaged('a part of it is not JSON');
+    throw damaged('a part of it is not JSON', 'una parte no es JSON');
   }
   const read = schema.safeParse(value);
-  if (!read.success)
-    throw damaged(`a part of it is not as it should be: ${read.error.issues[0]?.path.join('.') ?? ''}`);
+  if (!read.success) {
+    const place = read.error.issues[0]?.path.join('.') ?? '';
+    throw damaged(`a part of it is not as it should be: ${place}`, `una parte no es como debe: ${place}`);
+  }
   return read.data;
 }
 
-function damaged(reason: string): FormatError {
-  return new FormatError('capture.corrupt', reason);
+function damaged(reason: string, spanish: string): FormatError {
+  return new FormatError('capture.corrupt', reason, { spanish });
 }
