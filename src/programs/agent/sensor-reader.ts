@@ -27,7 +27,12 @@ const fromSensor = z.discriminatedUnion('type', [
       missing: z.array(z.object({ what: text, why: words })).max(1_000),
     }),
   }),
-  z.object({ type: z.literal('rules'), revision: z.string().max(16).nullable().default(null), accepted: z.boolean() }),
+  z.object({
+    type: z.literal('rules'),
+    revision: z.string().max(16).nullable().default(null),
+    accepted: z.boolean(),
+    reason: text.nullable().default(null),
+  }),
   z.object({ type: z.literal('stats'), events: z.number().int().min(0), lost: counts, tuned: counts.default({}) }),
   z.object({ type: z.literal('gap'), from: time, to: time }),
   z.object({
@@ -79,7 +84,13 @@ export type FromSensor =
     }
   /** Its inside is read by control, which stores it; here it needs an id, to be kept and sent under. */
   | { readonly type: 'alert'; readonly alert: Pick<Alert, 'id'>; readonly stations: readonly number[] }
-  | { readonly type: 'rules'; readonly revision: string | null; readonly accepted: boolean }
+  | {
+      readonly type: 'rules';
+      readonly revision: string | null;
+      readonly accepted: boolean;
+      /** The first mistake, with its place. */
+      readonly reason: string | null;
+    }
   | {
       readonly type: 'stats';
       readonly events: number;

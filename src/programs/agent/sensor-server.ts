@@ -270,7 +270,8 @@ export class SensorServer {
         this.#onAlert(message.alert, [...message.stations, monotonicNs()]);
         return;
       case 'rules':
-        if (!message.accepted) this.#log.error({ revision: message.revision }, 'the sensor refused rules of control');
+        if (!message.accepted)
+          this.#log.error({ revision: message.revision, why: message.reason }, 'the sensor refused rules of control');
         if (message.revision !== null) {
           this.#setState({ rules: { revision: message.revision, accepted: message.accepted } }, false);
         }

@@ -99,6 +99,8 @@ export type FromWorker =
       /** As the agent named them; null for those that the sensor started with. */
       readonly revision: string | null;
       readonly accepted: boolean;
+      /** The first mistake, with its place. */
+      readonly reason: string | null;
       readonly rules: RuleSummary[];
       readonly findings: Finding[];
     }

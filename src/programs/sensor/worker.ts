@@ -1,7 +1,7 @@
 /** The thread that reads the kernel's rings and tries the rules. It blocks in epoll and hands over nothing but matches. */
 import { constants, setPriority } from 'node:os';
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { type Alert, describeProcess, escapeControls, RuleEngine, selfAlert } from '../../detect/live.ts';
+import { type Alert, describeProcess, escapeControls, type Finding, RuleEngine, selfAlert } from '../../detect/live.ts';
 import { CALLS_OF_32_BITS, EXE_FLAG, type KernelEvent, RECORD, unseenWords } from '../../events/index.ts';
 import { FallbackProbe, observeFault, Probe, Watcher } from '../../observe/index.ts';
 import type { ContainerGuard } from '../../prevent/guard.ts';
@@ -20,6 +20,7 @@ import { LagWord } from './lag-word.ts';
 import { LossWord } from './loss-word.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
 import { Pace } from './pace.ts';
+import { readingRules, reasonOf } from './rule-reading.ts';
 import { Seldom } from './seldom.ts';
 import { alertLine } from './spool.ts';
 import { Throttle } from './throttle.ts';
@@ -48,13 +49,18 @@ const CONTAINER_ID = /^[0-9a-f]{64}$/;
 const { port, start } = workerData as { port: MessagePort; start: WorkerStart };
 const say = (message: FromWorker): void => port.postMessage(message);
 
-function summarize(engine: RuleEngine, accepted: boolean, revision: string | null): FromWorker {
+function summarize(
+  engine: RuleEngine,
+  accepted: boolean,
+  revision: string | null,
+  findings: readonly Finding[] = engine.findings,
+): FromWorker {
   const rules = engine.states.map(({ rule, offReason }) => ({
     name: rule.name,
     priority: rule.priority,
     off: offReason,
   }));
-  return { type: 'rules', revision, accepted, rules, findings: [...engine.findings] };
+  return { type: 'rules', revision, accepted, reason: reasonOf(findings), rules, findings: [...findings] };
 }
 
 /** Reading rule files and compiling leaves much behind, and a sensor that has little to do would keep it for hours. */
@@ -246,16 +252,23 @@ function run(): void {
     }
   };
   const reload = ({ files, tunings, revision }: Extract<ToWorker, { type: 'rules' }>): void => {
-    const next = whileReading(RuleEngine.loading(files, tunings));
+    const next = whileReading(readingRules(RuleEngine.loading(files, tunings)));
+    isLittered = true;
+    if (!(next instanceof RuleEngine)) {
+      say({ type: 'rules', revision, accepted: false, reason: reasonOf([next]), rules: [], findings: [next] });
+      return;
+    }
+    const findings = [...next.findings];
     if (!next.hasErrors) {
       hasTaken = true;
       take(next);
     } else if (!hasTaken && files.filter(({ file }) => shipped.has(file)).length === shipped.size) {
-      take(whileReading(RuleEngine.loadingSound(files, shipped, tunings)));
+      const sound = whileReading(readingRules(RuleEngine.loadingSound(files, shipped, tunings)));
+      if (sound instanceof RuleEngine) take(sound);
+      else findings.push(sound);
     }
-    isLittered = true;
     // What was wrong leaves the old rules at work; where there are none yet, the files without mistakes count.
-    say(summarize(next, !next.hasErrors, revision));
+    say(summarize(next, !next.hasErrors, revision, findings));
   };
   const watch = (order: Extract<ToWorker, { type: 'watch' }>['watch']): void => {
     const why = watches.start(order);
