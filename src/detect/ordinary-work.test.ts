@@ -222,13 +222,22 @@ test('what an image does when its container starts is told of who comes later, o
 });
 
 test('a terminal that the container has from its start is no session', () => {
-  const terminal = (innerPid: number) => (bytes: Buffer) => {
-    bytes.writeUInt32LE(0x8800, HEADER.tty);
-    bytes.writeUInt32LE(70, HEADER.session);
-    bytes.writeUInt32LE(innerPid, HEADER.inner_pid);
-  };
-  assert.deepEqual(told(program('/bin/sh /entrypoint'), RECORD.exec, { write: terminal(1) }), []);
-  assert.deepEqual(told(program('/bin/sh'), RECORD.exec, { write: terminal(7) }), ['Terminal opened in a container']);
+  const RULE = 'Terminal opened in a container';
+  const opens = (innerPid: number, above: ProcessFacts): string[] =>
+    told(program('/bin/sh'), RECORD.exec, {
+      line: [above],
+      write: (bytes) => {
+        bytes.writeUInt32LE(0x8800, HEADER.tty);
+        bytes.writeUInt32LE(70, HEADER.session);
+        bytes.writeUInt32LE(above.pid, HEADER.ppid);
+        bytes.writeUInt32LE(innerPid, HEADER.inner_pid);
+      },
+    });
+  const monitor = program('/usr/bin/conmon', { pid: 50, innerPid: 50 });
+  assert.deepEqual(opens(1, monitor), []);
+  assert.deepEqual(opens(7, monitor), [RULE]);
+  assert.deepEqual(opens(1, program('/usr/bin/unshare', { pid: 60, innerPid: 9 })), [RULE], 'a namespace of its own');
+  assert.deepEqual(opens(1, unknownProcess(50, 0, 'x')), [RULE], 'nobody knows who started it');
 });
 
 test('a program that only has another owner is the image’s', () => {
