@@ -98,7 +98,7 @@ export async function attachTo(
     if (typeof json !== 'number') throw engineFault('engine.answer-invalid', { operation, why: 'no exit code' });
     return json;
   };
-  // Podman 4 may close the terminal of a process that ends at once before it has handed on a word of it.
+  // Of a process that ends while somebody joins it a terminal may have handed on nothing; its logs have what it said.
   const output = async function* (): AsyncGenerator<OutputPiece> {
     let isSilent = true;
     for await (const piece of outputOf(stream, terminal)) {
