@@ -82,6 +82,15 @@ describe('a watched container', { skip }, () => {
     assert.equal(alert.process.exe, '/tmp/ls');
   });
 
+  test('a program below a path that is too long for a name is told, and ends nothing', async () => {
+    const script =
+      'name=$(busybox printf "%0200d" 7); cd /tmp; for n in $(busybox seq 24); do busybox mkdir $name; cd $name; done; ' +
+      'busybox cp /bin/busybox ls && ./ls / > /dev/null';
+    ground.podman('exec', container, 'sh', '-c', script);
+    const { alert } = await arrival('Program not in the image executed', (output) => output.includes('0000007/'));
+    assert.equal(alert.process.name, 'ls');
+  });
+
   test('what says little once is told when it comes in a row', async () => {
     const names = ['whoami', 'uname', 'hostname', 'ps', 'netstat'];
     const links = names
