@@ -28,6 +28,11 @@ const falco = ['falco_rules.yaml', 'falco-incubating_rules.yaml']
   .filter((file) => data !== undefined && existsSync(file))
   .map((path) => ({ file: path, text: readFileSync(path, 'utf8') }));
 
+if (falco.length < 2) {
+  console.log('left out: it needs the rules of Falco, whose words those of projects use (DARSENA_TEST_DATA)');
+  process.exit(0);
+}
+
 const own = Array.from({ length: PROJECTS }, (_, i) => ({
   file: `project-${i}.yaml`,
   text:
