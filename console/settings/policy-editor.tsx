@@ -187,6 +187,17 @@ interface Problem {
   readonly reason: string;
 }
 
+function isProblem(one: unknown): one is Problem {
+  if (
+    typeof one !== 'object' ||
+    one === null ||
+    !('line' in one && 'column' in one && 'rule' in one && 'reason' in one)
+  )
+    return false;
+  const isText = one.rule === null || typeof one.rule === 'string';
+  return typeof one.line === 'number' && typeof one.column === 'number' && isText && typeof one.reason === 'string';
+}
+
 /** Every mistake of the text with its place, or that it is right. */
 function Checked({ check, isStale }: { check: UseQueryResult<Policy>; isStale: boolean }) {
   const t = useWords(policyWords);
@@ -198,11 +209,9 @@ function Checked({ check, isStale }: { check: UseQueryResult<Policy>; isStale: b
       </p>
     );
   }
-  const problems =
-    check.error instanceof ApiFailure
-      ? (check.error.problem.details as unknown as readonly Problem[] | undefined)
-      : undefined;
-  if (!Array.isArray(problems) || problems.length === 0) return <Failure error={check.error} />;
+  const details: unknown = check.error instanceof ApiFailure ? check.error.problem.details : null;
+  const problems: readonly Problem[] = Array.isArray(details) ? details.filter(isProblem) : [];
+  if (problems.length === 0) return <Failure error={check.error} />;
   return (
     <div role="status">
       <ul className="conditions" aria-label={t('wrong', { count: problems.length })}>
