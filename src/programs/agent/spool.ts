@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Alert } from '../../detect/index.ts';
 import { type Log, writeFileAtomic } from '../../system/index.ts';
+import { AlertLog } from './alert-log.ts';
 
 /** What the agent needs to know of an alert is its name; the rest it uses where it is there, to tell like from unlike. */
 export type SpooledAlert = Pick<Alert, 'id'> &
@@ -9,11 +10,10 @@ export type SpooledAlert = Pick<Alert, 'id'> &
 
 /** Alerts kept for control while it is away; above it they are summed until there is room. */
 const ALERTS_MAX = 50_000;
-/** Of them those that are not on disk yet: in a flood more come than files can be written, and the rest is summed. */
+/** Of them those that are not on disk yet: in a flood more come than the disk takes, and the rest is summed. */
 const IN_MEMORY_MAX = 2_000;
-/** An alert is on its way this long before it is worth a file: control usually answers within a millisecond or two. */
-const GRACE_MS = 250;
-const WRITES_AT_ONCE = 8;
+/** Control usually answers within a millisecond or two: two flushes of one disk at once would hold up each other. */
+const GRACE_MS = 10;
 const RESEND_MS = 5_000;
 /** What control has not answered for so long is said once more on the same connection. */
 const UNANSWERED_MS = 4_000;
@@ -36,8 +36,8 @@ interface SpoolOptions {
 
 interface Waiting {
   readonly alert: SpooledAlert;
-  onDisk: boolean;
-  timer: NodeJS.Timeout | undefined;
+  /** Until it is worth the disk. */
+  readonly grace: NodeJS.Timeout | undefined;
   sentMs: number;
 }
 
@@ -50,35 +50,40 @@ interface Sum {
 }
 
 /**
- * Alerts until control has stored them. One that control does not take at once is written to disk, so that it survives
- * the agent; it is sent again until control says that it is stored (storing is idempotent by id). What comes faster than that
- * is summed by rule and container: the first alert of each, with the number that it stands for. None is dropped.
+ * Alerts until control has stored them. One that control does not take at once is written to this machine's disk, so that who
+ * cuts the power after the deed does not cut the alert; it is sent again until control says that it is stored (storing is
+ * idempotent by id). What comes faster than that is summed by rule and container: the first alert of each, with the number that
+ * it stands for. None is dropped.
  */
 export class AlertSpool {
   readonly #folder: string;
   readonly #log: Log;
+  readonly #disk: AlertLog<SpooledAlert>;
   readonly #waiting = new Map<string, Waiting>();
+  /** Of them those that are not worth the disk yet. */
+  readonly #fresh = new Set<string>();
   readonly #sums = new Map<string, Sum>();
   readonly #send: (alert: SpooledAlert, stations: readonly number[]) => void;
   readonly #isBehind: () => boolean;
   readonly #resender: NodeJS.Timeout;
   readonly #summer: NodeJS.Timeout;
-  readonly #toWrite: string[] = [];
   /** The sensor says an alert twice when it does not know whether the first word arrived. */
   readonly #summed = new Set<string>();
   #telling: Promise<void> | null = null;
-  #writing = 0;
-  #inMemory = 0;
   /** What of the sums is on disk, as it was written. */
   #sumsOnDisk = '';
   #isFlooded = false;
 
-  private constructor(folder: string, options: SpoolOptions) {
+  private constructor(folder: string, disk: AlertLog<SpooledAlert>, options: SpoolOptions) {
     this.#folder = folder;
     this.#log = options.log;
+    this.#disk = disk;
     this.#send = options.send;
     this.#isBehind = options.isBehind;
-    this.#resender = setInterval(() => this.#resend(UNANSWERED_MS), RESEND_MS);
+    this.#resender = setInterval(() => {
+      this.#resend(UNANSWERED_MS);
+      this.#disk.tidy((id) => this.#waiting.get(id)?.alert);
+    }, RESEND_MS);
     this.#resender.unref();
     this.#summer = setInterval(() => {
       this.#telling ??= this.#tellSums().finally(() => {
@@ -89,12 +94,10 @@ export class AlertSpool {
   }
 
   static async open(folder: string, options: SpoolOptions): Promise<AlertSpool> {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const spool = new AlertSpool(folder, options);
-    for (const name of (await readdir(folder)).filter((one) => one.endsWith('.json')).sort()) {
-      const alert = JSON.parse(await readFile(join(folder, name), 'utf8')) as SpooledAlert;
-      spool.#waiting.set(alert.id, { alert, onDisk: true, timer: undefined, sentMs: Number.NEGATIVE_INFINITY });
-    }
+    const { log: disk, alerts } = await AlertLog.open(folder, readSpooled, options.log);
+    const spool = new AlertSpool(folder, disk, options);
+    for (const alert of alerts)
+      spool.#waiting.set(alert.id, { alert, grace: undefined, sentMs: Number.NEGATIVE_INFINITY });
     await spool.#readSums();
     return spool;
   }
@@ -109,10 +112,9 @@ export class AlertSpool {
   stored(id: string): void {
     const entry = this.#waiting.get(id);
     if (entry === undefined) return;
-    clearTimeout(entry.timer);
     this.#waiting.delete(id);
-    if (entry.onDisk) void rm(join(this.#folder, `${id}.json`), { force: true });
-    else this.#inMemory -= 1;
+    if (this.#fresh.delete(id)) clearTimeout(entry.grace);
+    else this.#disk.forget(id);
   }
 
   /** Sends everything that waits once more: after a reconnection. */
@@ -130,15 +132,31 @@ export class AlertSpool {
     clearInterval(this.#resender);
     clearInterval(this.#summer);
     await this.#telling;
-    await Promise.all([...this.#waiting.keys()].map((id) => this.#write(id)));
+    this.#keepAll();
+    await this.#disk.close();
     await this.#writeSums();
   }
 
   #take(alert: SpooledAlert, stations: readonly number[]): void {
-    const timer = setTimeout(() => this.#keep(alert.id), GRACE_MS);
-    this.#waiting.set(alert.id, { alert, onDisk: false, timer, sentMs: performance.now() });
-    this.#inMemory += 1;
+    const grace = setTimeout(() => this.#keep(alert.id), GRACE_MS);
+    this.#waiting.set(alert.id, { alert, grace, sentMs: performance.now() });
+    this.#fresh.add(alert.id);
     if (!this.#isBehind()) this.#send(alert, stations);
+  }
+
+  #keep(id: string): void {
+    const entry = this.#waiting.get(id);
+    if (entry === undefined || !this.#fresh.delete(id)) return;
+    clearTimeout(entry.grace);
+    this.#disk.add(entry.alert);
+  }
+
+  #keepAll(): void {
+    for (const id of [...this.#fresh]) this.#keep(id);
+  }
+
+  get #inMemory(): number {
+    return this.#fresh.size + this.#disk.pending;
   }
 
   #sum(alert: SpooledAlert): void {
@@ -175,15 +193,16 @@ export class AlertSpool {
       return;
     }
     if (this.#waiting.size < ALERTS_MAX) {
-      const taken: string[] = [];
       for (const [key, { alert, count, isMixed }] of this.#sums) {
         if (this.#inMemory >= IN_MEMORY_MAX + SUMS_MAX) break;
         this.#sums.delete(key);
         this.#take(wordsOf(alert, count, isMixed), []);
-        taken.push(alert.id);
       }
       // What was on disk as a sum is there as an alert, or stored, before the sum is taken from there.
-      if (this.#sumsOnDisk !== '') for (const id of taken) await this.#write(id);
+      if (this.#sumsOnDisk !== '') {
+        this.#keepAll();
+        if (!(await this.#disk.settled())) return;
+      }
     }
     await this.#writeSums();
   }
@@ -192,45 +211,9 @@ export class AlertSpool {
     const now = performance.now();
     for (const entry of this.#waiting.values()) {
       if (this.#isBehind()) return;
-      if (entry.timer !== undefined || now - entry.sentMs < unansweredMs) continue;
+      if (now - entry.sentMs < unansweredMs) continue;
       entry.sentMs = now;
       this.#send(entry.alert, []);
-    }
-  }
-
-  /** In its turn: a thousand files at once take longer than one after the other. */
-  #keep(id: string): void {
-    const entry = this.#waiting.get(id);
-    if (entry === undefined) return;
-    entry.timer = undefined;
-    this.#toWrite.push(id);
-    while (this.#writing < WRITES_AT_ONCE && this.#toWrite.length > 0) {
-      this.#writing += 1;
-      void this.#writeOn().finally(() => {
-        this.#writing -= 1;
-      });
-    }
-  }
-
-  async #writeOn(): Promise<void> {
-    for (let id = this.#toWrite.shift(); id !== undefined; id = this.#toWrite.shift()) await this.#write(id);
-  }
-
-  async #write(id: string): Promise<void> {
-    const entry = this.#waiting.get(id);
-    if (entry === undefined || entry.onDisk) return;
-    clearTimeout(entry.timer);
-    entry.timer = undefined;
-    try {
-      await writeFileAtomic(join(this.#folder, `${id}.json`), JSON.stringify(entry.alert), { mode: 0o600 });
-      // Control may have taken it while the file was written.
-      if (this.#waiting.get(id) !== entry) await rm(join(this.#folder, `${id}.json`), { force: true });
-      else {
-        entry.onDisk = true;
-        this.#inMemory -= 1;
-      }
-    } catch (error) {
-      this.#log.error({ err: error, alert: id }, 'writing an alert to the spool failed; it stays in memory');
     }
   }
 
@@ -258,6 +241,12 @@ export class AlertSpool {
       this.#log.error({ err: error }, 'summed alerts of before cannot be read');
     }
   }
+}
+
+/** Written by this very program. */
+function readSpooled(value: unknown): SpooledAlert | null {
+  const isOne = typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string';
+  return isOne ? (value as SpooledAlert) : null;
 }
 
 function countOf({ count }: SpooledAlert): number {
