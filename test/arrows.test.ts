@@ -68,6 +68,7 @@ const SIDE_DOORS: readonly { readonly door: string; readonly from: readonly stri
   { door: 'prevent/alert.ts', from: ['programs'], why: 'as above' },
   { door: 'respond/evidence/format.ts', from: ['programs'], why: 'what control and agent both speak of' },
   { door: 'respond/evidence/limits.ts', from: ['programs'], why: 'as above' },
+  { door: 'system/plain-file.ts', from: ['observe', 'programs'], why: 'what sensor and warden compare, as above' },
   { door: 'system/patch-lock.ts', from: ['programs'], why: 'the sensor waits for it, without database and log' },
   { door: 'system/native.ts', from: ['observe', 'programs'], why: 'the one way to native calls: the sensor only' },
 ];

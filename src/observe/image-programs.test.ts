@@ -15,8 +15,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { unknownProcess } from '../events/index.ts';
-import { ImagePrograms, layersIn } from './image-programs.ts';
-import { COMPARED_BYTES_A_SECOND, COMPARED_BYTES_MAX } from './limits.ts';
+import { type Comparison, ImagePrograms, layersIn } from './image-programs.ts';
+import { COMPARED_AT_ONCE_BYTES, COMPARED_BYTES_A_SECOND, COMPARED_BYTES_MAX, COMPARED_LATER_MS } from './limits.ts';
 
 function ground(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'darsena-layers-'));
@@ -39,9 +39,11 @@ function ground(t: TestContext) {
 test('a copy that has another owner or other rights is the image’s, and remembered as long as it is not changed', (t) => {
   const { layers, own, facts } = ground(t);
   let asked = 0;
-  const programs = new ImagePrograms(() => {
-    asked += 1;
-    return layers;
+  const programs = new ImagePrograms({
+    layersOf: () => {
+      asked += 1;
+      return layers;
+    },
   });
   chmodSync(own, 0o700);
   assert.equal(programs.has(facts(), 'c 5'), true);
@@ -54,7 +56,7 @@ test('a copy that has another owner or other rights is the image’s, and rememb
 test('what is not sure is not the image’s', (t) => {
   const { layers, own, base, facts } = ground(t);
   const has = (one: ReturnType<typeof facts>, mounts: typeof layers | null = layers) =>
-    new ImagePrograms(() => mounts).has(one, 'c 5');
+    new ImagePrograms({ layersOf: () => mounts }).has(one, 'c 5');
   assert.equal(has(facts()), true);
   assert.equal(has(facts(), null), false, 'a process that ended');
   assert.equal(has({ ...facts(), exeInode: 1 }), false, 'a new file and no copy');
@@ -72,10 +74,7 @@ test('what is not sure is not the image’s', (t) => {
 test('comparing has a bound in time, and what is not compared is told', (t) => {
   const { layers, own, base, facts } = ground(t);
   let now = 0;
-  const programs = new ImagePrograms(
-    () => layers,
-    () => now,
-  );
+  const programs = new ImagePrograms({ layersOf: () => layers, nowMs: () => now });
   const bytes = COMPARED_BYTES_MAX / 4 + 1;
   for (const path of [own, join(base, 'app/tool')]) truncateSync(path, bytes);
   assert.equal(programs.has(facts(), 'a 1'), true);
@@ -90,7 +89,7 @@ test('no link of an image or a container leads to the files of the host', (t) =>
   const outside = join(layers.upper, '../outside');
   mkdirSync(outside);
   linkSync(join(base, 'app/tool'), join(outside, 'tool'));
-  const has = (one: ReturnType<typeof facts>): boolean => new ImagePrograms(() => layers).has(one, 'c 5');
+  const has = (one: ReturnType<typeof facts>): boolean => new ImagePrograms({ layersOf: () => layers }).has(one, 'c 5');
   // The image has a link where the container has a folder.
   symlinkSync(outside, join(base, 'led'));
   mkdirSync(join(layers.upper, 'led'));
@@ -108,7 +107,8 @@ test('no link of an image or a container leads to the files of the host', (t) =>
 
 test('neither a path that is too long for a name nor links in a circle end the sensor', (t) => {
   const { layers, base, facts } = ground(t);
-  const has = (exePath: string): boolean => new ImagePrograms(() => layers).has({ ...facts(), exePath }, 'c 5');
+  const has = (exePath: string): boolean =>
+    new ImagePrograms({ layersOf: () => layers }).has({ ...facts(), exePath }, 'c 5');
   assert.equal(has(`/${'deep'.repeat(50)}`.repeat(40)), false);
   symlinkSync('circle', join(base, 'circle'));
   assert.equal(has('/circle/tool'), false);
@@ -116,7 +116,7 @@ test('neither a path that is too long for a name nor links in a circle end the s
 
 test('the layers of one container are never taken for those of the next one, whose namespace has the same number', (t) => {
   const { layers, facts } = ground(t);
-  const programs = new ImagePrograms(() => (isSecond ? layers : { upper: '/none', lower: ['/none'] }));
+  const programs = new ImagePrograms({ layersOf: () => (isSecond ? layers : { upper: '/none', lower: ['/none'] }) });
   let isSecond = false;
   assert.equal(programs.has(facts(), 'first 5'), false);
   isSecond = true;
@@ -143,4 +143,35 @@ test('the layers are read as the kernel writes them', () => {
   const own = line('rw,lowerdir=/a,upperdir=/u');
   for (const others of ['', '90 30 0:41 / /storage/merged rw - overlay overlay rw\n'])
     assert.equal(layersIn(own, others), null);
+});
+
+test('a large program is compared elsewhere; what it does waits until that is over, and no longer than that may take', (t) => {
+  const { layers, own, base, facts } = ground(t);
+  let now = 0;
+  const asked: Comparison[] = [];
+  const programs = new ImagePrograms({
+    layersOf: () => layers,
+    nowMs: () => now,
+    compareLater: (comparison) => asked.push(comparison),
+  });
+  assert.equal(programs.isUndecided(facts(), 'c 5'), false, 'a small one is compared at once');
+  assert.equal(programs.has(facts(), 'c 5'), true);
+  for (const path of [own, join(base, 'app/tool')]) truncateSync(path, COMPARED_AT_ONCE_BYTES + 1);
+  assert.equal(programs.isUndecided(facts(), 'c 5'), true);
+  assert.equal(programs.isUndecided(facts(), 'c 5'), true);
+  assert.equal(asked.length, 1, 'it is asked for once');
+  assert.deepEqual([programs.isComparing, programs.has(facts(), 'c 5')], [true, false]);
+  assert.equal(programs.compared(99, true), false);
+  assert.equal(programs.compared(asked[0]?.id ?? 0, true), true);
+  assert.deepEqual([programs.isUndecided(facts(), 'c 5'), programs.has(facts(), 'c 5')], [false, true]);
+  // The answer comes too late, or the file was written meanwhile: it is a new program.
+  truncateSync(own, COMPARED_AT_ONCE_BYTES + 1);
+  const late = facts();
+  assert.equal(programs.isUndecided(late, 'c 5'), true);
+  now += COMPARED_LATER_MS;
+  assert.deepEqual([programs.isUndecided(late, 'c 5'), programs.has(late, 'c 5')], [false, false]);
+  chmodSync(own, 0o700);
+  assert.equal(programs.compared(asked[1]?.id ?? 0, true), true);
+  assert.equal(programs.has(late, 'c 5'), false);
+  assert.equal(programs.isComparing, false);
 });

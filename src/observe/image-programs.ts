@@ -6,20 +6,21 @@
  *
  * Layers are looked into from the host, where a link of the image or of the container would lead to the host's own files.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { ProcessFacts } from '../events/index.ts';
+import { openPlainFile, sameBytes } from '../system/plain-file.ts';
 import {
+  CHANGED_LATELY_MS,
+  COMPARED_AT_ONCE_BYTES,
   COMPARED_BYTES_A_SECOND,
   COMPARED_BYTES_MAX,
+  COMPARED_LATER_MAX,
+  COMPARED_LATER_MS,
   COMPARED_PROGRAMS_MAX,
   LAYERED_CONTAINERS_MAX,
   MOUNTS_BYTES_MAX,
 } from './limits.ts';
-
-const PIECE_BYTES = 1024 * 1024;
-/** Of fcntl.h, on x86 and ARM alike. What it opens is looked at and not begun: a device would begin something, a FIFO would wait. */
-const O_PATH = 0o10000000;
 
 export interface Layers {
   readonly upper: string;
@@ -30,18 +31,43 @@ export interface Layers {
 /** Of what is no overlay of the host's, or names its layers in another way. */
 const NONE: Layers = { upper: '', lower: [] };
 
+/** Two open files, to be compared beside the reading of events; whoever takes them answers once, by their number. */
+export interface Comparison {
+  readonly id: number;
+  readonly image: number;
+  readonly own: number;
+}
+
+interface Later extends Comparison {
+  readonly key: string;
+  readonly changedNs: bigint;
+  readonly sinceMs: number;
+}
+
+export interface ImageProgramsOptions {
+  readonly layersOf?: (pid: number) => Layers | null;
+  readonly nowMs?: () => number;
+  /** Compares large programs elsewhere, and tells with `compared`. Default: all are compared at once. */
+  readonly compareLater?: (comparison: Comparison) => void;
+}
+
 export class ImagePrograms {
   readonly #layers = new Map<string, Layers>();
   readonly #known = new Map<string, boolean>();
+  /** Under way elsewhere, by what is asked. */
+  readonly #later = new Map<string, Later>();
+  #lastId = 0;
   readonly #layersOf: (pid: number) => Layers | null;
   readonly #nowMs: () => number;
+  readonly #compareLater: ((comparison: Comparison) => void) | null;
   #budget = COMPARED_BYTES_MAX;
   #budgetAtMs: number;
 
-  constructor(layersOf: (pid: number) => Layers | null = readLayers, nowMs: () => number = () => performance.now()) {
-    this.#layersOf = layersOf;
-    this.#nowMs = nowMs;
-    this.#budgetAtMs = nowMs();
+  constructor(options: ImageProgramsOptions = {}) {
+    this.#layersOf = options.layersOf ?? readLayers;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
+    this.#compareLater = options.compareLater ?? null;
+    this.#budgetAtMs = this.#nowMs();
   }
 
   /**
@@ -52,16 +78,52 @@ export class ImagePrograms {
   has(process: ProcessFacts, where: string): boolean {
     const { exePath, exeInode, exeChangedNs } = process;
     if (!exePath.startsWith('/') || exeInode === 0 || exeChangedNs === 0) return false;
-    const key = `${where} ${exeInode} ${exeChangedNs} ${exePath}`;
+    const key = keyOf(process, where);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
+    if (this.#later.has(key)) return false;
     const layers = this.#layersAt(where, process.pid);
     if (layers === null) return false;
-    const answer = this.#compare(layers, process);
+    const answer = this.#compare(layers, process, key);
     if (answer === null) return false;
-    this.#known.set(key, answer);
+    if (!answer.isYoung) this.#know(key, answer.isSame);
+    return answer.isSame;
+  }
+
+  /** Whether that is being found out: what the process does is judged when it is, and not much later. */
+  isUndecided(process: ProcessFacts, where: string): boolean {
+    if (this.#compareLater === null) return false;
+    const key = keyOf(process, where);
+    if (!this.#known.has(key) && !this.#later.has(key)) this.has(process, where);
+    const later = this.#later.get(key);
+    return later !== undefined && this.#nowMs() - later.sinceMs < COMPARED_LATER_MS;
+  }
+
+  /** Whether anything is being found out. */
+  get isComparing(): boolean {
+    return this.#later.size > 0;
+  }
+
+  /** The answer to a comparison. @returns whether anybody had asked */
+  compared(id: number, isSame: boolean): boolean {
+    const later = [...this.#later.values()].find((one) => one.id === id);
+    if (later === undefined) return false;
+    this.#later.delete(later.key);
+    let stands = false;
+    try {
+      // What is written over while it is read has another time afterwards.
+      stands = fstatSync(later.own, { bigint: true }).ctimeNs === later.changedNs;
+    } finally {
+      closeSync(later.image);
+      closeSync(later.own);
+    }
+    this.#know(later.key, isSame && stands);
+    return true;
+  }
+
+  #know(key: string, isSame: boolean): void {
+    this.#known.set(key, isSame);
     forgetOldest(this.#known, COMPARED_PROGRAMS_MAX);
-    return answer;
   }
 
   #layersAt(where: string, pid: number): Layers | null {
@@ -75,24 +137,38 @@ export class ImagePrograms {
     return layers;
   }
 
-  /** Null: it was not looked at, for want of time. */
-  #compare({ upper, lower }: Layers, { exePath, exeInode, exeChangedNs }: ProcessFacts): boolean | null {
+  /** Null: it was not looked at, for want of time, or is being looked at elsewhere. */
+  #compare(
+    { upper, lower }: Layers,
+    { exePath, exeInode, exeChangedNs }: ProcessFacts,
+    key: string,
+  ): { readonly isSame: boolean; readonly isYoung: boolean } | null {
+    const no = { isSame: false, isYoung: false };
     let image: number | null = null;
     let own: number | null = null;
     try {
       const below = lower.find((layer) => lstatSync(join(layer, exePath), { throwIfNoEntry: false }) !== undefined);
-      if (below === undefined) return false;
-      image = openFile(below, exePath);
-      own = openFile(upper, exePath);
+      if (below === undefined) return no;
+      image = openPlainFile(below, exePath);
+      own = openPlainFile(upper, exePath);
       const [was, is] = [fstatSync(image, { bigint: true }), fstatSync(own, { bigint: true })];
-      if (was.size !== is.size) return false;
+      if (was.size !== is.size) return no;
       // The kernel tells times and numbers of its own here, which JavaScript keeps to the nearest 256 ns.
-      if (Number(is.ctimeNs) !== exeChangedNs || Number(was.ino) !== exeInode) return false;
+      if (Number(is.ctimeNs) !== exeChangedNs || Number(was.ino) !== exeInode) return no;
       if (!this.#spend(2 * Number(is.size))) return null;
+      if (this.#compareLater !== null && is.size > COMPARED_AT_ONCE_BYTES) {
+        if (this.#later.size >= COMPARED_LATER_MAX) return null;
+        const later = { id: ++this.#lastId, image, own, key, changedNs: is.ctimeNs, sinceMs: this.#nowMs() };
+        this.#later.set(key, later);
+        [image, own] = [null, null];
+        this.#compareLater({ id: later.id, image: later.image, own: later.own });
+        return null;
+      }
       // What is written over while it is read has another time afterwards.
-      return sameBytes(image, own) && fstatSync(own, { bigint: true }).ctimeNs === is.ctimeNs;
+      const isSame = sameBytes(image, own) === true && fstatSync(own, { bigint: true }).ctimeNs === is.ctimeNs;
+      return { isSame, isYoung: isSame && Date.now() - Number(is.ctimeMs) < CHANGED_LATELY_MS };
     } catch {
-      return false;
+      return no;
     } finally {
       if (image !== null) closeSync(image);
       if (own !== null) closeSync(own);
@@ -150,31 +226,8 @@ function octal(code: string): string {
   return String.fromCharCode(Number.parseInt(code, 8));
 }
 
-/** A plain file below the folder, with no link on the way there. Throws for anything else. */
-function openFile(folder: string, path: string): number {
-  let at = openSync(folder, O_PATH);
-  try {
-    for (const name of path.split('/').filter((one) => one !== '')) {
-      const next = openSync(`/proc/self/fd/${at}/${name}`, O_PATH | constants.O_NOFOLLOW);
-      closeSync(at);
-      at = next;
-    }
-    if (!fstatSync(at).isFile()) throw new TypeError('no plain file');
-    return openSync(`/proc/self/fd/${at}`, constants.O_RDONLY);
-  } finally {
-    closeSync(at);
-  }
-}
-
-function sameBytes(one: number, other: number): boolean {
-  const [a, b] = [Buffer.allocUnsafe(PIECE_BYTES), Buffer.allocUnsafe(PIECE_BYTES)];
-  for (let at = 0; ; ) {
-    const read = readSync(one, a, 0, PIECE_BYTES, at);
-    if (read !== readSync(other, b, 0, PIECE_BYTES, at)) return false;
-    if (read === 0) return true;
-    if (!a.subarray(0, read).equals(b.subarray(0, read))) return false;
-    at += read;
-  }
+function keyOf({ exePath, exeInode, exeChangedNs }: ProcessFacts, where: string): string {
+  return `${where} ${exeInode} ${exeChangedNs} ${exePath}`;
 }
 
 function forgetOldest<Key>(map: Map<Key, unknown>, max: number): void {

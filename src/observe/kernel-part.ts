@@ -19,7 +19,7 @@ import {
 
 const MAPS = [
   ...(['process_ring', 'open_ring', 'containers', 'settings', 'calls', 'counts', 'told'] as const),
-  ...(['guards', 'denials', 'prevent_ring', 'hook_calls', 'calls_32'] as const),
+  ...(['guards', 'denials', 'prevent_ring', 'hook_calls', 'calls_32', 'image_copies'] as const),
 ] as const;
 export type MapName = (typeof MAPS)[number];
 /** Hangs on the exit of each call that rules ask for. */

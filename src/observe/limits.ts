@@ -43,6 +43,13 @@ export const LAYERED_CONTAINERS_MAX = 1_024;
 export const COMPARED_PROGRAMS_MAX = 4_096;
 /** The list of mounts of a container; one has some dozens. */
 export const MOUNTS_BYTES_MAX = 256 * 1024;
+/** What is larger is compared beside the reading of events: a megabyte takes half a millisecond, and a hundred a tenth of a second. */
+export const COMPARED_AT_ONCE_BYTES = 1024 * 1024;
+/** Programs that are compared beside it; what they do waits meanwhile, and no longer than this. */
+export const COMPARED_LATER_MAX = 16;
+export const COMPARED_LATER_MS = 3_000;
+/** What is changed again within a tick of the kernel's clock has the same time of change: an answer so young is not kept. */
+export const CHANGED_LATELY_MS = 20;
 /**
  * Bytes that are compared at once, and how many more a second: who changes the owner of a large program and starts it again and
  * again must not hold up the reading of events. A program that is not compared is taken for a new one.

@@ -16,7 +16,7 @@ import {
   unknownProcess,
 } from '../events/index.ts';
 import { kernelClocks } from '../system/native.ts';
-import { ImagePrograms } from './image-programs.ts';
+import { type Comparison, ImagePrograms } from './image-programs.ts';
 import { ARGUMENT_OVERHEAD, ENDED_PROCESSES_MAX, PROCESS_TEXT_LENGTH_MAX, PROCESSES_MAX } from './limits.ts';
 import { LivingProcess, listProcesses, readProcess, readProgram, readUsers } from './proc.ts';
 
@@ -40,7 +40,7 @@ export class ProcessTable implements Surroundings {
   readonly #ended: ProcessFacts[] = [];
   /** Numbers that /proc did not know a moment ago: rules ask for the same parent several times for one event. */
   readonly #gone = new Set<number>();
-  readonly #image = new ImagePrograms();
+  readonly #image: ImagePrograms;
   #textLength = 0;
   #users: Map<number, string>;
   #groups: Map<number, string>;
@@ -54,7 +54,9 @@ export class ProcessTable implements Surroundings {
   /** The host's, by its number. */
   readonly #mountNamespace = Number(/\d+/.exec(readlinkSync('/proc/self/ns/mnt'))?.[0]);
 
-  constructor() {
+  /** @param compareLater compares large programs with those of their image beside the reading of events */
+  constructor(compareLater?: (comparison: Comparison) => void) {
+    this.#image = new ImagePrograms(compareLater === undefined ? {} : { compareLater });
     this.#beganNs = kernelClocks().bootNs;
     this.#users = readUsers();
     this.#groups = readUsers('/etc/group');
@@ -149,6 +151,18 @@ export class ProcessTable implements Surroundings {
     if (this.#asked.pid !== pid || now - this.#asked.atMs > ASKED_KEPT_MS)
       this.#asked = { pid, atMs: now, facts: new LivingProcess(pid, this.#image) };
     return this.#asked.facts;
+  }
+
+  /** Whether it is being found out if the program of who acts is the image's; asked of a start, and while anything is. */
+  isUndecided(event: KernelEvent, containerId: string): boolean {
+    const { process } = event;
+    if ((process.exeFlags & EXE_FLAG.upperLayer) === 0) return false;
+    if (event.type !== RECORD.exec && !this.#image.isComparing) return false;
+    return this.#image.isUndecided(process, `${containerId} ${event.u32(HEADER.mount_namespace)}`);
+  }
+
+  compared(id: number, isSame: boolean): boolean {
+    return this.#image.compared(id, isSame);
   }
 
   #rereadNames(): void {

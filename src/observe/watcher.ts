@@ -1,7 +1,7 @@
 /** The reading loop: rings to events, in the order of time, each with its process and container. */
 import { type ContainerFacts, HEADER, KernelEvent, PathNames, type ProcessFacts } from '../events/index.ts';
-import { kernelClocks } from '../system/native.ts';
 import { type CgroupSwitch, ContainerRegister, type Slot } from './containers.ts';
+import type { Comparison } from './image-programs.ts';
 import { BATCH_RECORDS_MAX, WAITING_BYTES_MAX, WAITING_EVENTS_MAX } from './limits.ts';
 import type { RecordRing } from './made-records.ts';
 import { containerOf } from './proc.ts';
@@ -23,6 +23,7 @@ export interface EventSource extends CgroupSwitch {
 export type EventHandler = (event: KernelEvent) => void;
 
 interface WaitingEvent {
+  /** Whose facts are awaited. */
   readonly slot: Slot;
   readonly event: KernelEvent;
   readonly bytes: number;
@@ -31,19 +32,23 @@ interface WaitingEvent {
 export interface WatcherOptions {
   /** Only containers that the agent names. Default: all of them. */
   readonly onlyTold?: boolean;
+  /** Compares large programs with those of their image beside the reading, and tells with `compared`. Default: nobody does. */
+  readonly compareLater?: (comparison: Comparison) => void;
 }
 
 export class Watcher {
   readonly #probe: EventSource;
   readonly #handler: EventHandler;
-  readonly #processes = new ProcessTable();
+  readonly #processes: ProcessTable;
   readonly #paths = new PathNames();
   readonly #containers: ContainerRegister;
   readonly #processEvent: KernelEvent;
   readonly #openEvent: KernelEvent;
   readonly #waiting: WaitingEvent[] = [];
   #waitingBytes = 0;
-  #lastTimeNs = 0;
+  /** Of what happened earlier no sensor could have been told sooner. */
+  readonly #beganNs = monotonicNs();
+  #worstLagNs = 0;
   #handled = 0;
   /** Events that were judged before word of their container came, because too many waited. */
   hurried = 0;
@@ -51,6 +56,7 @@ export class Watcher {
   constructor(probe: EventSource, handler: EventHandler, options: WatcherOptions = {}) {
     this.#probe = probe;
     this.#handler = handler;
+    this.#processes = new ProcessTable(options.compareLater);
     this.#containers = new ContainerRegister(probe, options.onlyTold === true);
     this.#processEvent = new KernelEvent(probe.processRing.data, this.#processes, this.#paths);
     this.#openEvent = new KernelEvent(probe.openRing.data, this.#processes, this.#paths);
@@ -81,14 +87,21 @@ export class Watcher {
     return this.#containers.strangers.splice(0);
   }
 
-  /** How long ago the last handled event happened when it was handled. */
-  lagMs(): number {
-    return this.#lastTimeNs === 0 ? 0 : Math.max(0, (kernelClocks().monotonicNs - this.#lastTimeNs) / 1e6);
+  /** How long the event that waited longest since the last call had waited in its ring. */
+  takeLagMs(): number {
+    const worst = this.#worstLagNs;
+    this.#worstLagNs = 0;
+    return worst / 1e6;
   }
 
   tell(containers: readonly ContainerFacts[]): void {
     this.#containers.tell(containers, Date.now());
     this.#judgeWaiting();
+  }
+
+  /** The answer to a comparison that was asked for. */
+  compared(id: number, isSame: boolean): void {
+    if (this.#processes.compared(id, isSame)) this.#judgeWaiting();
   }
 
   learnNames(names: ReadonlyMap<string, readonly string[]>): void {
@@ -112,8 +125,10 @@ export class Watcher {
         break;
       }
       const process = second === -1 || (first !== -1 && this.#isEarlier(first, second));
-      if (process) this.#take(this.#processEvent, processRing, first);
-      else this.#take(this.#openEvent, openRing, second);
+      const event = process ? this.#processEvent : this.#openEvent;
+      if (process) this.#take(event, processRing, first);
+      else this.#take(event, openRing, second);
+      if (n === 0) this.#noteLag(event.u64(HEADER.time));
       // Their room is wanted again while the rest is read.
       if ((n & RELEASE_MASK) === RELEASE_MASK) this.#release();
     }
@@ -153,10 +168,20 @@ export class Watcher {
     event.process = process;
     const slot = this.#slotOf(event);
     event.container = slot?.facts ?? null;
-    if (slot === undefined || slot.standing === 'known' || slot.standing === 'unknown') this.#handler(event);
-    else if (slot.standing === 'awaited') this.#wait(event, slot, process, ring, at);
-    this.#lastTimeNs = event.u64(HEADER.time);
+    if (slot === undefined) this.#handler(event);
+    else if (slot.standing === 'awaited' || this.#isUndecided(event, slot)) this.#wait(event, slot, process, ring, at);
+    else if (slot.standing !== 'foreign') this.#handler(event);
     ring.advance();
+  }
+
+  /** The rings are read in the order of time: the first of a batch waited longest. */
+  #noteLag(timeNs: number): void {
+    if (timeNs < this.#beganNs) return;
+    this.#worstLagNs = Math.max(this.#worstLagNs, monotonicNs() - timeNs);
+  }
+
+  #isUndecided(event: KernelEvent, slot: Slot): boolean {
+    return slot.standing !== 'foreign' && this.#processes.isUndecided(event, slot.facts?.id ?? '');
   }
 
   #slotOf(event: KernelEvent): Slot | undefined {
@@ -189,15 +214,19 @@ export class Watcher {
     if (this.#waiting.length === 0) return;
     const still: WaitingEvent[] = [];
     for (const one of this.#waiting.splice(0)) {
-      if (one.slot.standing === 'awaited') {
+      one.event.container = one.slot.facts;
+      if (one.slot.standing === 'awaited' || this.#isUndecided(one.event, one.slot)) {
         still.push(one);
         continue;
       }
       this.#waitingBytes -= one.bytes;
-      if (one.slot.standing === 'foreign') continue;
-      one.event.container = one.slot.facts;
-      this.#handler(one.event);
+      if (one.slot.standing !== 'foreign') this.#handler(one.event);
     }
     this.#waiting.push(...still);
   }
+}
+
+/** CLOCK_MONOTONIC, by which the kernel's records are stamped. */
+function monotonicNs(): number {
+  return Number(process.hrtime.bigint());
 }

@@ -36,6 +36,7 @@ import { Builder } from './agent/builder.ts';
 import { BuilderKey } from './agent/builder-key.ts';
 import { CallProfiles } from './agent/call-profile.ts';
 import { contain, Isolations, probesBesideIsolation } from './agent/contain.ts';
+import { CoverageWord } from './agent/coverage-word.ts';
 import { drill } from './agent/drill/drill.ts';
 import { HostEdge } from './agent/edge.ts';
 import { RefusalSums } from './agent/edge-refusals.ts';
@@ -57,6 +58,7 @@ import { PinnedControl } from './agent/pinned-control.ts';
 import { Prevention } from './agent/prevention.ts';
 import { restartHost } from './agent/restart.ts';
 import { type SensorContainer, SensorServer } from './agent/sensor-server.ts';
+import { SensorWatch } from './agent/sensor-watch.ts';
 import { type AddedContainer, answerAbout, runSession } from './agent/sessions.ts';
 import { AlertSpool } from './agent/spool.ts';
 import { HostStartGate, type StartEvidence } from './agent/start-gate.ts';
@@ -67,6 +69,7 @@ import { type HostFacts, type HostTask, type ToAgent, WANTED_TYPE } from './link
 import { readToAgent } from './link/reader.ts';
 import { monotonicNs } from './link/stations.ts';
 import { type Instance, instanceFiles, LOOPBACK, readInstance } from './setup/instance.ts';
+import { readPidFile, signalProcess } from './setup/processes.ts';
 
 /** Statuses that change together go out together. */
 const STATUS_GATHER_MS = 20;
@@ -94,6 +97,8 @@ const PREVENTION_FILE = 'prevention.json';
 const EDGE_FILE = 'edge.json';
 /** Whom this host believes: pinned, not a cache. */
 const TRUST_FILE = 'trust-policy.json';
+/** What was said last of what the sensor does not see. */
+const COVERAGE_FILE = 'coverage.json';
 
 /** What the agent keeps of control's word, so that this host goes on as it should while control is away. */
 interface KeptWanted extends StartEvidence {
@@ -192,10 +197,15 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     isBehind: () => link.behind,
   });
   const kept = await KeptEvents.open({ folder: join(files.agent.folder, 'kept'), clock, log });
+  const coverage = await CoverageWord.open(join(files.agent.folder, COVERAGE_FILE), (alert) => spool.add(alert, []));
   const sensor = await SensorServer.listen(files.sensor.socket, {
     log,
     onAlert: (alert, stations) => spool.add(alert, stations),
     onState: (state) => link.send({ type: 'sensor', sensor: state }),
+    onCoverage: (missing) =>
+      void coverage
+        .take(missing)
+        .catch((error: unknown) => log.error({ err: error }, 'what the sensor does not see could not be remembered')),
     onBlind: (from, to, kept) =>
       link.send({
         type: 'fact',
@@ -208,6 +218,17 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     onKept: (batch) => kept.add(batch),
     onGuarded: (reach) => prevention.kernelReaches(reach),
     onStrangers: (ids) => strangers.sensorSaw(ids),
+    onHeard: () => sensorWatch.heard(),
+    onGone: () => sensorWatch.gone(),
+  });
+  const sensorWatch: SensorWatch = new SensorWatch({
+    log,
+    raise: (alert) => spool.add(alert, []),
+    onSilent: (sinceMs) => sensor.setSilent(sinceMs),
+    end: async () => {
+      const id = await readPidFile(join(files.supervisors, 'sensor.pid'));
+      if (id !== null) signalProcess(id.pid, 'SIGKILL');
+    },
   });
   const prevention = new Prevention({
     setGuards: (guards) => sensor.setGuards(guards),
@@ -220,7 +241,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   });
   const warden = new Warden({
     log,
-    argv: wardenArguments(instance.code, process.execPath),
+    argv: wardenArguments(instance.code, process.execPath, files.sensor.pins),
     environment: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', MALLOC_ARENA_MAX: '1' },
     onMessage: (message) => prevention.hear(message),
     onGone: () => prevention.wardenGone(),
@@ -317,6 +338,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   await adoptKeptEdge();
   await adoptKept();
   reconciler.start();
+  if (instance.sensor) sensorWatch.start();
   // What others run is the whole machine's matter, which an ordinary user's platform does not see; a server of the Container
   // Runtime Interface does not tell which of its sandboxes are ours in a way that this looks for.
   if (instance.mode === 'root' && instance.cri === undefined) strangers.start();
@@ -348,6 +370,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     .catch((error: unknown) => log.warn({ err: error }, 'tracing of modules could not be ended'));
   refusals.stop();
   strangers.stop();
+  sensorWatch.stop();
   warden.close();
   volumes.stop();
   tasks.cancelAll();

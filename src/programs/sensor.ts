@@ -13,6 +13,7 @@ import { type ContainerFacts, cutText } from '../events/index.ts';
 import { EXIT_CODE, Fault } from '../system/fault.ts';
 import { Doorbell } from '../system/native.ts';
 import { alertSocketOf } from './link/stations.ts';
+import { compareFiles } from './sensor/compare-files.ts';
 import { readConfig, readRules, type SensorConfig } from './sensor/config.ts';
 import { Link } from './sensor/link.ts';
 import type { ContainerWord, FromAgent, FromWorker, ToWorker, WorkerStart } from './sensor/messages.ts';
@@ -170,6 +171,11 @@ function startSensor(config: SensorConfig): void {
         else unkept.set(message.lane, missing + message.events);
         return;
       }
+      case 'compare':
+        void compareFiles(message.image, message.own).then((isSame) => {
+          tell({ type: 'compared', id: message.id, isSame });
+        });
+        return;
       case 'host-names':
         names.watch(message.names);
         return;

@@ -3,7 +3,9 @@
  * which tells it by standard input what is forbidden where; it says on standard output what it met. When it ends, for whatever
  * reason, the kernel lets everything go that waited.
  *
- *   setpriv --bounding-set=-all,+sys_admin,+sys_ptrace,+dac_read_search … node src/programs/warden.ts
+ *   setpriv --bounding-set=-all,+sys_admin,+sys_ptrace,+dac_read_search,+lease … node src/programs/warden.ts [PINS]
+ *
+ * PINS: where the sensor's programs stay in the kernel, which are told what copies have the bytes of the image.
  */
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -21,6 +23,8 @@ const TAKEN = -2;
 
 const tell = (message: FromWarden): void => void process.stdout.write(`${JSON.stringify(message)}\n`);
 
+// Whoever opens a file to write while it is compared waits, and the kernel says so: without a handler that would end this program.
+process.on('SIGIO', () => undefined);
 const held = openFanotify();
 if ('fd' in held) guard(held.fd);
 else {
@@ -34,7 +38,7 @@ function guard(group: number): void {
   const doorbell = new Doorbell();
   const channel = new MessageChannel();
   const worker = new Worker(new URL('./warden/worker.ts', import.meta.url), {
-    workerData: { port: channel.port2, group, doorbell: doorbell.fd, slot },
+    workerData: { port: channel.port2, group, doorbell: doorbell.fd, slot, pins: process.argv[2] ?? null },
     transferList: [channel.port2],
     // Descriptors of native calls are closed by the thread that opened them.
     trackUnmanagedFds: false,

@@ -108,6 +108,8 @@ const RULE_TITLES: Readonly<Record<string, Text>> = {
   'Sensor ended from outside': { en: 'Sensor ended from outside', es: 'Sensor terminado desde fuera' },
   'Sensor replaced': { en: 'Sensor replaced', es: 'Sensor sustituido' },
   'Sensor lags': { en: 'Sensor lags behind', es: 'Sensor con retraso' },
+  'Sensor does not answer': { en: 'Sensor does not answer', es: 'El sensor no responde' },
+  'Sensor does not run': { en: 'Sensor does not run', es: 'El sensor no está en marcha' },
   'Sensor does not see everything': { en: 'Sensor does not see everything', es: 'El sensor no lo ve todo' },
   'Program of 32 bits is not seen': {
     en: 'Program of 32 bits whose calls are not seen',

@@ -110,7 +110,15 @@ test('alerts of one container are one incident, those of another and later ones 
   assert.equal(incident.title.es, 'Terminal interactiva en un contenedor: tienda/dev/web');
   assert.equal(ruleTitle('Crypto miner started').es, readRulePages('es').get('Crypto miner started')?.title);
   assert.deepEqual(ruleTitle('toString'), { en: 'toString', es: 'toString' });
-  const own = ['Sensor detached', 'Sensor replaced', 'Sensor lags', 'Sensor lost events', 'Sensor ended from outside'];
+  const own = [
+    'Sensor does not answer',
+    'Sensor does not run',
+    'Sensor detached',
+    'Sensor replaced',
+    'Sensor lags',
+    'Sensor lost events',
+    'Sensor ended from outside',
+  ];
   own.push('Sensor does not see everything', 'Drill not seen', 'Denied command');
   for (const rule of [...readRulePages('en').keys(), ...own]) {
     const { en, es } = ruleTitle(rule);

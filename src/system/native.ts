@@ -47,6 +47,10 @@ const LOG_LINES_KEPT = 200;
 const AF_UNIX = 1;
 const SOCK_STREAM_CLOEXEC_NONBLOCK = 0o2004001;
 const SOCKET_PATH_BYTES_MAX = 107;
+// fcntl(2)
+const F_SETLEASE = 1024;
+const F_RDLCK = 0n;
+const F_UNLCK = 2n;
 // flock(2)
 const LOCK_SH_NB = 1 | 4;
 const CLOCK_BOOTTIME = 7;
@@ -83,6 +87,7 @@ function bind() {
     fanotify_mark: { arguments: ['i32', 'u32', 'u64', 'i32', 'string'], return: 'i32' },
     ioctl: { arguments: ['i32', 'u64', 'u64'], return: 'i32' },
     flock: { arguments: ['i32', 'i32'], return: 'i32' },
+    fcntl: { arguments: ['i32', 'i32', 'i64'], return: 'i32' },
     syscall: { arguments: ['i64', 'buffer', 'i64', 'i64', 'i64', 'i64'], return: 'i64' },
     strerror: { arguments: ['i32'], return: 'pointer' },
     __errno_location: { arguments: [], return: 'pointer' },
@@ -502,6 +507,19 @@ export function kernelClocks(): { monotonicNs: number; bootNs: number } {
     return Number(time.readBigInt64LE(0)) * 1e9 + Number(time.readBigInt64LE(8));
   };
   return { monotonicNs: read(CLOCK_MONOTONIC), bootNs: read(CLOCK_BOOTTIME) };
+}
+
+/**
+ * Takes a lease on what is open to be read: whoever opens it to write waits until it is let go. Takes CAP_LEASE, and a handler for SIGIO.
+ *
+ * @returns false when somebody has it open to write, or the file system knows no leases
+ */
+export function holdAgainstWriters(fd: number): boolean {
+  return native().libc.fcntl(fd, F_SETLEASE, F_RDLCK) === 0;
+}
+
+export function letWritersGo(fd: number): void {
+  native().libc.fcntl(fd, F_SETLEASE, F_UNLCK);
 }
 
 const FAN_CLOEXEC_NONBLOCK = 0x3;

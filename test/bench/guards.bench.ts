@@ -76,7 +76,7 @@ async function wardenCost(): Promise<void> {
     };
     let turns = 0;
     const ask = async (isOn: boolean, files: readonly number[]): Promise<void> => {
-      const words = isOn ? [{ guard, pid, drift: true, commands: [], files }] : [];
+      const words = isOn ? [{ guard, pid, drift: true, vouch: false, commands: [], files }] : [];
       warden.stdin.write(`${JSON.stringify({ type: 'guards', guards: words })}\n`);
       if (isOn) await heard('guarded', ++turns);
       else await new Promise((resolve) => setTimeout(resolve, 200));

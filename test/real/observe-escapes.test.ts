@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -240,7 +240,7 @@ ls /bin/ls; echo ls $?; cat /etc/secret; echo secret $?; cat /etc/other; echo ot
       throw new Error(`the warden did not say ${type}`);
     };
     assert.equal((await heard('ready')).why, null);
-    const word = { guard: guardOf(container, 'act'), pid, drift: true, commands: [0, 1], files: [0] };
+    const word = { guard: guardOf(container, 'act'), pid, drift: true, vouch: false, commands: [0, 1], files: [0] };
     warden.stdin.write(`${JSON.stringify({ type: 'guards', guards: [word] })}\n`);
     assert.equal((await heard('guarded')).why, null);
     const act = outcomes(container);
@@ -272,6 +272,59 @@ ls /bin/ls; echo ls $?; cat /etc/secret; echo secret $?; cat /etc/other; echo ot
     for (let n = 0; n < 500 && isRunning() === 'true'; n++) await sleep(20);
     assert.equal(isRunning(), 'false');
     assert.equal(ground.podman('inspect', '-f', '{{.State.Running}}', other), 'true');
+  });
+
+  test('a program of the image that has another owner runs where programs of others do not, whoever guards', async (t) => {
+    // The last writes one byte, and takes care to leave size and time of change as they were.
+    const ACTS = `b=/bin/busybox; o=/bin/busybox-own
+$b chown 7:7 $o; $o true; echo chowned $?
+$b cp $o /bin/busybox-more; /bin/busybox-more true; echo copied $?
+t=$($b stat -c %Y $o); s=$($b stat -c %s $o)
+$b printf X | $b dd of=$o bs=1 seek=$((s-1)) conv=notrunc 2>/dev/null; $b touch -d @$t $o; $o true; echo written $?`;
+    const folder = join(ground.folder, 'owned');
+    mkdirSync(join(folder, 'bin'), { recursive: true });
+    copyFileSync('/bin/busybox', join(folder, 'bin/busybox-own'));
+    const image = 'localhost/darsena-observe-owned:1';
+    ground.makeImageOf(image, folder);
+    const acts = (container: string): Record<string, number> => {
+      const said = ground.podman('exec', container, 'sh', '-c', ACTS);
+      return Object.fromEntries([...said.matchAll(/^(\w+) (\d+)$/gm)].map(([, act = '', code]) => [act, Number(code)]));
+    };
+    const drift = (id: string) => ({ ...guardOf(id, 'act'), commands: [], files: [] });
+    const isStopped = (code: number | undefined): boolean => code === 126 || code === 137;
+    assert.deepEqual(
+      acts(ground.startContainerOf(image)),
+      { chowned: 0, copied: 0, written: 0 },
+      'where nobody guards',
+    );
+    for (const who of ['the warden alone', 'the kernel, by the word of the warden', 'the kernel alone'] as const) {
+      const container = ground.startContainerOf(image);
+      const pid = Number(ground.podman('inspect', '-f', '{{.State.Pid}}', container));
+      ground.agent.send({ type: 'containers', containers: [ground.describe(container)] });
+      const isKernels = who !== 'the warden alone';
+      const before = ground.agent.messages.filter(({ type }) => type === 'guarded').length;
+      ground.agent.send({ type: 'guards', guards: isKernels ? [drift(container)] : [] });
+      await ground.agent.waitFor(
+        () => ground.agent.messages.filter(({ type }) => type === 'guarded')[before],
+        60_000,
+        'the guards to be set',
+      );
+      const warden = spawn(process.execPath, [WARDEN, ground.pins], { stdio: ['pipe', 'pipe', 'inherit'] });
+      t.after(() => warden.kill('SIGKILL'));
+      const said = createInterface({ input: warden.stdout });
+      const word = { guard: drift(container), pid, drift: !isKernels, vouch: isKernels, commands: [], files: [] };
+      if (who !== 'the kernel alone') {
+        warden.stdin.write(`${JSON.stringify({ type: 'guards', guards: [word] })}\n`);
+        for await (const line of said) if (JSON.parse(line).type === 'guarded') break;
+      }
+      const did = acts(container);
+      t.diagnostic(`${who}: ${JSON.stringify(did)}`);
+      if (who === 'the kernel alone') assert.ok(isStopped(did['chowned']), 'nobody says that it is a copy');
+      else assert.equal(did['chowned'], 0, who);
+      assert.ok(isStopped(did['copied']) && isStopped(did['written']), `${who}: ${JSON.stringify(did)}`);
+      warden.kill('SIGKILL');
+    }
+    ground.agent.send({ type: 'guards', guards: [] });
   });
 
   for (const [family, attempts] of Object.entries(FAMILIES)) {

@@ -287,7 +287,10 @@ async function serve(folder: string): Promise<void> {
     for (;;) {
       try {
         if (notices.channels().length === 0)
-          await notices.add({ ...to, name: 'ops', networks: [], secret: null, projects: null, mail: null }, ANA);
+          await notices.add(
+            { ...to, name: 'ops', networks: [], secret: null, projects: null, ca: null, mail: null },
+            ANA,
+          );
         if (playbooks.list().length === 0)
           await playbooks.apply('name: hold\nsteps:\n  - do: isolate\n  - do: notify\n', 'user:eva');
         return;

@@ -14,6 +14,7 @@ const skip = (await missingPart()) || missingKernelParts();
 /** Started again at once, it has its rules to compile; on a busy machine that takes more than the second it takes alone. */
 const BLIND_MS = 5_000;
 const RULE = 'Package manager run in a container';
+const IS_SOAK = process.env['DARSENA_SOAK'] === '1';
 
 suite('faults between the kernel and control', { skip, timeout: 300_000 }, () => {
   const ground = new FaultGround();
@@ -108,6 +109,81 @@ suite('faults between the kernel and control', { skip, timeout: 300_000 }, () =>
       (found) => found > before_,
       5_000,
     );
+  });
+
+  /** What the platform said of itself, by rule, since `from`. */
+  function said(rule: string, from: number): { output: string; at: string }[] {
+    const db = new DatabaseSync(ground.files.control.database, { readOnly: true, timeout: 10_000 });
+    try {
+      const rows = db.prepare('SELECT body FROM respond_alerts WHERE rule = ?').all(rule) as { body: string }[];
+      return rows.map(({ body }) => JSON.parse(body)).filter(({ at }) => Date.parse(at) >= from);
+    } finally {
+      db.close();
+    }
+  }
+  const waitFor = (rule: string, from: number, within = 60_000): Promise<{ output: string; at: string }[]> =>
+    eventually(
+      async () => said(rule, from),
+      (found) => found.length > 0,
+      within,
+    );
+
+  test('what this kernel does not let the sensor see is an alert of the first start, with what the status says', async (t) => {
+    const detail = (await part('sensor'))?.detail?.en ?? null;
+    t.diagnostic(`the status says: ${detail}`);
+    if (detail === null) return assert.deepEqual(said('Sensor does not see everything', 0), []);
+    const [first, ...more] = await waitFor('Sensor does not see everything', 0);
+    assert.match(first?.output ?? '', /^On this host the sensor does not see: /);
+    t.diagnostic(first?.output ?? '');
+    // Programs were ended and started again until here: it was not said with each.
+    assert.deepEqual(more, []);
+  });
+
+  test('a sensor that is held up for seconds says how late it judged; nothing is lost', async (t) => {
+    const pid = await ground.pid('sensor');
+    const [from, before_] = [Date.now(), stored().length];
+    assert.ok(pid !== null);
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await acts(3, 1);
+      await systemClock.sleep(4_000);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    const [lag] = await waitFor('Sensor lags', from);
+    t.diagnostic(lag?.output ?? '');
+    const seconds = Number(/up to ([\d.]+) s late/.exec(lag?.output ?? '')?.[1]);
+    assert.ok(seconds >= 4, `${seconds} s`);
+    await eventually(
+      async () => stored().length - before_,
+      (count) => count === 3,
+      60_000,
+    );
+    assert.equal(await ground.pid('sensor'), pid, 'it went on by itself');
+  });
+
+  test('a sensor that somebody stops is told of, ended and back, and what happened meanwhile is judged', {
+    skip: IS_SOAK ? false : 'a soak',
+  }, async (t) => {
+    const pid = await ground.pid('sensor');
+    const [from, before_] = [Date.now(), stored().length];
+    assert.ok(pid !== null);
+    process.kill(pid, 'SIGSTOP');
+    await acts(3, 1);
+    const [silent] = await waitFor('Sensor does not answer', from);
+    t.diagnostic(`${silent?.output}: ${Date.parse(silent?.at ?? '') - from} ms after it was stopped`);
+    await waitFor('Sensor ended from outside', from);
+    await eventually(
+      async () => stored().length - before_,
+      (count) => count === 3,
+      60_000,
+    );
+    assert.notEqual(await ground.pid('sensor'), pid);
+    const { stdout } = await ground.darsena('audit', 'list', '--kind', 'sensor.blind', '--json');
+    const { items } = JSON.parse(stdout) as { items: { body: { from: string; to: string; kept: boolean } }[] };
+    const gap = items.find(({ body }) => Date.parse(body.to) > from);
+    assert.ok(gap !== undefined, stdout);
+    t.diagnostic(JSON.stringify(gap.body));
   });
 
   test('a host that does not follow control says why: in the status, and to whoever waits for a roll-out', async () => {

@@ -393,4 +393,22 @@ static __noinline int send(struct scratch *s, __u32 ring) {
   return 0;
 }
 
+static __always_inline __u64 nanoseconds(__s64 seconds, __u32 rest) { return (__u64)seconds * 1000000000ull + rest; }
+
+/* Since 6.13 the highest bit says that somebody asked for the time (I_CTIME_QUERIED, fs.h). */
+#define CTIME_NANOSECONDS 0x7fffffff
+
+/* The ctime, in nanoseconds; 0 where the kernel keeps it in a way that is not known. */
+static __always_inline __u64 changed_at(struct inode *inode) {
+  if (bpf_core_field_exists(inode->i_ctime_sec))
+    return nanoseconds(BPF_CORE_READ(inode, i_ctime_sec), BPF_CORE_READ(inode, i_ctime_nsec) & CTIME_NANOSECONDS);
+  struct inode___underscored *six = (void *)inode;
+  if (bpf_core_field_exists(six->__i_ctime))
+    return nanoseconds(BPF_CORE_READ(six, __i_ctime.tv_sec), BPF_CORE_READ(six, __i_ctime.tv_nsec));
+  struct inode___timespec *five = (void *)inode;
+  if (bpf_core_field_exists(five->i_ctime))
+    return nanoseconds(BPF_CORE_READ(five, i_ctime.tv_sec), BPF_CORE_READ(five, i_ctime.tv_nsec));
+  return 0;
+}
+
 #endif

@@ -92,6 +92,20 @@ struct {
   __uint(max_entries, 1 << 18);
 } prevent_ring SEC(".maps");
 
+/* Copies in a container's own layer that the warden found to have the bytes of the image, as a change of owner leaves them; until
+ * they are changed. */
+struct image_copy {
+  char id[CONTAINER_ID_BYTES];
+  __u64 inode;
+  __u64 changed;
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 4096);
+  __type(key, struct image_copy);
+  __type(value, __u32);
+} image_copies SEC(".maps");
+
 /* How often each hook was asked: a kernel takes programs for LSM hooks that it never calls, so the sensor tries. */
 enum hook { HOOK_EXEC, HOOK_OPEN, HOOKS };
 struct {
@@ -181,12 +195,20 @@ static __always_inline __u32 ask(struct prevented *p, __u32 kind) {
   return found->effect;
 }
 
-/* Whether the file is as the image has it: an overlay's, and never written since. */
-static __always_inline int is_of_image(struct dentry *dentry, struct inode *inode) {
-  if (BPF_CORE_READ(inode, i_sb, s_magic) != OVERLAY_MAGIC) return 0;
-  void *upper = 0;
+/* Whether the file is as the image has it: an overlay's, and never written since, or known as a copy with the same bytes. The times
+ * are those of the file above: the overlay learns of what is written through a mapping only later. */
+static __noinline int is_of_image(struct inode *inode, const char *id) {
+  if (!inode || !id || BPF_CORE_READ(inode, i_sb, s_magic) != OVERLAY_MAGIC) return 0;
+  struct dentry *upper = 0;
   bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
-  return upper == 0;
+  if (!upper) return 1;
+  struct inode *above = BPF_CORE_READ(upper, d_inode);
+  if (!above) return 0;
+  struct image_copy key = {};
+  bpf_probe_read_kernel(key.id, sizeof(key.id), id);
+  key.inode = BPF_CORE_READ(inode, i_ino);
+  key.changed = changed_at(above);
+  return key.changed != 0 && bpf_map_lookup_elem(&image_copies, &key) != 0;
 }
 
 /* What the policies say of this task's use of the file; fills the record. EFFECT_NONE when they say nothing. */
@@ -241,7 +263,7 @@ static __noinline int judge_use(struct file *file, const char *called, __u32 act
       effect = by_path;
       rule = p->rule;
     }
-    if (guard->drift > effect && !is_of_image(dentry, BPF_CORE_READ(file, f_inode)) &&
+    if (guard->drift > effect && !is_of_image(BPF_CORE_READ(file, f_inode), entry->id) &&
         ask(p, DENIAL_EXCEPT) == EFFECT_NONE) {
       effect = guard->drift;
       rule = guard->drift_rule;

@@ -1,28 +1,20 @@
 /* exec, fork and exit of processes. */
 #include "common.h"
 
-static __always_inline __u64 nanoseconds(__s64 seconds, __u32 rest) { return (__u64)seconds * 1000000000ull + rest; }
-
-/* Since 6.13 the highest bit says that somebody asked for the time (I_CTIME_QUERIED, fs.h). */
-#define CTIME_NANOSECONDS 0x7fffffff
-
 static __always_inline void put_inode_times(struct exec_record *r, struct inode *inode) {
+  r->changed = changed_at(inode);
   if (bpf_core_field_exists(inode->i_ctime_sec)) {
-    r->changed = nanoseconds(BPF_CORE_READ(inode, i_ctime_sec), BPF_CORE_READ(inode, i_ctime_nsec) & CTIME_NANOSECONDS);
     r->modified = nanoseconds(BPF_CORE_READ(inode, i_mtime_sec), BPF_CORE_READ(inode, i_mtime_nsec));
     return;
   }
   struct inode___underscored *six = (void *)inode;
   if (bpf_core_field_exists(six->__i_ctime)) {
-    r->changed = nanoseconds(BPF_CORE_READ(six, __i_ctime.tv_sec), BPF_CORE_READ(six, __i_ctime.tv_nsec));
     r->modified = nanoseconds(BPF_CORE_READ(six, __i_mtime.tv_sec), BPF_CORE_READ(six, __i_mtime.tv_nsec));
     return;
   }
   struct inode___timespec *five = (void *)inode;
-  if (bpf_core_field_exists(five->i_ctime)) {
-    r->changed = nanoseconds(BPF_CORE_READ(five, i_ctime.tv_sec), BPF_CORE_READ(five, i_ctime.tv_nsec));
+  if (bpf_core_field_exists(five->i_ctime))
     r->modified = nanoseconds(BPF_CORE_READ(five, i_mtime.tv_sec), BPF_CORE_READ(five, i_mtime.tv_nsec));
-  }
 }
 
 /* Whether the running file was written after the image was made. In every overlay inode the pointer to the upper dentry

@@ -146,7 +146,9 @@ export class Prevention {
       const commands = places(guard.commands, 'exec');
       const files = places(guard.files, 'open');
       const drift = guard.drift !== null && this.#isWardens(guard, guard.drift, isDriftForKernel(guard), 'exec');
-      return drift || commands.length + files.length > 0 ? [{ guard, pid: container.pid, drift, commands, files }] : [];
+      const vouch = guard.drift !== null && isDriftForKernel(guard) && this.#hookOf(guard.containerId, 'exec') !== null;
+      if (!drift && !vouch && commands.length + files.length === 0) return [];
+      return [{ guard, pid: container.pid, drift, vouch, commands, files }];
     });
     const told = JSON.stringify(words);
     if (told === this.#wardenTold) return;

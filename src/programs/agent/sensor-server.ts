@@ -64,6 +64,11 @@ export interface SensorServerOptions {
   readonly onKept: (batch: KeptBatch) => void;
   /** Containers that the sensor saw and nobody named to it. */
   readonly onStrangers: (ids: readonly string[]) => void;
+  /** It is ready, and this it does not see. */
+  readonly onCoverage?: (missing: SensorState['coverage']['missing']) => void;
+  /** It said anything at all. */
+  readonly onHeard?: () => void;
+  readonly onGone?: () => void;
 }
 
 /** Where the sensor of this host connects: it is told what containers there are and says what it saw. */
@@ -77,6 +82,11 @@ export class SensorServer {
   readonly #onGuarded: (reach: KernelReach | null) => void;
   readonly #onKept: (batch: KeptBatch) => void;
   readonly #onStrangers: (ids: readonly string[]) => void;
+  readonly #onCoverage: (missing: SensorState['coverage']['missing']) => void;
+  readonly #onHeard: () => void;
+  readonly #onGone: () => void;
+  /** Since when it runs and says nothing; null: it does not. */
+  #silentSince: string | null = null;
   #keeping = false;
   #guards: readonly ContainerGuard[] = [];
   #lostAt: string | null = null;
@@ -99,6 +109,9 @@ export class SensorServer {
     this.#onGuarded = options.onGuarded;
     this.#onKept = options.onKept;
     this.#onStrangers = options.onStrangers;
+    this.#onCoverage = options.onCoverage ?? (() => undefined);
+    this.#onHeard = options.onHeard ?? (() => undefined);
+    this.#onGone = options.onGone ?? (() => undefined);
     this.#server = createServer((socket) => this.#accept(socket));
     this.#alertServer = createServer((socket) => this.#acceptAlerts(socket));
   }
@@ -221,7 +234,9 @@ export class SensorServer {
       this.#channel = undefined;
       for (const resolve of this.#recordings.values()) resolve(null);
       this.#log.warn({ err: error }, 'the sensor went away');
-      this.#lostAt ??= new Date().toISOString();
+      this.#lostAt ??= this.#silentSince ?? new Date().toISOString();
+      this.#silentSince = null;
+      this.#onGone();
       this.#onGuarded(null);
       this.#setState({
         state: 'down',
@@ -230,6 +245,18 @@ export class SensorServer {
           es: 'el sensor se detuvo; se está iniciando de nuevo',
         },
       });
+    });
+  }
+
+  /** It runs and has said nothing since then: who is stopped watches nothing. */
+  setSilent(sinceMs: number): void {
+    this.#silentSince = new Date(sinceMs).toISOString();
+    this.#setState({
+      state: 'down',
+      detail: {
+        en: 'the sensor runs and says nothing; it is ended and starts anew',
+        es: 'el sensor está en marcha y no dice nada; se termina y arranca de nuevo',
+      },
     });
   }
 
@@ -255,6 +282,13 @@ export class SensorServer {
   }
 
   #hear(message: FromSensor): void {
+    this.#onHeard();
+    if (this.#silentSince !== null) {
+      // It goes on by itself: the kernel kept what it had room for, and what it had not is told as lost.
+      this.#onBlind(this.#silentSince, new Date().toISOString(), true);
+      this.#silentSince = null;
+      this.#setState({ state: 'ok', detail: null });
+    }
     switch (message.type) {
       case 'ready': {
         if (this.#lostAt !== null) this.#onBlind(this.#lostAt, new Date().toISOString(), message.resumed);
@@ -264,6 +298,7 @@ export class SensorServer {
           why: typeof why === 'string' ? { en: why, es: why } : why,
         }));
         this.#setState({ state: 'ok', detail: null, coverage: { programs: message.coverage.programs, missing } });
+        this.#onCoverage(missing);
         return;
       }
       case 'alert':

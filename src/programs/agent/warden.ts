@@ -146,20 +146,22 @@ export class Warden {
 }
 
 /**
- * Rights of the warden: to be asked by the kernel, and to see the mounts and files of containers; nothing else of root's. It goes
+ * Rights of the warden: to be asked by the kernel, to see the mounts and files of containers, and to keep
+ * writers waiting while a file is compared; nothing else of root's. It goes
  * before others when all want the processors: programs wait for its answer.
  */
-export function wardenArguments(code: string, node: string): string[] {
+export function wardenArguments(code: string, node: string, pins: string): string[] {
   return [
     ...[
       ...['nice', '-n', '-14'],
       'setpriv',
-      '--bounding-set=-all,+sys_admin,+sys_ptrace,+dac_read_search',
+      '--bounding-set=-all,+sys_admin,+sys_ptrace,+dac_read_search,+lease',
       '--inh-caps=-all',
       '--no-new-privs',
       '--',
     ],
     ...[node, '--disable-warning=ExperimentalWarning', '--max-old-space-size=64', '--max-semi-space-size=1'],
     join(code, 'src', 'programs', 'warden.ts'),
+    pins,
   ];
 }

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LagWord } from './lag-word.ts';
 
-test('a lag that lasts is told once a minute, and what is caught up with is none', () => {
+test('a lag is told at once with its figure, then once a minute with the worst since, and what is soon caught up with is none', () => {
   const word = new LagWord();
-  assert.equal(word.say(20_000, 0), null, 'it has just begun');
-  assert.equal(word.say(0, 1_000), null);
-  assert.equal(word.say(20_000, 2_000), null, 'it begins again');
-  assert.match(word.say(21_000, 5_000)?.en ?? '', /^Events are judged 21 s late/);
-  assert.equal(word.say(30_000, 20_000), null);
-  assert.match(word.say(40_000, 65_001)?.en ?? '', /40 s late/);
+  assert.equal(word.say(2_900, 0), null);
+  const first = word.say(12_340, 500);
+  assert.match(first?.en ?? '', /up to 12\.3 s late/);
+  assert.match(first?.es ?? '', /hasta 12,3 s de retraso/);
+  assert.equal(word.say(40_000, 20_000), null, 'it was told a moment ago');
+  assert.equal(word.say(0, 30_000), null);
+  assert.match(word.say(0, 60_501)?.en ?? '', /up to 40\.0 s late/, 'what came meanwhile is told, although it is over');
+  assert.equal(word.say(0, 200_000), null, 'nothing more was late');
 });

@@ -1,29 +1,24 @@
 import type { Text } from '../../system/index.ts';
 
-/** Events that are judged so late are as good as unseen to whoever would act on them. */
-const LAG_MS = 10_000;
-/** What a sensor has to catch up with when it begins is no lag. */
-const LASTS_MS = 3_000;
+/** Whatever is told is told within a second; what waited so long was of no use to whoever would act on it. */
+const LAG_MS = 3_000;
 const AGAIN_MS = 60_000;
 
-/** When the sensor does not keep up, and loses nothing yet. */
+/** When the sensor does not keep up, or was held up, whether or not anything was lost. */
 export class LagWord {
-  #sinceMs: number | null = null;
+  #worstMs = 0;
   #toldMs = Number.NEGATIVE_INFINITY;
 
-  /** @param lagMs age of the event that was handled last, or 0 when nothing waits. @returns a sentence for an alert, or null */
+  /** @param lagMs how long the event that waited longest since the last call had waited. @returns a sentence for an alert, or null */
   say(lagMs: number, nowMs: number): Text | null {
-    if (lagMs < LAG_MS) {
-      this.#sinceMs = null;
-      return null;
-    }
-    this.#sinceMs ??= nowMs;
-    if (nowMs - this.#sinceMs < LASTS_MS || Math.abs(nowMs - this.#toldMs) < AGAIN_MS) return null;
+    if (lagMs >= LAG_MS) this.#worstMs = Math.max(this.#worstMs, lagMs);
+    if (this.#worstMs === 0 || Math.abs(nowMs - this.#toldMs) < AGAIN_MS) return null;
     this.#toldMs = nowMs;
-    const seconds = Math.round(lagMs / 1_000);
+    const seconds = (this.#worstMs / 1_000).toFixed(1);
+    this.#worstMs = 0;
     return {
-      en: `Events are judged ${seconds} s late: more come than can be read`,
-      es: `Los eventos se juzgan con ${seconds} s de retraso: llegan más de los que se pueden leer`,
+      en: `Events were judged up to ${seconds} s late: the sensor was held up, or more came than it could read`,
+      es: `Hubo eventos juzgados con hasta ${seconds.replace('.', ',')} s de retraso: algo detuvo al sensor, o llegaron más de los que podía leer`,
     };
   }
 }

@@ -72,6 +72,8 @@ export type ToWorker =
   | { readonly type: 'guards'; readonly guards: readonly ContainerGuard[] }
   /** Where the names of hosts lead that the rules speak of. */
   | { readonly type: 'names'; readonly found: NamedAddresses }
+  /** Whether two files that were given to be compared have the same bytes. */
+  | { readonly type: 'compared'; readonly id: number; readonly isSame: boolean }
   | { readonly type: 'watch'; readonly watch: WatchOrder }
   /** Null: nobody looks any more. */
   | { readonly type: 'unwatch'; readonly id: string | null }
@@ -104,6 +106,8 @@ export type FromWorker =
       readonly rules: RuleSummary[];
       readonly findings: Finding[];
     }
+  /** Two descriptors of this process, to be compared; they stay the asker's, who closes them with the answer. */
+  | { readonly type: 'compare'; readonly id: number; readonly image: number; readonly own: number }
   /** An alert as JSON text already: it is made once, where the event is. */
   | {
       readonly type: 'alert';

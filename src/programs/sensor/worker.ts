@@ -2,7 +2,7 @@
 import { constants, setPriority } from 'node:os';
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { type Alert, describeProcess, escapeControls, type Finding, RuleEngine, selfAlert } from '../../detect/live.ts';
-import { CALLS_OF_32_BITS, EXE_FLAG, type KernelEvent, RECORD, unseenWords } from '../../events/index.ts';
+import { CALLS_OF_32_BITS, EXE_FLAG, type KernelEvent, RECORD } from '../../events/index.ts';
 import { FallbackProbe, observeFault, Probe, Watcher } from '../../observe/index.ts';
 import type { ContainerGuard } from '../../prevent/guard.ts';
 import { Fault } from '../../system/fault.ts';
@@ -177,7 +177,10 @@ function run(): void {
       if (stands > 0) raise(throttle.told(rule, container, engine.makeAlert(event, index), stands), matchedNs);
     }
   };
-  const watcher = new Watcher(probe, judge, { onlyTold: start.scope === 'instance' });
+  const watcher = new Watcher(probe, judge, {
+    onlyTold: start.scope === 'instance',
+    compareLater: (comparison) => say({ type: 'compare', ...comparison }),
+  });
   probe.poller.add(doorbell.fd);
   say(summarize(engine, true, null));
   if (engine.hostNames.length > 0) say({ type: 'host-names', names: engine.hostNames });
@@ -192,20 +195,6 @@ function run(): void {
     complain('Sensor ended from outside', 'warning', {
       en: `The sensor before this one was killed or failed; what happened since then ${since.en}`,
       es: `Al sensor anterior lo terminaron, o falló; lo ocurrido desde entonces ${since.es}`,
-    });
-  }
-  // What no kernel of this kind lets see is a limit that the status says, as it is where the sensor was set up to do without BPF: a
-  // word with every start would be read by nobody. A program of 32 bits that runs into it is told below.
-  const isLimit = (what: string): boolean => what === CALLS_OF_32_BITS || what === PATCH_GOES_IN.what;
-  const unattached = start.source === 'bpf' ? coverage.missing.filter(({ what }) => !isLimit(what)) : [];
-  if (unattached.length > 0 && !probe.isResumed) {
-    const listIn = (language: keyof Text): string =>
-      unattached
-        .map(({ what, why }) => `${unseenWords(what)[language]} (${typeof why === 'string' ? why : why[language]})`)
-        .join(', ');
-    complain('Sensor does not see everything', 'warning', {
-      en: `On this host the sensor does not see: ${listIn('en')}`,
-      es: `En este host el sensor no ve: ${listIn('es')}`,
     });
   }
   const guard = new Guard(() => probe.missingNames(), [process.execPath, import.meta.filename, probe.objectFile]);
@@ -306,6 +295,7 @@ function run(): void {
   const hear = (message: ToWorker): void => {
     if (message.type === 'containers') watcher.tell(message.containers);
     else if (message.type === 'names') watcher.learnNames(new Map(message.found));
+    else if (message.type === 'compared') watcher.compared(message.id, message.isSame);
     else if (message.type === 'guards') setGuards(message.guards);
     else if (message.type === 'rules') reload(message);
     else if (message.type === 'watch') watch(message.watch);
@@ -322,8 +312,7 @@ function run(): void {
   let lostBefore = probe.isResumed ? probe.toldLosses() : probe.counts().lost;
   let checkedMs = Date.now();
   let lookedMs = checkedMs;
-  let handledBefore = 0;
-  let lastLagMs = 0;
+  let worstLagMs = 0;
   const losses = new LossWord();
   const lags = new LagWord();
   /** Between these something was lost that is not told yet. */
@@ -356,8 +345,8 @@ function run(): void {
     const { seen, lost } = tellLosses(now, until);
     checkedMs = now;
     const { handled, hurried, processCount } = watcher;
-    const lagMs = handled === handledBefore ? 0 : lastLagMs;
-    handledBefore = handled;
+    const lagMs = worstLagMs;
+    worstLagMs = 0;
     for (const alert of throttle.leftovers(until)) raise(alert, monotonicNs());
     say({
       type: 'stats',
@@ -388,7 +377,6 @@ function run(): void {
     // A flood must not keep messages and counters from their turn.
     for (let batches = 0; more && batches < BATCHES_MAX; batches++) more = watcher.drain();
     if (more) doorbell.ring();
-    if (watcher.handled !== before) lastLagMs = watcher.lagMs();
     if (isLittered && watcher.handled - before < QUIET_EVENTS_MAX) {
       isLittered = false;
       collectGarbage();
@@ -408,7 +396,9 @@ function run(): void {
       if (!stayOnGuard(now)) running = false;
       if (now - checkedMs >= STATS_MS) tellStats();
       else tellLosses(now);
-      const late = lags.say(more ? watcher.lagMs() : 0, now);
+      const lagMs = watcher.takeLagMs();
+      worstLagMs = Math.max(worstLagMs, lagMs);
+      const late = lags.say(lagMs, now);
       if (late !== null) complain('Sensor lags', 'warning', late);
     }
     if (!more) pace.rest(watcher.handled - before, performance.now());

@@ -1,9 +1,21 @@
 import assert from 'node:assert/strict';
-import { closeSync, openSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ContainerGuard } from '../../prevent/guard.ts';
 import { Prevention } from '../agent/prevention.ts';
-import { Hashes, judgeExec, judgeOpen } from './judge.ts';
+import { Hashes, judgeExec, judgeOpen, Origins } from './judge.ts';
 import type { WardenWord } from './messages.ts';
 
 const ID = 'c'.repeat(64);
@@ -23,14 +35,79 @@ const GUARD: ContainerGuard = {
   files: [{ pattern: 'libpcap.so*', kind: 'glob', rule: 2 }],
   whenLate: 'allow',
 };
-const WORD: WardenWord = { guard: GUARD, pid: 1, drift: true, commands: [0, 1], files: [0] };
+const WORD: WardenWord = { guard: GUARD, pid: 1, drift: true, vouch: false, commands: [0, 1], files: [0] };
+
+const tools = () => ({ hashes: new Hashes(), origins: new Origins() });
+const FOREVER = Number.MAX_SAFE_INTEGER;
+
+test('a copy with other rights is of the image as long as nobody changes it, and is vouched for; whoever may be writing is waited for', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'darsena-warden-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const [lower, own] = [join(folder, 'lower'), join(folder, 'tool')];
+  mkdirSync(lower);
+  writeFileSync(join(lower, 'tool'), Buffer.alloc(3 * 1024 * 1024, 'image'));
+  copyFileSync(join(lower, 'tool'), own);
+  chmodSync(own, 0o700);
+  const layers = { lower: [lower] };
+  let [isWritten, held, vouched] = [false, 0, 0];
+  const hold = () => {
+    held += isWritten ? 0 : 1;
+    return !isWritten;
+  };
+  const origins = new Origins(hold, () => {
+    held -= 1;
+  });
+  const of = (untilMs = FOREVER) => {
+    const fd = openSync(own, 'r');
+    try {
+      return origins.of(fd, '/tool', layers, untilMs);
+    } finally {
+      closeSync(fd);
+    }
+  };
+  isWritten = true;
+  assert.equal(of(), 'other', 'somebody has it open to write');
+  isWritten = false;
+  assert.equal(of(0), 'late');
+  assert.deepEqual([of(), held], ['copy', 0]);
+  isWritten = true;
+  assert.equal(of(), 'copy', 'it is known');
+  isWritten = false;
+  const judge = (word: Partial<WardenWord>) => {
+    const fd = openSync(own, 'r');
+    try {
+      const vouch = () => {
+        vouched += 1;
+      };
+      return judgeExec(
+        { ...WORD, commands: [], ...word },
+        layers,
+        { fd, path: '/tool' },
+        { ...tools(), origins, vouch },
+        FOREVER,
+      );
+    } finally {
+      closeSync(fd);
+    }
+  };
+  assert.deepEqual([judge({}), vouched], [null, 0]);
+  assert.deepEqual([judge({ drift: false, vouch: true }), vouched], [null, 1]);
+  writeFileSync(own, 'another’s', { flag: 'r+' });
+  assert.equal(of(), 'other');
+  assert.deepEqual(judge({ vouch: true }), { rule: 0, late: false });
+  assert.deepEqual([judge({ drift: false, vouch: true }), vouched], [null, 1], 'the kernel judges it');
+  // A link in the layer leads to no file of the host.
+  rmSync(join(lower, 'tool'));
+  symlinkSync(own, join(lower, 'tool'));
+  assert.equal(of(), 'other');
+});
 
 test('what is only reported of a program takes nothing from what else forbids it', (t) => {
   const fd = openSync(import.meta.filename, 'r');
   t.after(() => closeSync(fd));
   // No layer has it: it is drift.
   const judge = (path: string, word: WardenWord = WORD, untilMs = Number.MAX_SAFE_INTEGER) =>
-    judgeExec(word, { lower: ['/proc/1/nowhere'] }, { fd, path }, new Hashes(), untilMs);
+    judgeExec(word, { lower: ['/proc/1/nowhere'] }, { fd, path }, tools(), untilMs);
   assert.deepEqual(judge('/tmp/nc'), { rule: 0, late: false }, 'a trial names it, and it is not in the image');
   assert.deepEqual(judge('/opt/nc'), { rule: 2, late: false });
   assert.equal(judge('/opt/other'), null);

@@ -1,7 +1,9 @@
 /** What the warden knows of a container, and what it answers. */
 import { createHash } from 'node:crypto';
-import { fstatSync, lstatSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, readFileSync, readSync } from 'node:fs';
 import { isExcepted, names } from '../../prevent/guard.ts';
+import { holdAgainstWriters, letWritersGo } from '../../system/native.ts';
+import { openPlainFile, sameBytes } from '../../system/plain-file.ts';
 import type { WardenWord } from './messages.ts';
 
 /** Programs larger than this are not hashed: reading them would take longer than the one who asks is kept waiting. */
@@ -70,6 +72,67 @@ export function isOfImage(fd: number, path: string, { lower }: Layers): boolean 
   });
 }
 
+/** What is changed again within a tick of the kernel's clock has the same time of change: what is so young is waited for. */
+const TICK_MS = 20;
+const COPIES_KEPT = 1_024;
+
+/** `copy`: it lies in the container's own layer with the bytes of the image; `late`: that was not found out in time. */
+export type Origin = 'image' | 'copy' | 'other' | 'late';
+
+/**
+ * Where programs are from. A change of owner or of rights copies a file up (fs/overlayfs/copy_up.c), and start-up scripts do that to whole
+ * folders: such a file has other times than the image's, and its bytes are compared. Nobody has it open to write meanwhile, also not by a
+ * mapping, and whatever is written afterwards changes its time of change: so an answer holds as long as that time does.
+ */
+export class Origins {
+  /** Of what was compared how far, and what came of it. */
+  readonly #copies = new Map<string, { at: number; isSame: boolean | null }>();
+  readonly #hold: (fd: number) => boolean;
+  readonly #letGo: (fd: number) => void;
+
+  constructor(hold: (fd: number) => boolean = holdAgainstWriters, letGo: (fd: number) => void = letWritersGo) {
+    this.#hold = hold;
+    this.#letGo = letGo;
+  }
+
+  /** @param untilMs by when comparing has to be done: others wait behind it. What is not done goes on the next time */
+  of(fd: number, path: string, layers: Layers, untilMs: number): Origin {
+    if (isOfImage(fd, path, layers)) return 'image';
+    const below = layers.lower.find((layer) => lstatSync(`${layer}${path}`, { throwIfNoEntry: false }) !== undefined);
+    if (below === undefined) return 'other';
+    const { dev, ino, size, ctimeNs, ctimeMs } = fstatSync(fd, { bigint: true });
+    const key = `${dev} ${ino} ${size} ${ctimeNs} ${below}${path}`;
+    const known = this.#copies.get(key) ?? { at: 0, isSame: null };
+    if (known.isSame !== null) return known.isSame ? 'copy' : 'other';
+    let image: number | null = null;
+    try {
+      image = openPlainFile(below, path);
+      if (fstatSync(image, { bigint: true }).size !== size) return 'other';
+      if (!this.#hold(fd)) return 'other';
+      try {
+        const youngMs = TICK_MS - (Date.now() - Number(ctimeMs));
+        if (youngMs > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Math.min(youngMs, TICK_MS));
+        const goesOn = (at: number): boolean => {
+          known.at = at;
+          return Date.now() <= untilMs;
+        };
+        known.isSame = sameBytes(image, fd, { from: known.at, goesOn });
+        if (fstatSync(fd, { bigint: true }).ctimeNs !== ctimeNs) return 'other';
+      } finally {
+        this.#letGo(fd);
+      }
+    } catch {
+      return 'other'; // a link, a device, or gone
+    } finally {
+      if (image !== null) closeSync(image);
+    }
+    this.#copies.set(key, known);
+    const [oldest] = this.#copies.keys();
+    if (this.#copies.size > COPIES_KEPT && oldest !== undefined) this.#copies.delete(oldest);
+    return known.isSame === null ? 'late' : known.isSame ? 'copy' : 'other';
+  }
+}
+
 /** SHA-256 of open files, remembered for as long as the file is the same. */
 export class Hashes {
   readonly #known = new Map<string, string>();
@@ -100,6 +163,13 @@ export class Hashes {
   }
 }
 
+export interface JudgeTools {
+  readonly hashes: Hashes;
+  readonly origins: Origins;
+  /** Tells the kernel's programs that the open file has the bytes of the image. */
+  readonly vouch?: (fd: number) => void;
+}
+
 export type Answer = { readonly rule: number; readonly late: boolean } | null;
 
 /** What is said of a program that is to be started; null: nothing is. */
@@ -107,7 +177,7 @@ export function judgeExec(
   word: WardenWord,
   layers: Layers | null,
   file: { readonly fd: number; readonly path: string },
-  hashes: Hashes,
+  { hashes, origins, vouch = () => undefined }: JudgeTools,
   untilMs: number,
 ): Answer {
   const { guard } = word;
@@ -124,10 +194,14 @@ export function judgeExec(
     if (found !== undefined && (said === null || guard.rules[found.rule]?.effect === 'act'))
       said = { rule: found.rule, late: hash === null };
   }
-  if ((isActed() && said?.late !== true) || !word.drift || guard.drift === null) return said;
-  if (said !== null && guard.rules[guard.drift]?.effect !== 'act') return said;
-  if (isExcepted(guard.except, file.path)) return said;
-  return layers !== null && isOfImage(file.fd, file.path, layers) ? said : { rule: guard.drift, late: false };
+  if ((isActed() && said?.late !== true) || guard.drift === null || !(word.drift || word.vouch)) return said;
+  const isExempt = isExcepted(guard.except, file.path);
+  const isMute = said !== null && guard.rules[guard.drift]?.effect !== 'act';
+  if (isExempt || (isMute && !word.vouch)) return said;
+  const origin = layers === null ? 'other' : origins.of(file.fd, file.path, layers, untilMs);
+  if (origin === 'copy' && word.vouch) vouch(file.fd);
+  if (origin === 'image' || origin === 'copy' || isMute || !word.drift) return said;
+  return { rule: guard.drift, late: origin === 'late' };
 }
 
 /** What is said of a file that is to be opened; null: nothing is. */

@@ -7,6 +7,11 @@ export interface WardenWord {
   readonly pid: number;
   /** Whether programs that are not in the image are asked about here, and not by the kernel's own programs. */
   readonly drift: boolean;
+  /**
+   * Whether the kernel's own programs are told which copies in the writable layer have the bytes of the image: they know only that
+   * a file was copied there.
+   */
+  readonly vouch: boolean;
   /** Places in `guard.commands` and `guard.files` that are asked about here. */
   readonly commands: readonly number[];
   readonly files: readonly number[];

@@ -1,13 +1,33 @@
 /** The thread that the kernel asks. It answers each question before it looks at the next, and opens nothing by a path. */
-import { closeSync, openSync, readFileSync, readlinkSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { Doorbell, FANOTIFY, markFanotify, Poller } from '../../system/native.ts';
-import { type Answer, Hashes, judgeExec, judgeOpen, type Layers, layersOf, readMounts } from './judge.ts';
+import {
+  closeDescriptor,
+  Doorbell,
+  FANOTIFY,
+  markFanotify,
+  openPinned,
+  Poller,
+  writeMapEntry,
+} from '../../system/native.ts';
+import {
+  type Answer,
+  Hashes,
+  type JudgeTools,
+  judgeExec,
+  judgeOpen,
+  type Layers,
+  layersOf,
+  Origins,
+  readMounts,
+} from './judge.ts';
 import type { FromWarden, ToWarden, WardenMet, WardenWord } from './messages.ts';
 import { ALLOW, DEADLINE_MS, DENY, responseOf, SLOT } from './slot.ts';
 
 const EVENT_BYTES = 24;
 const BUFFER_BYTES = 4_096;
+const COPY_BYTES = 80;
 const IDLE_MS = 1_000;
 /** New mounts of a container are looked for this often. */
 const MOUNTS_MS = 5_000;
@@ -24,11 +44,14 @@ const {
   group,
   doorbell: bell,
   slot,
+  pins,
 } = workerData as {
   port: MessagePort;
   group: number;
   doorbell: number;
   slot: Int32Array;
+  /** Where the sensor's programs stay in the kernel. */
+  pins: string | null;
 };
 const say = (message: FromWarden): void => port.postMessage(message);
 
@@ -42,10 +65,11 @@ interface Guarded {
 
 const guarded = new Map<string, Guarded>();
 const hashes = new Hashes();
+const origins = new Origins();
 const told = new Map<string, { left: number; atMs: number }>();
 
-function maskOf({ drift, commands, files }: WardenWord): number {
-  const exec = drift || commands.length > 0 ? FANOTIFY.openExecPerm : 0;
+function maskOf({ drift, vouch, commands, files }: WardenWord): number {
+  const exec = drift || vouch || commands.length > 0 ? FANOTIFY.openExecPerm : 0;
   return exec | (files.length > 0 ? FANOTIFY.openPerm : 0);
 }
 
@@ -78,7 +102,7 @@ function begin(word: WardenWord): void {
   const root = mounts.find(({ path }) => path === '/');
   const layers = root === undefined ? null : layersOf(root);
   // Without layers to compare with everything would be drift, and nothing would run.
-  const own: WardenWord = layers === null ? { ...word, drift: false } : word;
+  const own: WardenWord = layers === null ? { ...word, drift: false, vouch: false } : word;
   const one: Guarded = { word: own, mask, layers, marked: new Map() };
   guarded.set(containerId, one);
   const why = mark(one, mounts);
@@ -152,6 +176,26 @@ function containerOf(pid: number): Guarded | undefined {
   return undefined;
 }
 
+function toolsOf({ guard }: WardenWord): JudgeTools {
+  return { hashes, origins, vouch: (fd) => vouchFor(guard.containerId, fd) };
+}
+
+/** Before the kernel's programs are asked about it: that happens when this has answered. As image_copy of prevent.h. */
+function vouchFor(containerId: string, fd: number): void {
+  if (pins === null) return;
+  const { ino, ctimeNs } = fstatSync(fd, { bigint: true });
+  const key = Buffer.alloc(COPY_BYTES);
+  key.write(containerId, 0, 64, 'latin1');
+  key.writeBigUInt64LE(ino, 64);
+  key.writeBigUInt64LE(ctimeNs, 72);
+  for (const folder of readdirSync(pins)) {
+    const map = openPinned(join(pins, folder, 'map-image_copies'));
+    if (map === null) continue;
+    writeMapEntry(map, key, Buffer.alloc(4, 1));
+    closeDescriptor(map);
+  }
+}
+
 /** @param untilMs by when what takes time has to be done: others wait behind it */
 function answer(fd: number, pid: number, mask: number, untilMs: number): void {
   const one = containerOf(pid);
@@ -166,7 +210,7 @@ function answer(fd: number, pid: number, mask: number, untilMs: number): void {
     path = readlinkSync(`/proc/self/fd/${fd}`).replace(/ \(deleted\)$/, '');
     said =
       (mask & FANOTIFY.openExecPerm) !== 0
-        ? judgeExec(one.word, one.layers, { fd, path }, hashes, untilMs)
+        ? judgeExec(one.word, one.layers, { fd, path }, toolsOf(one.word), untilMs)
         : judgeOpen(one.word, path);
   } catch {
     // What cannot be judged is answered like what comes too late.

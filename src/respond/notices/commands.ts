@@ -41,7 +41,10 @@ export function noticeCommands(cli: CliProgram): void {
     .requiredOption('--kind <kind>', CHANNEL_KINDS.join(' | '))
     .option(
       '--to <url>',
-      t({ en: 'https://…, smtps://…, udp://… or tcp://…', es: 'https://…, smtps://…, udp://… o tcp://…' }),
+      t({
+        en: 'https://…, smtps://…, tls://…, tcp://… or udp://…',
+        es: 'https://…, smtps://…, tls://…, tcp://… o udp://…',
+      }),
     )
     .option(
       '--to-file <file>',
@@ -64,8 +67,8 @@ export function noticeCommands(cli: CliProgram): void {
     .option(
       '--ca-file <file>',
       t({
-        en: 'of e-mail: the authority of a mail server of your own',
-        es: 'en correo: la autoridad de un servidor propio',
+        en: 'the authority of a receiver of your own, in PEM',
+        es: 'la autoridad de un receptor propio, en PEM',
       }),
     )
     .option('--priority <level>', t({ en: 'of this or worse', es: 'de esta o peor' }), 'warning')
@@ -91,6 +94,7 @@ export function noticeCommands(cli: CliProgram): void {
       const channel = await api.put<Channel>('/notices/channels', {
         ...{ name, kind: options.kind, url, secret, priority: options.priority },
         ...{ projects: options.project ?? null, networks: options.allowNetwork ?? [] },
+        ca: options.kind === 'email' || options.caFile === undefined ? null : await readFile(options.caFile, 'utf8'),
         mail: await mailOf(options),
       });
       if (cli.output.json) return print.json(channel);

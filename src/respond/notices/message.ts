@@ -61,11 +61,13 @@ export function bodyOf(kind: Exclude<ChannelKind, 'syslog' | 'email'>, notice: N
 const SLACK: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 
 /** The JSON of Falco's outputs, with the member names that receivers of Falcosidekick read. */
-function falcoEvent({ alert, incident, at, instance }: Notice): Record<string, unknown> {
+function falcoEvent(notice: Notice): Record<string, unknown> {
+  const { alert, incident, at, instance } = notice;
   const priority = alert?.priority ?? incident.priority;
   return {
-    uuid: alert?.id ?? '',
-    output: alert?.output ?? `incident ${incident.number}`,
+    ...(alert === null ? {} : { uuid: alert.id }),
+    // Without a sentence, or a field, a receiver takes it for no event at all.
+    output: alert === null || alert.output === '' ? sentenceOf(notice) : alert.output,
     priority: priority.charAt(0).toUpperCase() + priority.slice(1),
     rule: alert?.rule ?? incident.rule,
     time: alert?.at ?? at,

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
+import { createHmac, generateKeyPairSync } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import { createVault } from '../../access/index.ts';
+import { PRIORITIES } from '../../detect/index.ts';
 import { Journal, journalMigrations } from '../../journal/index.ts';
 import { createAuthority, issueServerCertificate } from '../../network/index.ts';
 import { Fault, openDatabase, silentLog, systemClock } from '../../system/index.ts';
@@ -15,7 +17,7 @@ import type { RespondTables } from '../store.ts';
 import { mailOf, sendMail } from './mail.ts';
 import { bodyOf, type Notice, sentenceOf, signatureOf, syslogMessage } from './message.ts';
 import { type NewChannel, Notices } from './notices.ts';
-import { sendNotice } from './send.ts';
+import { type Destination, sendNotice } from './send.ts';
 
 /** For what only waits. */
 const WAIT_MS = 60_000;
@@ -34,7 +36,7 @@ const NOTICE: Notice = {
 const INCIDENT = { ...NOTICE.incident, alertCount: 1 } as unknown as Incident;
 const CHANNEL: NewChannel = {
   ...{ name: 'ops', kind: 'webhook', url: 'https://hooks.example.com/T0/secret-path', secret: 's'.repeat(20) },
-  ...{ priority: 'warning', projects: null, networks: [], mail: null },
+  ...{ priority: 'warning', projects: null, networks: [], ca: null, mail: null },
 };
 
 /** Also when an assertion fails: a server that listens, or a connection that stands, keeps the whole run from ending. */
@@ -83,6 +85,46 @@ test('a receiver of Falcosidekick reads what it knows', () => {
   assert.deepEqual(Object.keys(event).sort(), [
     ...['hostname', 'output', 'output_fields', 'priority', 'rule', 'source', 'tags', 'time', 'uuid'],
   ]);
+});
+
+/**
+ * What Falcosidekick does with a body: encoding/json into types.FalcoPayload (a member of another type is an error, unknown ones are
+ * left out, names are compared without case), then `Check`, then its handler, which takes two fields for texts wherever they are not nil.
+ */
+function sidekickTakes(body: string): string {
+  const given = JSON.parse(body) as Record<string, unknown>;
+  const texts = ['uuid', 'output', 'priority', 'rule', 'time', 'source', 'hostname'];
+  for (const name of texts)
+    if (given[name] !== undefined && typeof given[name] !== 'string') return `${name} is no string`;
+  const levels = ['emergency', 'alert', 'critical', 'error', 'warning', 'notice', 'informational', 'debug'];
+  if (!levels.includes(String(given['priority']).toLowerCase())) return 'no priority';
+  if (given['rule'] === '' || given['output'] === '') return 'no rule, or no output';
+  // time.Time reads RFC 3339 with a zone.
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(String(given['time']))) return 'no time';
+  const { tags = [], output_fields: fields } = given;
+  if (!Array.isArray(tags) || tags.some((tag) => typeof tag !== 'string')) return 'tags are no strings';
+  if (fields === null || typeof fields !== 'object' || Array.isArray(fields)) return 'fields are no map';
+  if (Object.keys(fields).length === 0) return 'no fields';
+  for (const name of ['k8s.ns.name', 'k8s.pod.name']) {
+    const value = (fields as Record<string, unknown>)[name] ?? null;
+    if (value !== null && typeof value !== 'string') return `${name} ends the receiver`;
+  }
+  return 'taken';
+}
+
+test('whatever is told, Falcosidekick takes it', () => {
+  const { alert } = NOTICE;
+  assert.ok(alert !== null);
+  const fields = { 'proc.pid': 7, 'fd.name': null, 'proc.is_exe_upper_layer': true, 'k8s.ns.name': null };
+  const notices: readonly Notice[] = [
+    NOTICE,
+    { ...NOTICE, alert: null, event: 'incident.told' },
+    { ...NOTICE, alert: null, event: 'test', incident: { ...NOTICE.incident, number: 0, project: null } },
+    { ...NOTICE, alert: { ...alert, output: '', outputFields: {}, tags: [] } },
+    { ...NOTICE, alert: { ...alert, outputFields: fields, truncated: true } },
+    ...PRIORITIES.map((priority) => ({ ...NOTICE, alert: { ...alert, priority } })),
+  ];
+  for (const notice of notices) assert.equal(sidekickTakes(bodyOf('falcosidekick', notice)), 'taken');
 });
 
 test('a notice is tried until it is taken, over a restart, with longer and longer waits', async () => {
@@ -281,6 +323,84 @@ test('Slack, Teams, Falcosidekick and syslog over UDP: each receiver is sent wha
       hasCode('respond.channel-address'),
     );
   assert.equal(heard.length, 3);
+});
+
+test('Slack and Teams over https, syslog over TLS: an authority of one’s own is enough, another is not, and each signature is checked', async (t) => {
+  const { key, cert, ca } = MAIL_PAIR;
+  const networks = ['127.0.0.0/8', '::1/128'];
+  const secret = 'k'.repeat(20);
+  const heard: string[] = [];
+  let refusals = 1;
+  // As a receiver does that believes nobody else: it checks signature and time before it reads.
+  const server = createHttpsServer({ key, cert }, (request, response) => {
+    let body = '';
+    request.on('data', (piece) => {
+      body += piece;
+    });
+    request.on('end', () => {
+      const stamp = String(request.headers['darsena-timestamp']);
+      const wanted = `v1=${createHmac('sha256', secret).update(`${stamp}.${body}`).digest('hex')}`;
+      const isTrue =
+        request.headers['darsena-signature'] === wanted && Math.abs(Date.now() / 1_000 - Number(stamp)) < 300;
+      const code = !isTrue ? 401 : refusals-- > 0 ? 500 : 200;
+      if (code === 200) heard.push(`${request.url} ${body}`);
+      response.writeHead(code).end();
+    });
+  });
+  const lines: string[] = [];
+  const log = createTlsServer({ key, cert }, (socket) => socket.on('data', (piece) => lines.push(piece.toString())));
+  closing(t, server);
+  closing(t, log);
+  for (const one of [server, log]) await new Promise<void>((resolve) => one.listen(0, '127.0.0.1', resolve));
+  const portOf = (one: Server): number => (one.address() as AddressInfo).port;
+  const of = (kind: 'slack' | 'teams' | 'webhook' | 'falcosidekick', over: Partial<Destination> = {}) =>
+    sendNotice(
+      { kind, url: `https://localhost:${portOf(server)}/${kind}`, secret, networks, ca, ...over },
+      NOTICE,
+      new Date(),
+    );
+  await assert.rejects(of('slack'), /answered 500/);
+  for (const kind of ['slack', 'teams', 'webhook', 'falcosidekick'] as const) await of(kind);
+  assert.deepEqual(
+    heard.map((one) => one.split(' ')[0]),
+    ['/slack', '/teams', '/webhook', '/falcosidekick'],
+  );
+  await assert.rejects(of('slack', { secret: 'j'.repeat(20) }), /answered 401/);
+  await assert.rejects(of('slack', { ca: null }), /certificate/);
+  const other = createAuthority({ name: 'Other', clock: systemClock }).certificatePem;
+  await assert.rejects(of('teams', { ca: other }), /certificate/);
+  await assert.rejects(of('slack', { networks: [] }), hasCode('respond.channel-address'));
+  const syslog = { kind: 'syslog', url: `tls://localhost:${portOf(log)}`, secret: null, networks, ca } as const;
+  await sendNotice(syslog, NOTICE, new Date());
+  for (const end = performance.now() + WAIT_MS; lines.length === 0; await systemClock.sleep(5))
+    assert.ok(performance.now() < end, 'no line came');
+  assert.match(lines.join(''), /^\d+ <84>1 /);
+  await assert.rejects(sendNotice({ ...syslog, ca: null }, NOTICE, new Date()), /certificate/);
+  await assert.rejects(sendNotice({ ...syslog, networks: [] }, NOTICE, new Date()), hasCode('respond.channel-address'));
+  // A receiver that never ends its answer does not hold up for ever, and one that speaks no TLS is told nothing.
+  const plain = createTcpServer((socket) => socket.on('data', (piece) => lines.push(`plain ${piece}`)).end('no TLS'));
+  closing(t, plain);
+  await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve));
+  await assert.rejects(sendNotice({ ...syslog, url: `tls://127.0.0.1:${portOf(plain)}` }, NOTICE, new Date()));
+  assert.doesNotMatch(lines.join(''), /plain .*Terminal/s);
+});
+
+test('an authority belongs to an address with TLS, and is a certificate', async () => {
+  const { opened, make } = await open(async () => undefined);
+  const notices = await make();
+  const refused: Partial<NewChannel>[] = [
+    { ca: 'no certificate' },
+    { url: 'http://10.0.0.1/', networks: ['10.0.0.0/8'], ca: MAIL_PAIR.ca },
+    { kind: 'syslog', url: 'tcp://10.0.0.1', secret: null, ca: MAIL_PAIR.ca },
+  ];
+  for (const change of refused)
+    await assert.rejects(notices.add({ ...CHANNEL, ...change }, 'user:ana'), hasCode('respond.channel-invalid'));
+  await notices.add({ ...CHANNEL, ca: MAIL_PAIR.ca }, 'user:ana');
+  await notices.add(
+    { ...CHANNEL, name: 'siem', kind: 'syslog', url: 'tls://log.example.com', secret: null },
+    'user:ana',
+  );
+  await opened.close();
 });
 
 const AUTHORITY = createAuthority({ name: 'Test', clock: systemClock });

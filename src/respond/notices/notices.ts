@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import type { Kysely, Selectable } from 'kysely';
 import { z } from 'zod';
 import type { Vault } from '../../access/index.ts';
@@ -25,9 +26,11 @@ const PROTOCOLS: Readonly<Record<ChannelKind, readonly string[]>> = {
   falcosidekick: ['https:', 'http:'],
   slack: ['https:'],
   teams: ['https:'],
-  syslog: ['udp:', 'tcp:'],
+  syslog: ['udp:', 'tcp:', 'tls:'],
   email: ['smtps:', 'smtp:'],
 };
+
+const CA_LENGTH_MAX = 64 * 1024;
 
 export const channelShape = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/),
@@ -38,6 +41,8 @@ export const channelShape = z.strictObject({
   priority: z.enum(PRIORITIES).default('warning'),
   projects: z.array(z.string().max(63)).max(100).nullable().default(null),
   networks: z.array(z.string().max(60)).max(20).default([]),
+  /** PEM of the authority of a receiver of one's own, over https or tls; null: the public ones. Of e-mail it stands in `mail`. */
+  ca: z.string().max(CA_LENGTH_MAX).nullable().default(null),
   mail: z
     .strictObject({
       from: z.string().regex(MAIL_ADDRESS),
@@ -47,11 +52,7 @@ export const channelShape = z.strictObject({
         .regex(/^[^\0\r\n]{1,200}$/)
         .nullable()
         .default(null),
-      ca: z
-        .string()
-        .max(64 * 1024)
-        .nullable()
-        .default(null),
+      ca: z.string().max(CA_LENGTH_MAX).nullable().default(null),
     })
     .nullable()
     .default(null),
@@ -124,10 +125,10 @@ export class Notices {
   async add(wanted: NewChannel, author: string): Promise<Channel> {
     const { db, vault, clock, journal } = this.#options;
     const host = checkChannel(wanted);
-    const { name, kind, url, secret, priority, projects, networks, mail } = wanted;
+    const { name, kind, url, secret, priority, projects, networks, ca, mail } = wanted;
     if (this.#channels.filter((one) => one.name !== name).length >= CHANNELS_MAX)
       throw respondFault('respond.channel-invalid', { why: `there are ${CHANNELS_MAX} channels` });
-    const sealed = vault.seal(Buffer.from(JSON.stringify({ url, secret, mail })), sealContext(name));
+    const sealed = vault.seal(Buffer.from(JSON.stringify({ url, secret, ca, mail })), sealContext(name));
     const told = mail === null ? {} : { recipients: mail.to };
     const settings = { host, signed: kind !== 'email' && secret !== null, priority, projects, networks, ...told };
     const row = { name, kind, settings: JSON.stringify(settings), author, at: clock.now().toISOString() };
@@ -301,8 +302,8 @@ export class Notices {
       .where('name', '=', name)
       .executeTakeFirstOrThrow();
     const opened = vault.open(Buffer.from(row.sealed, 'base64'), sealContext(name));
-    const { url, secret, mail } = JSON.parse(Buffer.from(opened).toString('utf8')) as Sealed;
-    await send({ kind, url, secret, networks, ...(mail == null ? {} : { mail }) }, notice, clock.now());
+    const { url, secret, ca = null, mail } = JSON.parse(Buffer.from(opened).toString('utf8')) as Sealed;
+    await send({ kind, url, secret, networks, ca, ...(mail == null ? {} : { mail }) }, notice, clock.now());
   }
 
   #notice(event: Notice['event'], incident: Incident, alert: Alert | null, at: string): Notice {
@@ -331,11 +332,13 @@ export class Notices {
 interface Sealed {
   readonly url: string;
   readonly secret: string | null;
+  /** Left out of channels of before. */
+  readonly ca?: string | null;
   readonly mail?: MailSettings | null;
 }
 
 /** @returns the host that it leads to. @throws Fault respond.channel-invalid */
-function checkChannel({ kind, url, networks, mail, secret }: NewChannel): string {
+function checkChannel({ kind, url, networks, ca, mail, secret }: NewChannel): string {
   const invalid = (why: string): Error => respondFault('respond.channel-invalid', { why });
   const parsed = URL.canParse(url) ? new URL(url) : null;
   // What is wrong is said without the address, which may be a secret.
@@ -348,6 +351,10 @@ function checkChannel({ kind, url, networks, mail, secret }: NewChannel): string
   if (mail !== null && (mail.user !== null) !== (secret !== null))
     throw invalid('a user needs a password, and a password a user');
   if (kind !== 'email' && secret !== null && secret.length < 16) throw invalid('what signs has at least 16 characters');
+  if (ca !== null && parsed.protocol !== 'https:' && parsed.protocol !== 'tls:')
+    throw invalid('an authority of your own is of https:// and tls:// only');
+  for (const pem of [ca, mail?.ca ?? null])
+    if (pem !== null && !isCertificate(pem)) throw invalid('its authority is no certificate in PEM');
   if (parsed.protocol === 'http:' && networks.length === 0)
     throw invalid('without TLS only a receiver in a network of your own is told: --allow-network');
   for (const network of networks) {
@@ -355,6 +362,14 @@ function checkChannel({ kind, url, networks, mail, secret }: NewChannel): string
     if (problem !== null) throw invalid(problem);
   }
   return parsed.host;
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false;
+  }
 }
 
 function sealContext(name: string): string {

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect, isIP, type LookupFunction } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { guardAddresses } from '../../system/index.ts';
 import { respondFault } from '../errors.ts';
 import { NOTICE_TIMEOUT_MS } from '../limits.ts';
@@ -11,12 +12,14 @@ import { bodyOf, type ChannelKind, type Notice, signatureOf, syslogMessage } fro
 /** Where a channel leads, opened for one delivery. */
 export interface Destination {
   readonly kind: ChannelKind;
-  /** https, http (only inside an allowed network), tcp or udp. */
+  /** https, http (only inside an allowed network), tls, tcp or udp. */
   readonly url: string;
   /** Signs what is sent; null: nothing is signed. */
   readonly secret: string | null;
   /** Networks inside that it may lead to; empty: the public Internet only. */
   readonly networks: readonly string[];
+  /** PEM of the authority that vouches for the receiver; null: the public ones. */
+  readonly ca?: string | null;
   /** Of e-mail. */
   readonly mail?: MailSettings;
 }
@@ -30,7 +33,7 @@ export async function sendNotice(to: Destination, notice: Notice, now: Date): Pr
   // A literal address is never looked up: it is asked about here.
   const why = isIP(host) === 0 ? null : guard.refusal(host);
   if (why !== null) throw refuse(why);
-  if (to.kind === 'syslog') await sendSyslog(url, host, syslogMessage(notice), guard.lookup);
+  if (to.kind === 'syslog') await sendSyslog(url, host, syslogMessage(notice), guard.lookup, to.ca ?? null);
   else if (to.kind === 'email') {
     if (to.mail === undefined) throw refuse('it says neither from whom nor to whom');
     const { lookup, isInside: mayBePlain } = guard;
@@ -46,6 +49,7 @@ function post(url: URL, to: Destination, body: string, now: Date, lookup: Lookup
       method: 'POST',
       lookup,
       agent: false,
+      ...(to.ca == null ? {} : { ca: to.ca }),
       signal: AbortSignal.timeout(NOTICE_TIMEOUT_MS),
       headers: {
         'content-type': 'application/json',
@@ -69,8 +73,9 @@ function post(url: URL, to: Destination, body: string, now: Date, lookup: Lookup
   });
 }
 
-function sendSyslog(url: URL, host: string, message: string, lookup: LookupFunction): Promise<void> {
-  const port = Number(url.port === '' ? 514 : url.port);
+function sendSyslog(url: URL, host: string, message: string, lookup: LookupFunction, ca: string | null): Promise<void> {
+  const isSecret = url.protocol === 'tls:';
+  const port = Number(url.port === '' ? (isSecret ? 6514 : 514) : url.port);
   if (url.protocol === 'udp:') {
     return new Promise((resolve, reject) => {
       lookup(host, { all: false }, (error, address, family) => {
@@ -87,11 +92,16 @@ function sendSyslog(url: URL, host: string, message: string, lookup: LookupFunct
     });
   }
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, lookup });
+    // A name goes along with the greeting; an address may not (RFC 6066), and is looked for in the certificate all the same.
+    const named = isIP(host) === 0 ? { servername: host } : {};
+    const authority = ca === null ? {} : { ca };
+    const socket = isSecret
+      ? connectTls({ host, port, lookup, minVersion: 'TLSv1.2', ...named, ...authority })
+      : connect({ host, port, lookup });
     socket.setTimeout(NOTICE_TIMEOUT_MS, () => socket.destroy(new Error('no answer in time')));
     socket.on('error', reject);
-    // Octet counting (RFC 6587): a line break in a message begins no other.
-    socket.once('connect', () => socket.end(`${Buffer.byteLength(message)} ${message}`));
+    // Octet counting (RFC 6587; over TLS RFC 5425): a line break in a message begins no other.
+    socket.once(isSecret ? 'secureConnect' : 'connect', () => socket.end(`${Buffer.byteLength(message)} ${message}`));
     socket.once('close', (failed) => {
       if (!failed) resolve();
     });
