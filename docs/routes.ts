@@ -340,23 +340,31 @@ export const ROUTES: Readonly<Record<string, Text>> = {
   },
   'GET /api/v1/incidents/:number/playbooks': {
     en: 'runs of playbooks about an incident, newest first',
-    es: 'ejecuciones de playbooks sobre un incidente, la más reciente primero',
+    es: 'ejecuciones de guiones sobre un incidente, la más reciente primero',
   },
   'POST /api/v1/incidents/:number/playbooks': {
     en: 'run a playbook about an incident (asks for the rights of each of its steps)',
-    es: 'ejecutar un playbook sobre un incidente (pide los derechos de cada uno de sus pasos)',
+    es: 'ejecutar un guion sobre un incidente (pide los derechos de cada uno de sus pasos)',
   },
   'GET /api/v1/playbooks': {
     en: 'playbooks in force',
-    es: 'playbooks en vigor',
+    es: 'guiones en vigor',
   },
   'PUT /api/v1/playbooks': {
     en: 'put a playbook in force (`source` in YAML)',
-    es: 'poner en vigor un playbook (`source` en YAML)',
+    es: 'poner en vigor un guion (`source` en YAML)',
+  },
+  'POST /api/v1/playbooks/check': {
+    en: 'every mistake of a playbook with its line (`details`), or its steps; nothing is put in force',
+    es: 'cada error de un guion con su línea (`details`), o sus pasos; no se pone nada en vigor',
+  },
+  'POST /api/v1/response/policies/check': {
+    en: 'every mistake of a response policy with its line (`details`), or what it says; nothing is put in force',
+    es: 'cada error de una política de respuesta con su línea (`details`), o lo que dice; no se pone nada en vigor',
   },
   'DELETE /api/v1/playbooks/:name': {
     en: 'take a playbook out of force',
-    es: 'retirar un playbook',
+    es: 'retirar un guion',
   },
   'GET /api/v1/playbooks/:name/preview': {
     en: 'what each step would do about an incident (`incident=…`) now; nothing is done',
@@ -364,7 +372,7 @@ export const ROUTES: Readonly<Record<string, Text>> = {
   },
   'GET /api/v1/playbook-runs/:id': {
     en: 'a run of a playbook, step by step',
-    es: 'una ejecución de un playbook, paso a paso',
+    es: 'una ejecución de un guion, paso a paso',
   },
   'POST /api/v1/playbook-runs/:id/answer': {
     en: 'agree to the step that a run waits with, or decline it (asks for the rights of that step)',

@@ -1330,7 +1330,14 @@ export interface PlaybookRun {
 }
 
 export interface StoredPlaybook {
-  readonly playbook: { readonly name: string; readonly description: string };
+  readonly playbook: {
+    readonly name: string;
+    readonly description: string;
+    readonly steps: readonly { readonly do: string; readonly approve: boolean }[];
+  };
+  readonly source: string;
+  readonly author: string;
+  readonly at: string;
 }
 
 /** What a step of a playbook would do now. */
@@ -1914,6 +1921,48 @@ export interface SiteState {
       readonly keyName: string;
     };
   } | null;
+  /** Why DNS takes no changes from here; null: it does, or was not asked yet. */
+  readonly problem: Text | null;
   readonly drained: boolean;
   readonly hosts: readonly SiteHost[];
+}
+
+/** What is done by itself about alerts. */
+export interface ResponsePolicy {
+  readonly policy: {
+    readonly name: string;
+    readonly mode: 'dry-run' | 'enforce';
+    readonly do: readonly string[];
+    readonly run: readonly string[];
+    readonly approve: readonly string[];
+    readonly limit: { readonly actions: number; readonly minutes: number };
+  };
+  /** As its author wrote it. */
+  readonly source: string;
+  readonly author: string;
+  readonly at: string;
+}
+
+/** What may run beside the platform, and what of the rest is stopped; null: whatever it is. */
+export interface ForeignRules {
+  readonly allowed: readonly {
+    readonly id: string;
+    readonly image: string | null;
+    readonly name: string | null;
+    readonly host: string | null;
+    readonly reason: string;
+    readonly until: string | null;
+    readonly author: string;
+    readonly at: string;
+  }[];
+  readonly stops: readonly {
+    readonly id: string;
+    readonly host: string | null;
+    readonly environment: string | null;
+    readonly image: string | null;
+    readonly name: string | null;
+    readonly reason: string;
+    readonly author: string;
+    readonly at: string;
+  }[];
 }

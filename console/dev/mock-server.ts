@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { join, normalize } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type {
+  ForeignRules,
   LayerFile,
   LayerFiles,
   Mirror,
@@ -36,6 +37,15 @@ import {
   shieldStanding,
   volumeCopies,
 } from './mock-data.ts';
+import {
+  mistakesIn,
+  mockForeignRules,
+  mockPlaybooks,
+  mockPolicies,
+  mockWouldDo,
+  readPlaybook,
+  readPolicy,
+} from './mock-response.ts';
 import { mockChanges, mockDeadlines, mockPackages, mockWhere, RULE_FILES, TRIED, VEX_DOCUMENTS } from './mock-risk.ts';
 import { mockAlerts, mockChecked, mockDrills, mockRule, mockRuleBook, mockRuleFile, mockTried } from './mock-rules.ts';
 import {
@@ -93,9 +103,11 @@ type Handler = (context: { params: string[]; body: Record<string, unknown>; quer
 class MockProblem extends Error {
   readonly status: number;
   readonly code: string;
+  readonly details: unknown;
 
-  constructor(status: number, code: string, title: string) {
+  constructor(status: number, code: string, title: string, details?: unknown) {
     super(title);
+    this.details = details;
     this.status = status;
     this.code = code;
   }
@@ -292,6 +304,19 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     found(data.incidents.find((item) => String(item.number) === number));
   const imageOf = (project: string | undefined, imageDigest: string | undefined) =>
     found(data.images.find((item) => item.project === project && item.digest === imageDigest));
+  const response = { policies: mockPolicies(), playbooks: mockPlaybooks() };
+  const foreignRules = mockForeignRules();
+  const madeNow = () => ({
+    ...{ id: randomBytes(6).toString('hex'), author: data.me.actor, at: new Date().toISOString() },
+  });
+  const checked = (source: string): string => {
+    const mistakes = mistakesIn(source);
+    if (mistakes.length > 0)
+      throw new MockProblem(400, 'respond.policy-invalid', 'the response policy cannot be used', mistakes);
+    return source;
+  };
+  const checkedPolicy = (source: string) => readPolicy(checked(source), data.me.actor);
+  const checkedPlaybook = (source: string) => readPlaybook(checked(source), data.me.actor);
   return [
     route('GET', '/me', () => data.me),
     route('POST', '/me/password', ({ body }) => {
@@ -753,32 +778,31 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     route('PUT', '/rules/files/:n', () => ({ findings: [] })),
     route('GET', '/alerts', () => list(mockAlerts)),
     route('GET', '/drills', () => mockDrills()),
-    route('GET', '/playbooks', () =>
-      list([
-        {
-          playbook: {
-            ...{ name: 'contain-shell', description: 'A shell where nobody should have one' },
-            steps: [
-              { do: 'evidence', approve: false },
-              { do: 'isolate', approve: false },
-              { do: 'quarantine', approve: true },
-            ],
-          },
-          author: 'user:ana',
-        },
-      ]),
-    ),
-    route('GET', '/response/policies', () =>
-      list([
-        {
-          policy: {
-            ...{ name: 'stop-shells', mode: 'enforce', do: ['evidence', 'isolate'], run: [], approve: ['pro*'] },
-            limit: { actions: 10, minutes: 60 },
-          },
-          author: 'user:luis',
-        },
-      ]),
-    ),
+    route('GET', '/playbooks', () => list(response.playbooks)),
+    route('POST', '/playbooks/check', ({ body }) => checkedPlaybook(String(body['source']))),
+    route('PUT', '/playbooks', ({ body }) => {
+      const stored = checkedPlaybook(String(body['source']));
+      const { name } = stored.playbook;
+      response.playbooks = [...response.playbooks.filter(({ playbook }) => playbook.name !== name), stored];
+      return stored;
+    }),
+    route('DELETE', '/playbooks/:n', ({ params }) => {
+      response.playbooks = response.playbooks.filter(({ playbook }) => playbook.name !== params[0]);
+      return {};
+    }),
+    route('GET', '/response/policies', () => list(response.policies)),
+    route('POST', '/response/policies/check', ({ body }) => checkedPolicy(String(body['source']))),
+    route('POST', '/response/policies/try', () => mockWouldDo()),
+    route('PUT', '/response/policies', ({ body }) => {
+      const stored = checkedPolicy(String(body['source']));
+      const { name } = stored.policy;
+      response.policies = [...response.policies.filter(({ policy }) => policy.name !== name), stored];
+      return stored;
+    }),
+    route('DELETE', '/response/policies/:n', ({ params }) => {
+      response.policies = response.policies.filter(({ policy }) => policy.name !== params[0]);
+      return {};
+    }),
     route('GET', '/response/quarantine', () =>
       list([
         {
@@ -851,6 +875,31 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     route('GET', '/hosts', () => list(data.hosts)),
     route('GET', '/prevention/policies', () => data.prevention),
     route('GET', '/foreign', () => list(data.foreign)),
+    route('GET', '/foreign/rules', () => foreignRules),
+    route('POST', '/foreign/allowed', ({ body }) => {
+      const entry = { ...(body as Omit<ForeignRules['allowed'][number], 'id' | 'author' | 'at'>), ...madeNow() };
+      foreignRules.allowed.push(entry);
+      data.foreign = data.foreign.map((one) =>
+        one.goneAt === null && (one.image === entry.image || one.name === entry.name)
+          ? { ...one, allowedBy: { id: entry.id, reason: entry.reason } }
+          : one,
+      );
+      return entry;
+    }),
+    route('DELETE', '/foreign/allowed/:id', ({ params }) => {
+      foreignRules.allowed = foreignRules.allowed.filter(({ id }) => id !== params[0]);
+      data.foreign = data.foreign.map((one) => (one.allowedBy?.id === params[0] ? { ...one, allowedBy: null } : one));
+      return {};
+    }),
+    route('POST', '/foreign/stops', ({ body }) => {
+      const rule = { ...(body as Omit<ForeignRules['stops'][number], 'id' | 'author' | 'at'>), ...madeNow() };
+      foreignRules.stops.push(rule);
+      return rule;
+    }),
+    route('DELETE', '/foreign/stops/:id', ({ params }) => {
+      foreignRules.stops = foreignRules.stops.filter(({ id }) => id !== params[0]);
+      return {};
+    }),
     route('GET', '/kernel/hosts', () => list(fleetHosts())),
     route('GET', '/kernel/cves/:cve', ({ params }) => fleetOfCve(params[0] ?? '')),
     route('GET', '/kernel/shield', () => list(shieldEntries())),
@@ -1095,6 +1144,7 @@ export async function startMockServer(options: MockOptions = {}): Promise<MockSe
         status: problem.status,
         code: problem.code,
         kind: 'mock',
+        ...(problem.details === undefined ? {} : { details: problem.details }),
       });
     });
   });

@@ -139,7 +139,7 @@ export function mockSite(): SiteState {
       ...{ name: 'madrid', addresses: ['192.0.2.10', '2001:db8::10'], port: 443 },
       dns: { host: 'ns1.example.org', port: 53, zones: ['example.org'], keyName: 'darsena' },
     },
-    drained: false,
+    ...{ problem: null, drained: false },
     hosts: [
       {
         ...{ host: 'www.example.org', path: '/healthz', seconds: 30 },

@@ -13,10 +13,11 @@ import { words as shellWords } from '../shell/words.ts';
 import { Bench } from './bench.tsx';
 import { Fleet, WhereIsCve } from './fleet.tsx';
 import './hosts.css';
+import { Foreign, ForeignRulesPanels } from './foreign.tsx';
 import { KernelTruth } from './kernel-truth.tsx';
 import { LivePatches } from './live-patches.tsx';
 import { Modules } from './modules.tsx';
-import { Foreign, Prevention } from './prevention.tsx';
+import { Prevention } from './prevention.tsx';
 import { Restarts } from './restarts.tsx';
 import { Runtimes } from './runtimes.tsx';
 import { Shield } from './shield.tsx';
@@ -311,6 +312,7 @@ export default function HostsPage() {
               {part === 'restarts'
                 ? null
                 : shown(all, picked).map((host) => <PartOfHost key={host.name} part={part} host={host} />)}
+              {part === 'prevention' ? <ForeignRulesPanels hosts={all.map(({ name }) => name)} /> : null}
               {part === 'restarts' ? <Restarts /> : null}
               {part === 'kernel' ? <LivePatches /> : null}
             </>

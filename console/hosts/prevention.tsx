@@ -1,14 +1,9 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
-import { api, apiPath } from '../api/client.ts';
-import type { ForeignContainer, PreventionPolicy } from '../api/types.ts';
+import { useQuery } from '@tanstack/react-query';
+import type { PreventionPolicy } from '../api/types.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { StateBadge, type Tone } from '../shell/parts/badge.tsx';
-import { ConfirmDialog } from '../shell/parts/confirm.tsx';
-import { Button } from '../shell/parts/controls.tsx';
-import { EmptyState, Facts, Loaded, Panel, When } from '../shell/parts/surface.tsx';
+import { EmptyState, Facts, Loaded, Panel } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
-import { hasRole, useMe } from '../shell/session.ts';
 import { preventionWords } from './prevention-words.ts';
 import { hostQueries } from './queries.ts';
 
@@ -184,90 +179,4 @@ function DeniedPackages({ items }: { items: readonly PreventionPolicy[] }) {
       keyOf={({ policy, image, one }) => `${policy} ${image.digest} ${one?.purl} ${one?.programs[0]}`}
     />
   );
-}
-
-/** Those that are gone, latest first: where others work with containers too there are hundreds. */
-const GONE_SHOWN = 50;
-
-/** What runs on this host beside the platform. */
-export function Foreign({ host }: { host: string }) {
-  const t = useWords(preventionWords);
-  const client = useQueryClient();
-  const isAdministrator = hasRole(useMe(), ['admin'], '*');
-  const [asking, setAsking] = useState<ForeignContainer | null>(null);
-  const foreign = useQuery(hostQueries.foreign());
-  const columns: readonly Column<ForeignContainer>[] = [
-    {
-      id: 'container',
-      label: t('container'),
-      cell: ({ id, name }) => <span className="mono">{name ?? id.slice(0, 12)}</span>,
-    },
-    { id: 'image', label: t('image'), from: 'medium', grow: true, cell: ({ image, command }) => image ?? command },
-    { id: 'by', label: t('by'), from: 'medium', cell: ({ engine }) => engine },
-    {
-      id: 'state',
-      label: t('state'),
-      cell: (one) => <StateBadge tone={stateOf(one) === 'runs' ? 'warn' : 'absent'}>{t(stateOf(one))}</StateBadge>,
-    },
-    { id: 'found', label: t('found'), from: 'medium', cell: ({ foundAt }) => <When at={foundAt} /> },
-    {
-      id: 'stop',
-      label: '',
-      cell: (one) =>
-        isAdministrator && stateOf(one) === 'runs' && one.pid > 0 ? (
-          <Button look="danger" onClick={() => setAsking(one)}>
-            {t('stop')}
-          </Button>
-        ) : null,
-    },
-  ];
-  return (
-    <Panel title={t('foreign')}>
-      <Loaded query={foreign}>
-        {(all) => {
-          const own = all.filter((one) => one.host === host);
-          const here = own.filter((one) => ['runs', 'allowed'].includes(stateOf(one)));
-          const gone = own.filter((one) => !here.includes(one));
-          return (
-            <div className="stack">
-              {here.length === 0 ? (
-                <EmptyState title={t('foreignNone')} />
-              ) : (
-                <Table label={t('foreign')} columns={columns} rows={here} keyOf={({ id }) => id} />
-              )}
-              {gone.length === 0 ? null : (
-                <details>
-                  <summary>{t('foreignGone', { count: gone.length })}</summary>
-                  <Table
-                    label={t('foreignGone', { count: gone.length })}
-                    columns={columns}
-                    rows={gone.slice(0, GONE_SHOWN)}
-                    keyOf={({ id }) => id}
-                  />
-                </details>
-              )}
-            </div>
-          );
-        }}
-      </Loaded>
-      {asking === null ? null : (
-        <ConfirmDialog
-          title={t('stopAsk', { name: asking.name ?? asking.id.slice(0, 12) })}
-          text={t('stopText')}
-          action={t('stop')}
-          run={async () => {
-            await api.post(apiPath(['foreign', asking.id, 'stop']));
-            await client.invalidateQueries({ queryKey: ['foreign'] });
-          }}
-          onClose={() => setAsking(null)}
-        />
-      )}
-    </Panel>
-  );
-}
-
-function stateOf({ goneAt, stoppedAt, allowedBy }: ForeignContainer): 'runs' | 'gone' | 'allowed' | 'stopped' {
-  if (stoppedAt !== null) return 'stopped';
-  if (goneAt !== null) return 'gone';
-  return allowedBy === null ? 'runs' : 'allowed';
 }

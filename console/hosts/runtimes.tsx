@@ -5,9 +5,9 @@ import type { HostException, HostExceptions } from '../api/types.ts';
 import { useFormats } from '../shell/format.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { StateBadge, type Tone } from '../shell/parts/badge.tsx';
-import { Button, Field } from '../shell/parts/controls.tsx';
+import { Button } from '../shell/parts/controls.tsx';
+import { ExceptionForm } from '../shell/parts/exception-dialog.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
-import { FormDialog } from '../shell/parts/form-dialog.tsx';
 import { Failure, Loaded, Panel } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
@@ -145,33 +145,18 @@ function Exceptions({ items, isAdmin, actor }: { items: readonly HostException[]
 
 function Ask({ host, cves, onClose }: { host: string; cves: readonly string[]; onClose: () => void }) {
   const t = useWords(runtimeWords);
-  const client = useQueryClient();
-  const [reason, setReason] = useState('');
-  const [days, setDays] = useState('30');
-  const ask = useMutation<unknown, Error, void>({
-    mutationFn: () => {
-      const expiresAt = new Date(Date.now() + Number(days) * 86_400_000).toISOString();
-      return api.post('/host-exceptions', { host, cves, reason, expiresAt });
-    },
-    onSuccess: async () => {
-      await client.invalidateQueries({ queryKey: ['host-exceptions'] });
-      onClose();
-    },
-  });
-  const isWhole = reason.trim().length >= 10 && Number(days) >= 1 && Number(days) <= 180 && cves.length > 0;
   return (
-    <FormDialog title={t('ask')} act={t('request')} disabled={!isWhole} sending={ask} onClose={onClose}>
-      <p>{t('askText', { count: cves.length })}</p>
-      <p className="mono quiet-text">{cves.join(' ')}</p>
-      <Field label={t('reason')} value={reason} onChange={(event) => setReason(event.target.value)} required />
-      <Field
-        label={t('days')}
-        type="number"
-        min={1}
-        max={180}
-        value={days}
-        onChange={(event) => setDays(event.target.value)}
-      />
-    </FormDialog>
+    <ExceptionForm
+      about={
+        <>
+          <p>{t('askText', { count: cves.length })}</p>
+          <p className="mono quiet-text">{cves.join(' ')}</p>
+        </>
+      }
+      disabled={cves.length === 0}
+      changes={['host-exceptions']}
+      send={(asked) => api.post('/host-exceptions', { host, cves, ...asked })}
+      onClose={onClose}
+    />
   );
 }

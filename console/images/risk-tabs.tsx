@@ -6,9 +6,9 @@ import type { Exception, Finding, FixStep, Misconfiguration, ScanReport } from '
 import { shortDigest, useFormats } from '../shell/format.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { LevelBadge, StateBadge, type Tone } from '../shell/parts/badge.tsx';
-import { Button, Field, Select, TextArea } from '../shell/parts/controls.tsx';
+import { Button, Select } from '../shell/parts/controls.tsx';
+import { ExceptionForm } from '../shell/parts/exception-dialog.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
-import { FormDialog } from '../shell/parts/form-dialog.tsx';
 import { EmptyState, Failure, Loaded, Panel, Until } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
@@ -248,9 +248,6 @@ export function ExceptionsPanel({
   );
 }
 
-const DAY_MS = 86_400_000;
-const REASON_MIN = 10;
-
 /** Asks that a finding may be lived with for a while; somebody else has to agree. */
 export function ExceptionDialog({
   project,
@@ -266,45 +263,24 @@ export function ExceptionDialog({
   onClose: () => void;
 }) {
   const t = useWords(riskWords);
-  const client = useQueryClient();
-  const [reason, setReason] = useState('');
-  const [days, setDays] = useState('30');
   const [scope, setScope] = useState('image');
-  const sending = useMutation<unknown, Error, void>({
-    mutationFn: () =>
-      api.post(apiPath(['projects', project, 'exceptions']), {
-        rule: '*',
-        subject: finding.id,
-        package: finding.package.name,
-        digest: scope === 'image' ? digest : null,
-        repository: scope === 'image' ? null : repository,
-        reason,
-        expiresAt: new Date(Date.now() + Number(days) * DAY_MS).toISOString(),
-      }),
-    onSuccess: async () => {
-      await client.invalidateQueries({ queryKey: ['exceptions', project] });
-      onClose();
-    },
-  });
   return (
-    <FormDialog title={t('ask')} sending={sending} onClose={onClose} disabled={reason.trim().length < REASON_MIN}>
-      <p>
-        <span className="mono">{finding.id}</span> · {finding.package.name}
-      </p>
-      <TextArea
-        label={t('reason')}
-        hint={t('reasonHint')}
-        value={reason}
-        onChange={(event) => setReason(event.target.value)}
-      />
-      <Field
-        label={t('days')}
-        type="number"
-        min={1}
-        max={180}
-        value={days}
-        onChange={(event) => setDays(event.target.value)}
-      />
+    <ExceptionForm
+      about={
+        <p>
+          <span className="mono">{finding.id}</span> · {finding.package.name}
+        </p>
+      }
+      changes={['exceptions', project]}
+      send={(asked) =>
+        api.post(apiPath(['projects', project, 'exceptions']), {
+          ...{ rule: '*', subject: finding.id, package: finding.package.name },
+          ...(scope === 'image' ? { digest, repository: null } : { digest: null, repository }),
+          ...asked,
+        })
+      }
+      onClose={onClose}
+    >
       <Select
         label={t('scope')}
         value={scope}
@@ -314,6 +290,6 @@ export function ExceptionDialog({
           ['repository', t('scopeRepository', { repository })],
         ]}
       />
-    </FormDialog>
+    </ExceptionForm>
   );
 }

@@ -12,19 +12,13 @@ import { RowAct } from '../shell/parts/managed-list.tsx';
 import { EmptyState, Facts, Loaded, Panel, Until } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { certificateWords } from './certificate-words.ts';
-import { serverOf, serverText } from './dns-server.ts';
+import { type DnsServer, Mono, plainField, useDnsFacts, useDnsFields } from './dns-server.tsx';
 
 interface AcmeSettings {
   readonly directory: string;
   readonly contact: readonly string[];
   readonly ca: string | null;
-  readonly dns: {
-    readonly host: string;
-    readonly port: number;
-    readonly zones: readonly string[];
-    readonly keyName: string;
-    readonly waitSeconds: number;
-  };
+  readonly dns: DnsServer & { readonly waitSeconds: number };
 }
 
 const acmeQuery = queryOptions({
@@ -39,42 +33,33 @@ function AuthorityDialog({ settings, onDone, onClose }: Dialog & { settings: Acm
   const [directory, setDirectory] = useState(settings?.directory ?? '');
   const [contact, setContact] = useState(settings?.contact.join(' ') ?? '');
   const [ca, setCa] = useState(settings?.ca ?? '');
-  const [server, setServer] = useState(settings === null ? '' : serverText(settings.dns));
-  const [zones, setZones] = useState(settings?.dns.zones.join(' ') ?? '');
-  const [keyName, setKeyName] = useState(settings?.dns.keyName ?? '');
   const [wait, setWait] = useState(String(settings?.dns.waitSeconds ?? 0));
-  const [secret, setSecret] = useState('');
+  const dns = useDnsFields(settings?.dns);
   // Each authority has its own terms: what was agreed to with another one says nothing of them.
   const [agreedWith, agreeWith] = useState(settings?.directory ?? null);
   const agreed = agreedWith === directory;
   const sending = useMutation<unknown, Error, void>({
-    mutationFn: () =>
-      api.put('/certificates/acme', {
+    mutationFn: () => {
+      const { dns: server, ...secret } = dns.read();
+      return api.put('/certificates/acme', {
         ...{ directory, contact: listOf(contact), ca: ca.trim() === '' ? null : ca, termsAgreed: agreed },
-        dns: { ...serverOf(server), zones: listOf(zones), keyName, waitSeconds: Number(wait) },
-        ...(secret === '' ? {} : { secret }),
-      }),
+        ...{ dns: { ...server, waitSeconds: Number(wait) }, ...secret },
+      });
+    },
     onSuccess: onDone,
-  });
-  const field = (value: string, set: (text: string) => void) => ({
-    ...{ value, autoComplete: 'off', autoCapitalize: 'none', spellCheck: false },
-    onChange: (event: { target: { value: string } }) => set(event.target.value),
   });
   return (
     <FormDialog title={t('authority')} wide disabled={!agreed} sending={sending} onClose={onClose}>
-      <Field label={t('directory')} hint={t('directoryHint')} type="url" required {...field(directory, setDirectory)} />
-      <Field label={t('contact')} hint={t('contactHint')} {...field(contact, setContact)} />
-      <Field label={t('server')} hint={t('serverHint')} required {...field(server, setServer)} />
-      <Field label={t('zones')} hint={t('zonesHint')} required {...field(zones, setZones)} />
-      <Field label={t('keyName')} required {...field(keyName, setKeyName)} />
       <Field
-        label={t('secret')}
-        hint={t('secretHint')}
-        {...field(secret, setSecret)}
-        type="password"
-        required={settings === null}
+        label={t('directory')}
+        hint={t('directoryHint')}
+        type="url"
+        required
+        {...plainField(directory, setDirectory)}
       />
-      <Field label={t('wait')} hint={t('waitHint')} inputMode="numeric" required {...field(wait, setWait)} />
+      <Field label={t('contact')} hint={t('contactHint')} {...plainField(contact, setContact)} />
+      {dns.fields}
+      <Field label={t('wait')} hint={t('waitHint')} inputMode="numeric" required {...plainField(wait, setWait)} />
       <TextArea
         label={t('authorityCa')}
         hint={t('authorityCaHint')}
@@ -111,16 +96,7 @@ function OrderDialog({ onDone, onClose }: Dialog) {
   });
   return (
     <FormDialog title={t('order')} sending={sending} onClose={onClose}>
-      <Field
-        label={t('names')}
-        hint={t('namesHint')}
-        required
-        autoComplete="off"
-        autoCapitalize="none"
-        spellCheck={false}
-        value={names}
-        onChange={(event) => setNames(event.target.value)}
-      />
+      <Field label={t('names')} hint={t('namesHint')} required {...plainField(names, setNames)} />
       <Select
         label={t('project')}
         value={project}
@@ -137,6 +113,7 @@ export function AcmeSection() {
   const text = useText();
   const client = useQueryClient();
   const settings = useQuery(acmeQuery);
+  const dnsFacts = useDnsFacts(settings.data?.dns);
   const orders = useQuery(queries.certificateOrders());
   const [opened, open] = useState<'nothing' | 'authority' | 'order' | CertificateOrder>('nothing');
   const close = () => open('nothing');
@@ -186,28 +163,7 @@ export function AcmeSection() {
                 {t('noAuthorityText')}
               </EmptyState>
             ) : (
-              <Facts
-                items={[
-                  [
-                    t('directory'),
-                    <span key="d" className="mono">
-                      {known.directory}
-                    </span>,
-                  ],
-                  [
-                    t('server'),
-                    <span key="s" className="mono">
-                      {serverText(known.dns)}
-                    </span>,
-                  ],
-                  [
-                    t('zones'),
-                    <span key="z" className="mono">
-                      {known.dns.zones.join(', ')}
-                    </span>,
-                  ],
-                ]}
-              />
+              <Facts items={[[t('directory'), <Mono key="d">{known.directory}</Mono>], ...dnsFacts]} />
             )}
           </Panel>
         )}

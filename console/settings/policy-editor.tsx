@@ -1,6 +1,6 @@
 import { type UseQueryResult, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
-import { ApiFailure, api } from '../api/client.ts';
+import { useState } from 'react';
+import { api } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import type { Policy, PolicyReplay, PolicyRevision } from '../api/types.ts';
 import { useWords } from '../shell/language.tsx';
@@ -9,28 +9,10 @@ import { ConfirmDialog } from '../shell/parts/confirm.tsx';
 import { Button, TextArea } from '../shell/parts/controls.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
 import { Failure, Panel, When } from '../shell/parts/surface.tsx';
+import { Mistakes, mistakesOf, useDraft, useSettled } from './drafts.tsx';
 import { Hit } from './policy-hit.tsx';
 import '../projects/compare.css';
 import { policyWords } from './policy-words.ts';
-
-/** What was written and not applied, by the policy; the new one's is empty. A look at another policy or page loses nothing. */
-const unapplied = new Map<string, string>();
-
-/** A draft outlives the page it is written on; the browser asks before it forgets one. */
-function useDraft(key: string): readonly [typed: string | null, type: (text: string | null) => void] {
-  const [typed, setTyped] = useState(() => unapplied.get(key) ?? null);
-  useEffect(() => {
-    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
-    if (typed !== null) window.addEventListener('beforeunload', ask);
-    return () => window.removeEventListener('beforeunload', ask);
-  }, [typed]);
-  const type = (text: string | null) => {
-    if (text === null) unapplied.delete(key);
-    else unapplied.set(key, text);
-    setTyped(text);
-  };
-  return [typed, type];
-}
 
 /** The text of a policy, or an empty one; what is typed can be tried before it is applied. */
 export function PolicyEditor({
@@ -45,7 +27,7 @@ export function PolicyEditor({
   const client = useQueryClient();
   const policy = useQuery({ ...queries.policy(name ?? ''), enabled: name !== null });
   const revisions = useQuery({ ...queries.policyRevisions(name ?? ''), enabled: name !== null });
-  const [typed, setTyped] = useDraft(name ?? '');
+  const [typed, setTyped] = useDraft(`policy ${name ?? ''}`);
   const [removing, setRemoving] = useState(false);
   const source = typed ?? policy.data?.source ?? '';
   const changed = () => client.invalidateQueries({ queryKey: ['policies'] });
@@ -168,36 +150,6 @@ const REVISIONS = {
   removed: ['revisionRemoved', 'absent'],
 } as const;
 
-/** A text that has not changed for half a second: a check for each key would be answered for nobody. */
-function useSettled(text: string): string {
-  const [settled, settle] = useState(text);
-  useEffect(() => {
-    const timer = setTimeout(() => settle(text), SETTLE_MS);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return settled;
-}
-
-const SETTLE_MS = 500;
-
-interface Problem {
-  readonly line: number;
-  readonly column: number;
-  readonly rule: string | null;
-  readonly reason: string;
-}
-
-function isProblem(one: unknown): one is Problem {
-  if (
-    typeof one !== 'object' ||
-    one === null ||
-    !('line' in one && 'column' in one && 'rule' in one && 'reason' in one)
-  )
-    return false;
-  const isText = one.rule === null || typeof one.rule === 'string';
-  return typeof one.line === 'number' && typeof one.column === 'number' && isText && typeof one.reason === 'string';
-}
-
 /** Every mistake of the text with its place, or that it is right. */
 function Checked({ check, isStale }: { check: UseQueryResult<Policy>; isStale: boolean }) {
   const t = useWords(policyWords);
@@ -209,22 +161,8 @@ function Checked({ check, isStale }: { check: UseQueryResult<Policy>; isStale: b
       </p>
     );
   }
-  const details: unknown = check.error instanceof ApiFailure ? check.error.problem.details : null;
-  const problems: readonly Problem[] = Array.isArray(details) ? details.filter(isProblem) : [];
-  if (problems.length === 0) return <Failure error={check.error} />;
-  return (
-    <div role="status">
-      <ul className="conditions" aria-label={t('wrong', { count: problems.length })}>
-        {problems.map(({ line, column, rule, reason }) => (
-          <li key={`${line}:${column} ${rule} ${reason}`}>
-            <StateBadge tone="bad">{t('place', { line, column })}</StateBadge>
-            <span lang="en">
-              {rule === null ? '' : `${rule}: `}
-              {reason}
-            </span>
-          </li>
-        ))}
-      </ul>
-    </div>
+  const all = mistakesOf(check.error, ({ rule, reason }) =>
+    typeof reason !== 'string' ? null : typeof rule === 'string' ? `${rule}: ${reason}` : reason,
   );
+  return <Mistakes all={all} error={check.error} lang="en" />;
 }

@@ -1,6 +1,8 @@
 import { queryOptions, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { lazy, Suspense } from 'react';
 import { api, apiPath } from '../api/client.ts';
 import { listOf } from '../api/queries.ts';
+import type { ResponsePolicy, StoredPlaybook } from '../api/types.ts';
 import { addresses } from '../shell/addresses.ts';
 import { shortDigest } from '../shell/format.ts';
 import { useWords } from '../shell/language.tsx';
@@ -10,30 +12,13 @@ import { Actor } from '../shell/parts/fact-line.tsx';
 import { PriorityBadge } from '../shell/parts/states.tsx';
 import { EmptyState, Failure, Loaded, Panel, When } from '../shell/parts/surface.tsx';
 import { Table } from '../shell/parts/table.tsx';
-import { Link } from '../shell/router.tsx';
+import { Link, useSearchParam } from '../shell/router.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
+import { responseQueries } from './response-queries.ts';
 import { responseWords } from './response-words.ts';
 
-interface ResponsePolicy {
-  readonly policy: {
-    readonly name: string;
-    readonly mode: 'dry-run' | 'enforce';
-    readonly do: readonly string[];
-    readonly run: readonly string[];
-    readonly approve: readonly string[];
-    readonly limit: { readonly actions: number; readonly minutes: number };
-  };
-  readonly author: string;
-}
-
-interface Playbook {
-  readonly playbook: {
-    readonly name: string;
-    readonly description: string;
-    readonly steps?: readonly { readonly do: string; readonly approve: boolean }[];
-  };
-  readonly author?: string;
-}
+/** Most come to read; what writes comes when somebody does. */
+const ResponseEditor = lazy(async () => ({ default: (await import('./response-editor.tsx')).ResponseEditor }));
 
 interface HeldImage {
   readonly project: string;
@@ -65,11 +50,6 @@ interface Delivery {
 }
 
 const asked = {
-  policies: queryOptions({
-    queryKey: ['response-policies'],
-    queryFn: () => listOf<ResponsePolicy>('/response/policies'),
-  }),
-  playbooks: queryOptions({ queryKey: ['playbooks'], queryFn: () => listOf<Playbook>('/playbooks') }),
   held: queryOptions({ queryKey: ['response-quarantine'], queryFn: () => listOf<HeldImage>('/response/quarantine') }),
   channels: queryOptions({ queryKey: ['notice-channels'], queryFn: () => listOf<Channel>('/notices/channels') }),
   deliveries: queryOptions({
@@ -94,16 +74,29 @@ function Chips({ of, none = '—' }: { of: readonly string[]; none?: string }) {
   );
 }
 
-function PoliciesPanel() {
+/** What is chosen in the lists below stands in the address: `policy:NAME`, `playbook:NAME`, and `policy:` for a new one. */
+interface Choice {
+  readonly chosen: string;
+  readonly choose: (key: string) => void;
+  readonly isAdmin: boolean;
+}
+
+function PoliciesPanel({ chosen, choose, isAdmin }: Choice) {
   const t = useWords(responseWords);
   return (
-    <Panel title={t('policies')} flush>
-      <Loaded query={useQuery(asked.policies)}>
+    <Panel
+      title={t('policies')}
+      flush
+      actions={isAdmin ? <Button onClick={() => choose('policy:')}>{t('writePolicy')}</Button> : undefined}
+    >
+      <Loaded query={useQuery(responseQueries.policies())}>
         {(all) => (
           <Table
             label={t('policies')}
             rows={all}
-            keyOf={({ policy }) => policy.name}
+            keyOf={({ policy }) => `policy:${policy.name}`}
+            selected={chosen}
+            onSelect={choose}
             empty={
               <EmptyState title={t('noPolicies')} command="darsena response policy apply FILE">
                 {t('noPoliciesText')}
@@ -139,16 +132,22 @@ function PoliciesPanel() {
   );
 }
 
-function PlaybooksPanel() {
+function PlaybooksPanel({ chosen, choose, isAdmin }: Choice) {
   const t = useWords(responseWords);
   return (
-    <Panel title={t('playbooks')} flush>
-      <Loaded query={useQuery(asked.playbooks)}>
+    <Panel
+      title={t('playbooks')}
+      flush
+      actions={isAdmin ? <Button onClick={() => choose('playbook:')}>{t('writePlaybook')}</Button> : undefined}
+    >
+      <Loaded query={useQuery(responseQueries.playbooks())}>
         {(all) => (
           <Table
             label={t('playbooks')}
             rows={all}
-            keyOf={({ playbook }) => playbook.name}
+            keyOf={({ playbook }) => `playbook:${playbook.name}`}
+            selected={chosen}
+            onSelect={choose}
             empty={
               <EmptyState title={t('noPlaybooks')} command="darsena playbook apply FILE">
                 {t('noPlaybooksText')}
@@ -162,7 +161,7 @@ function PlaybooksPanel() {
                 label: t('steps'),
                 cell: ({ playbook }) => (
                   <Chips
-                    of={(playbook.steps ?? []).map(
+                    of={playbook.steps.map(
                       (step, place) => `${place + 1}. ${step.do}${step.approve ? ` (${t('asks')})` : ''}`,
                     )}
                   />
@@ -172,7 +171,7 @@ function PlaybooksPanel() {
                 id: 'author',
                 label: t('author'),
                 from: 'wide',
-                cell: ({ author }) => (author === undefined ? '—' : <Actor actor={author} />),
+                cell: ({ author }) => <Actor actor={author} />,
               },
             ]}
           />
@@ -321,13 +320,45 @@ function DeliveriesPanel() {
   );
 }
 
+/** The text of what is chosen: administrators change it, the others read it. */
+function Chosen({ chosen, choose, isAdmin }: Choice) {
+  const policies = useQuery(responseQueries.policies());
+  const playbooks = useQuery(responseQueries.playbooks());
+  const [kind, name] = [chosen.startsWith('playbook:') ? 'playbook' : 'policy', chosen.slice(chosen.indexOf(':') + 1)];
+  const all: readonly (ResponsePolicy | StoredPlaybook)[] = (kind === 'policy' ? policies.data : playbooks.data) ?? [];
+  const stored = all.find((one) => ('policy' in one ? one.policy.name : one.playbook.name) === name) ?? null;
+  // A name that is not there (any more) is no new text to write.
+  if (stored === null && name !== '') return null;
+  if (!isAdmin) {
+    return stored === null ? null : (
+      <Panel title={name}>
+        <pre className="diff policy-text">{stored.source}</pre>
+      </Panel>
+    );
+  }
+  return (
+    <Suspense fallback={null}>
+      <ResponseEditor
+        key={chosen}
+        kind={kind === 'policy' ? 'policy' : 'playbook'}
+        stored={stored}
+        onApplied={(applied) => choose(applied === null ? '' : `${kind}:${applied}`)}
+      />
+    </Suspense>
+  );
+}
+
 /** What answers an incident, and who hears of it: policies, playbooks, held images, and for administrators the notices. */
 export function ResponseSection() {
   const isAdmin = hasRole(useMe(), ['admin'], '*');
+  const [chosen, choose] = useSearchParam('sel');
+  const choice: Choice = { chosen, choose, isAdmin };
   return (
     <>
-      <PoliciesPanel />
-      <PlaybooksPanel />
+      <PoliciesPanel {...choice} />
+      {chosen.startsWith('policy:') ? <Chosen {...choice} /> : null}
+      <PlaybooksPanel {...choice} />
+      {chosen.startsWith('playbook:') ? <Chosen {...choice} /> : null}
       <HeldPanel />
       {isAdmin ? (
         <>

@@ -3,6 +3,8 @@ import { defineWords } from '../shell/catalogue.ts';
 export const responseWords = defineWords(
   {
     policies: 'What is done by itself',
+    writePolicy: 'Write a policy',
+    writePlaybook: 'Write a playbook',
     noPolicies: 'No response policy',
     noPoliciesText: 'A policy says what is done about which alerts without anybody; it begins as a dry run.',
     mode: 'Mode',
@@ -52,6 +54,8 @@ export const responseWords = defineWords(
   },
   {
     policies: 'Lo que se hace por sí solo',
+    writePolicy: 'Escribir una política',
+    writePlaybook: 'Escribir un guion',
     noPolicies: 'Ninguna política de respuesta',
     noPoliciesText: 'Una política dice qué se hace ante qué alertas sin que nadie intervenga; empieza como ensayo.',
     mode: 'Modo',

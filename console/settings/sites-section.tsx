@@ -12,7 +12,7 @@ import { RowAct } from '../shell/parts/managed-list.tsx';
 import { EmptyState, Facts, Failure, Loaded, Panel, When } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
-import { serverOf, serverText } from './dns-server.ts';
+import { Mono, plainField, useDnsFacts, useDnsFields } from './dns-server.tsx';
 import { sitesWords } from './sites-words.ts';
 
 const TONES = { up: 'ok', down: 'bad', silent: 'bad', unknown: 'absent' } as const;
@@ -23,9 +23,11 @@ type Opened = 'nothing' | 'set' | 'balance' | 'drain' | SiteHost;
 /** The sites that share hosts by DNS: which one this is, and whom DNS tells of. */
 export function SitesSection() {
   const t = useWords(sitesWords);
+  const text = useText();
   const me = useMe();
   const client = useQueryClient();
   const site = useQuery(queries.site());
+  const dnsFacts = useDnsFacts(site.data?.settings?.dns);
   const [opened, open] = useState<Opened>('nothing');
   const isAdmin = hasRole(me, ['admin'], '*');
   const close = () => open('nothing');
@@ -37,7 +39,7 @@ export function SitesSection() {
   return (
     <>
       <Loaded query={site}>
-        {({ settings, drained, hosts }) => (
+        {({ settings, problem, drained, hosts }) => (
           <>
             <Panel
               title={t('site')}
@@ -64,42 +66,27 @@ export function SitesSection() {
                   {t('noneText')}
                 </EmptyState>
               ) : (
-                <Facts
-                  items={[
-                    [t('name'), settings.name],
-                    [
-                      t('state'),
-                      <StateBadge key="s" tone={drained ? 'warn' : 'ok'}>
-                        {drained ? t('drained') : t('inDns')}
-                      </StateBadge>,
-                    ],
-                    [
-                      t('addresses'),
-                      <span key="a" className="mono">
-                        {settings.addresses.join(', ')}
-                      </span>,
-                    ],
-                    [t('port'), settings.port],
-                    [
-                      t('server'),
-                      <span key="d" className="mono">
-                        {serverText(settings.dns)}
-                      </span>,
-                    ],
-                    [
-                      t('zones'),
-                      <span key="z" className="mono">
-                        {settings.dns.zones.join(', ')}
-                      </span>,
-                    ],
-                    [
-                      t('keyName'),
-                      <span key="k" className="mono">
-                        {settings.dns.keyName}
-                      </span>,
-                    ],
-                  ]}
-                />
+                <>
+                  {problem === null ? null : (
+                    <p className="bad-text" role="alert">
+                      {text(problem)}
+                    </p>
+                  )}
+                  <Facts
+                    items={[
+                      [t('name'), settings.name],
+                      [
+                        t('state'),
+                        <StateBadge key="s" tone={problem !== null ? 'bad' : drained ? 'warn' : 'ok'}>
+                          {problem !== null ? t('notTold') : drained ? t('drained') : t('inDns')}
+                        </StateBadge>,
+                      ],
+                      [t('addresses'), <Mono key="a">{settings.addresses.join(', ')}</Mono>],
+                      [t('port'), settings.port],
+                      ...dnsFacts,
+                    ]}
+                  />
+                </>
               )}
             </Panel>
             {settings === null ? null : <Hosts hosts={hosts} isAdmin={isAdmin} onOpen={open} />}
@@ -251,38 +238,17 @@ function SetDialog({
   const [name, setName] = useState(settings?.name ?? '');
   const [addresses, setAddresses] = useState(settings?.addresses.join(' ') ?? '');
   const [port, setPort] = useState(String(settings?.port ?? EDGE_PORT));
-  const [server, setServer] = useState(settings === null ? '' : serverText(settings.dns));
-  const [zones, setZones] = useState(settings?.dns.zones.join(' ') ?? '');
-  const [keyName, setKeyName] = useState(settings?.dns.keyName ?? '');
-  const [secret, setSecret] = useState('');
+  const dns = useDnsFields(settings?.dns);
   const sending = useMutation({
-    mutationFn: () =>
-      api.put('/site', {
-        ...{ name, addresses: listOf(addresses), port: Number(port) },
-        dns: { ...serverOf(server), zones: listOf(zones), keyName },
-        ...(secret === '' ? {} : { secret }),
-      }),
+    mutationFn: () => api.put('/site', { name, addresses: listOf(addresses), port: Number(port), ...dns.read() }),
     onSuccess: onDone,
-  });
-  const field = (value: string, set: (text: string) => void) => ({
-    ...{ value, autoComplete: 'off', autoCapitalize: 'none', spellCheck: false, required: true },
-    onChange: (event: { target: { value: string } }) => set(event.target.value),
   });
   return (
     <FormDialog title={t('set')} sending={sending} onClose={onClose}>
-      <Field label={t('name')} hint={t('nameHint')} {...field(name, setName)} />
-      <Field label={t('addresses')} hint={t('addressesHint')} {...field(addresses, setAddresses)} />
-      <Field label={t('port')} inputMode="numeric" {...field(port, setPort)} />
-      <Field label={t('server')} hint={t('serverHint')} {...field(server, setServer)} />
-      <Field label={t('zones')} hint={t('zonesHint')} {...field(zones, setZones)} />
-      <Field label={t('keyName')} {...field(keyName, setKeyName)} />
-      <Field
-        label={t('secret')}
-        hint={t('secretHint')}
-        {...field(secret, setSecret)}
-        type="password"
-        required={settings === null}
-      />
+      <Field label={t('name')} hint={t('nameHint')} required {...plainField(name, setName)} />
+      <Field label={t('addresses')} hint={t('addressesHint')} required {...plainField(addresses, setAddresses)} />
+      <Field label={t('port')} inputMode="numeric" required {...plainField(port, setPort)} />
+      {dns.fields}
     </FormDialog>
   );
 }
@@ -298,16 +264,7 @@ function BalanceDialog({ onDone, onClose }: { onDone: () => void; onClose: () =>
   });
   return (
     <FormDialog title={t('balance')} sending={sending} onClose={onClose}>
-      <Field
-        label={t('host')}
-        hint={t('hostHint')}
-        value={host}
-        onChange={(event) => setHost(event.target.value)}
-        autoComplete="off"
-        autoCapitalize="none"
-        spellCheck={false}
-        required
-      />
+      <Field label={t('host')} hint={t('hostHint')} required {...plainField(host, setHost)} />
       <Field label={t('path')} value={path} onChange={(event) => setPath(event.target.value)} required />
       <Field
         label={t('ttl')}

@@ -102,6 +102,8 @@ export const ACME_ORDERS_MAX = 500;
 /** How often a site asks its own edge for each of its hosts; two failures in a row withdraw an address, two answers return it. */
 export const SITE_CHECK_MS = 5_000;
 export const SITE_CHECKS_AGREE = 2;
+/** By it the edge knows the looks of its own platform; it never reaches a service. */
+export const PROBE_HEADER = 'x-darsena-probe';
 /** An edge that takes longer is as good as away for who waits for a page. */
 export const SITE_PROBE_MS = 3_000;
 /** How often a site says in DNS that it lives, and after how long of silence others withdraw its addresses. */

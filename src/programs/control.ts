@@ -98,6 +98,7 @@ import { Journal, type JournalTables, journalMigrations, type NewFact } from '..
 import {
   CertificateOrders,
   Denials,
+  describeCertificate,
   type EdgeSettingsOfAll,
   Flows,
   type NetworkTables,
@@ -1139,6 +1140,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       const ended = (await served.list()).filter(({ state }) => state === 'expired');
       status.certificatesEnded(ended.length);
       if (told > 0) events.status();
+      // What has ended gives way where another one is good.
+      if (told > 0) await tellEdges();
     }),
     every(GRACE_CHECK_MS, () => certificateOrders.tick()),
     every(SITE_CHECK_MS, () => sites.tick()),
@@ -1340,7 +1343,11 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     const all = (await denials.list()).map(({ project, environment, service, networks, paths }) => ({
       ...{ project, environment, service, networks, paths },
     }));
-    return { type: 'edge-settings', certificate: published, own: await served.forEdge(), proxies, denials: all };
+    return {
+      ...{ type: 'edge-settings', certificate: published, proxies, denials: all },
+      own: await served.forEdge(describeCertificate(published.certificatePem)),
+      probe: await sites.probeToken(),
+    };
   }
 
   async function tellEdges(): Promise<void> {

@@ -164,17 +164,17 @@ export const respondFault = defineFaults({
   'respond.playbook-invalid': {
     kind: 'invalid',
     en: { what: 'the playbook cannot be used', why: '{place}: {why}', remedy: 'see the manual: Response, Playbooks' },
-    es: { what: 'el playbook no sirve', why: '{place}: {why}', remedy: 'ver el manual: Respuesta, Playbooks' },
+    es: { what: 'el guion no sirve', why: '{place}: {why}', remedy: 'ver el manual: Respuesta, Guiones' },
   },
   'respond.playbook-unknown': {
     kind: 'not-found',
     en: { what: 'there is no playbook {name}', remedy: 'darsena playbook list' },
-    es: { what: 'no hay ningún playbook {name}', remedy: 'darsena playbook list' },
+    es: { what: 'no hay ningún guion {name}', remedy: 'darsena playbook list' },
   },
   'respond.playbooks-full': {
     kind: 'invalid',
     en: { what: 'there are {most} playbooks already', remedy: 'darsena playbook remove NAME' },
-    es: { what: 'ya hay {most} playbooks', remedy: 'darsena playbook remove NOMBRE' },
+    es: { what: 'ya hay {most} guiones', remedy: 'darsena playbook remove NOMBRE' },
   },
   'respond.too-many-runs': {
     kind: 'conflict',
@@ -184,7 +184,7 @@ export const respondFault = defineFaults({
       remedy: 'darsena playbook show INCIDENT, then approve or decline what waits',
     },
     es: {
-      what: 'no empieza ninguna otra ejecución de un playbook',
+      what: 'no empieza ninguna otra ejecución de un guion',
       why: '{actor} tiene {most} que no han acabado',
       remedy: 'darsena playbook show INCIDENTE, y aprobar o rechazar lo que espera',
     },
@@ -192,7 +192,7 @@ export const respondFault = defineFaults({
   'respond.run-unknown': {
     kind: 'not-found',
     en: { what: 'there is no run {id} of a playbook', remedy: 'darsena playbook show INCIDENT' },
-    es: { what: 'no hay ninguna ejecución {id} de un playbook', remedy: 'darsena playbook show INCIDENTE' },
+    es: { what: 'no hay ninguna ejecución {id} de un guion', remedy: 'darsena playbook show INCIDENTE' },
   },
   'respond.run-not-waiting': {
     kind: 'conflict',

@@ -1,27 +1,62 @@
 import type { z } from 'zod';
 import { describeFormatError, FormatError, parseYaml } from '../formats/index.ts';
+import { describeIssue, type Fault, type Json, type Text } from '../system/index.ts';
 import { POLICY_BYTES_MAX } from './limits.ts';
 
+/** One thing that is wrong with a document, and where. */
+export interface ShapeProblem {
+  readonly line: number;
+  readonly column: number;
+  /** The path of the value, as in `match.priority`; empty: all of it. */
+  readonly place: string;
+  readonly reason: Text;
+}
+
 /**
- * Reads a document that people write, such as a policy or a playbook.
- * @param invalid makes the fault for a place in the document (a path, or line:column; empty: all of it)
+ * Reads a document that people write, such as a policy or a playbook. What does not fit its shape is found at once, each with
+ * its line.
+ * @param invalid makes the fault: `place` and `why` tell of the first mistake, `details` has them all
  */
 export function readShaped<Value>(
   source: string,
   shape: z.ZodType<Value>,
-  invalid: (place: string, why: string) => Error,
+  invalid: (place: string, why: Text, details: Json) => Fault,
 ): Value {
-  if (Buffer.byteLength(source) > POLICY_BYTES_MAX) throw invalid('', `more than ${POLICY_BYTES_MAX} bytes`);
-  let value: unknown;
+  const refuse = (problems: readonly ShapeProblem[]): Fault => {
+    const [first] = problems;
+    const more = problems.length - 1;
+    const en = `${first?.reason.en}${more > 0 ? ` (and ${more} more)` : ''}`;
+    const es = `${first?.reason.es}${more > 0 ? ` (y ${more} más)` : ''}`;
+    const place =
+      first === undefined ? '' : `${first.line}:${first.column}${first.place === '' ? '' : ` ${first.place}`}`;
+    const details = problems.map(({ reason, ...one }) => ({ ...one, reason: { en: reason.en, es: reason.es } }));
+    return invalid(place, { en, es }, details);
+  };
+  const whole = { line: 1, column: 1, place: '' };
+  if (Buffer.byteLength(source) > POLICY_BYTES_MAX) {
+    const reason = { en: `has more than ${POLICY_BYTES_MAX} bytes`, es: `tiene más de ${POLICY_BYTES_MAX} bytes` };
+    throw refuse([{ ...whole, reason }]);
+  }
+  let document: ReturnType<typeof parseYaml>;
   try {
-    ({ value } = parseYaml(source));
+    document = parseYaml(source);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    const { position } = error;
-    throw invalid(position === null ? '' : `${position.line}:${position.column}`, describeFormatError(error).en);
+    throw refuse([{ ...whole, ...error.position, reason: describeFormatError(error) }]);
   }
-  const parsed = shape.safeParse(value);
+  const parsed = shape.safeParse(document.value);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw invalid(issue?.path.join('.') ?? '', issue?.message ?? 'another shape');
+  throw refuse(
+    parsed.error.issues.map((issue) => {
+      const { code, message, path, ...params } = issue;
+      const at = path.filter((part) => typeof part !== 'symbol');
+      // A member that is not known has its own line; what is missing has that of what it is missing from.
+      const unknown = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
+      return {
+        ...document.locate([...at, ...unknown]),
+        place: at.join('.'),
+        reason: describeIssue({ keyword: code, message, instancePath: `/${at.join('/')}`, params }),
+      };
+    }),
+  );
 }

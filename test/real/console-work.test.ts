@@ -233,6 +233,107 @@ describe('working in the console', { skip: missing ?? false, timeout: 240_000 },
       assert.deepEqual([written?.path, written?.body], ['/policies/prod/approve', { revision: 2 }]);
     }));
 
+  test('a response policy is written from a beginning, told its mistakes, tried, and acts only after a look at what it would do', () =>
+    withVisit({}, async ({ page, mock }) => {
+      const puts = () =>
+        mock.writes.filter(({ method }) => method === 'PUT').map(({ body }) => body as { source: string });
+      await page.goto(`${mock.url}/settings/response`);
+      await page.getByRole('button', { name: 'Write a policy' }).click();
+      const writing = page.getByRole('region', { name: 'Write a policy' });
+      await writing.getByLabel('Begin with').selectOption('shells');
+      await writing.getByText('Right: evidence, isolate · dry run').waitFor();
+      const text = writing.getByLabel('Text', { exact: true });
+      const begun = await text.inputValue();
+      await text.fill(begun.replace('isolate', 'explode'));
+      await writing.getByText('line 6, 16').waitFor();
+      assert.ok(await writing.getByRole('button', { name: 'Apply' }).isDisabled());
+      await text.fill(begun.replace('name: shells', 'name: stop-shells'));
+      await writing.getByText('stop-shells is there already').waitFor();
+      await text.fill(begun.replace('do: [evidence', 'run: [nobody]\ndo: [evidence'));
+      await writing.getByText('No playbook has the name nobody').waitFor();
+      await text.fill(begun);
+      await writing.getByRole('button', { name: 'What would it have done?' }).click();
+      const would = page.getByRole('region', { name: /^What it would have done/ });
+      await would.getByText('41 alerts: 2 by itself, 1 asked first, 1 held back').waitFor();
+      await writing.getByRole('button', { name: 'Apply' }).click();
+      const text2 = page.getByRole('region', { name: 'Text of shells' });
+      await text2.waitFor();
+      await text2.getByRole('button', { name: 'Let it act…' }).click();
+      const dialog = page.getByRole('dialog', { name: 'Let shells act by itself?' });
+      await dialog.getByText('it would have acted on 2, asked about 1 and held back 1').waitFor();
+      await dialog.getByRole('button', { name: 'Let it act' }).click();
+      await dialog.waitFor({ state: 'detached' });
+      await page.getByRole('row', { name: /^shells acts/ }).waitFor();
+      assert.deepEqual(
+        puts().map(({ source }) => source),
+        [begun, begun.replace('dry-run', 'enforce')],
+      );
+
+      // The comment beside the mode, as its author wrote it, stays.
+      await page.getByRole('row', { name: /^stop-shells/ }).click();
+      await page.getByRole('button', { name: 'Only a dry run again' }).click();
+      await page.getByRole('row', { name: /^stop-shells dry run/ }).waitFor();
+      assert.match(puts().at(-1)?.source ?? '', /^mode: dry-run # since the spring$/m);
+      await page.getByRole('button', { name: 'Take out of force' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Take out of force' }).click();
+      await page.getByRole('row', { name: /^stop-shells/ }).waitFor({ state: 'detached' });
+    }));
+
+  test('a playbook is written and taken out in the console, and who may not write one reads it', () =>
+    withVisit({}, async ({ page, mock }) => {
+      await page.goto(`${mock.url}/settings/response`);
+      await page.getByRole('button', { name: 'Write a playbook' }).click();
+      const writing = page.getByRole('region', { name: 'Write a playbook' });
+      await writing.getByLabel('Begin with').selectOption('tampered');
+      await writing.getByText('Right: 4 steps').waitFor();
+      await writing.getByRole('button', { name: 'Apply' }).click();
+      await page.getByRole('region', { name: 'Text of tampered-image' }).waitFor();
+      await page.getByRole('row', { name: /3\. roll-back \(asks first\)/ }).waitFor();
+      assert.equal(mock.writes.at(-1)?.path, '/playbooks');
+      mock.data.me = { ...mock.data.me, grants: [{ role: 'analyst', project: '*' }] };
+      await page.goto(`${mock.url}/settings/response?sel=playbook:tampered-image`);
+      await page.getByRole('region', { name: 'tampered-image' }).getByText('approve: true').waitFor();
+      assert.equal(await page.getByRole('button', { name: 'Apply' }).count(), 0);
+    }));
+
+  test('a container of others is found by its name, allowed with why and until when, and stopped by rule after its effect is shown', () =>
+    withVisit({}, async ({ page, mock }) => {
+      await page.goto(`${mock.url}/hosts?part=prevention`);
+      const here = page.getByRole('region', { name: 'Containers the platform did not start' });
+      await here.getByLabel('Filter by name, image, engine or command').fill('monitoring');
+      await here.getByRole('row', { name: /^trial/ }).waitFor({ state: 'detached' });
+      await here.getByRole('row', { name: /^monitoring-agent.*allowed/ }).waitFor();
+      await here.getByLabel('Filter by name, image, engine or command').fill('');
+      await page.getByRole('button', { name: 'Stop by rule' }).click();
+      const rule = page.getByRole('dialog', { name: 'Stop by rule' });
+      await rule.getByText('Of what runs now it stops 1 container: trial').waitFor();
+      await rule.getByLabel('Name').fill('other-*');
+      await rule.getByText('Of what runs now it stops nothing.').waitFor();
+      await rule.getByLabel('Name').fill('tr*l');
+      await rule.getByText('Of what runs now it stops 1 container: trial').waitFor();
+      await rule.getByRole('button', { name: 'Cancel' }).click();
+      await here.getByRole('button', { name: 'Allow trial' }).click();
+      const dialog = page.getByRole('dialog', { name: 'Allow trial' });
+      assert.equal(await dialog.getByLabel('Image').inputValue(), 'docker.io/library/debian:12');
+      assert.ok(await dialog.getByRole('button', { name: 'Allow', exact: true }).isDisabled());
+      await dialog.getByLabel('Why').fill('a trial of the new backup');
+      await dialog.getByLabel('Days').fill('7');
+      await dialog.getByRole('button', { name: 'Allow', exact: true }).click();
+      await dialog.waitFor({ state: 'detached' });
+      await here.getByRole('row', { name: /^trial.*allowed/ }).waitFor();
+      const written = mock.writes[0]?.body as { until: string } | undefined;
+      assert.ok(written !== undefined);
+      const { until, ...asked } = written;
+      assert.deepEqual(asked, {
+        ...{ image: 'docker.io/library/debian:12', name: null, host: 'host1', reason: 'a trial of the new backup' },
+      });
+      assert.ok(Math.abs(Date.parse(until) - Date.now() - 7 * 86_400_000) < 600_000, until);
+      const allowed = page.getByRole('region', { name: 'What may run beside the platform' });
+      await allowed.getByRole('button', { name: 'Take back: docker.io/library/debian:12' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Take back' }).click();
+      await here.getByRole('row', { name: /^trial.*runs/ }).waitFor();
+    }));
+
   test('when a certificate ends lies ahead and is said so, and one is ordered without the command line', () =>
     withVisit({}, async ({ page, mock }) => {
       await page.goto(`${mock.url}/settings/certificates`);

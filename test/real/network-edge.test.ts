@@ -35,6 +35,7 @@ import {
   type SettingsTables,
   Sites,
 } from '../../src/network/index.ts';
+import { probeSite } from '../../src/network/sites/probe.ts';
 import { type Clock, openDatabase, silentLog, systemClock, type Text } from '../../src/system/index.ts';
 
 const skip = existsSync('/usr/sbin/haproxy') ? false : 'needs haproxy';
@@ -587,6 +588,21 @@ test('a certificate of the institution is served for its names, renewed without 
   assert.ok(long.certificatePem.length > 16_384, 'more than the run-time socket takes at a time');
   await edge.setCertificates(mine, [{ id: 'aa11', ...long }]);
   assert.equal(await shown('www.banco.example'), 'institution 50');
+  // One that has ended is left with the names that nobody else has; a wildcard beside it has the others.
+  const some = issueServerCertificate(institution, { names: ['www.banco.example', 'api.caja.example'], days: 10 });
+  const wild = issueServerCertificate(institution, { names: ['*.banco.example'], days: 70 });
+  const both = [
+    { id: 'aa11', ...some, names: ['api.caja.example'] },
+    { id: 'bb22', ...wild },
+  ];
+  await edge.setCertificates(mine, both);
+  assert.equal(await shown('www.banco.example'), 'institution 70');
+  assert.equal(await shown('api.caja.example'), 'institution 10');
+  await edge.setCertificates(mine, [
+    { id: 'aa11', ...some },
+    { id: 'bb22', ...wild },
+  ]);
+  assert.equal(await shown('www.banco.example'), 'institution 10', 'its exact name comes before a wildcard');
   await edge.setCertificates(mine, []);
   assert.match(await shown('www.banco.example'), /^edge test /);
   assert.deepEqual(
@@ -595,6 +611,8 @@ test('a certificate of the institution is served for its names, renewed without 
     'its key is gone',
   );
 });
+
+const PROBE = '0123456789abcdef0123456789abcdef';
 
 test('the access log names requests and refusals across reloads, and never what stands behind a question mark', {
   skip,
@@ -612,12 +630,20 @@ test('the access log names requests and refusals across reloads, and never what 
     log.follow();
     await fetchEdge('/second"\\\u00f1'.replace('\u00f1', '%C3%B1'));
     await fetchEdge('/', {}, `unknown.${domain}`);
+    // What the platform asks itself every few seconds is not among it; whoever does not know the word is.
+    await publish([route([await backend((request) => String(request.headers['x-darsena-probe']))])], { probe: PROBE });
+    log.follow();
+    const probe = { port: options.ports.https, host, path: '/looked-at', token: PROBE };
+    assert.equal(await probeSite('127.0.0.1', probe), null);
+    assert.equal((await fetchEdge('/seen', { 'x-darsena-probe': PROBE })).body, 'undefined', 'no service sees it');
+    await fetchEdge('/guessed', { 'x-darsena-probe': 'f'.repeat(32) });
     const wanted = [
       'tienda/dev/web GET /first? 200 null',
       `tienda/dev/web ${'A'.repeat(32)} /invented 400 null`,
       'tienda/dev/web GET /admin 403 path',
       'tienda/dev/web GET /second"\\%C3%B1 200 null',
       'null GET / 404 null',
+      'tienda/dev/web GET /guessed 200 null',
     ];
     const end = Date.now() + 20_000;
     while (!wanted.every((line) => told.includes(line)) && Date.now() < end) await systemClock.sleep(50);
@@ -626,7 +652,7 @@ test('the access log names requests and refusals across reloads, and never what 
       [],
       told.join('\n'),
     );
-    assert.doesNotMatch(JSON.stringify(log.read(null, 1_000, () => true)), /s3cret/);
+    assert.doesNotMatch(JSON.stringify(log.read(null, 1_000, () => true)), /s3cret|looked-at|seen/);
     const { cursor } = log.read(null, 0, () => true);
     assert.deepEqual(log.read(cursor, 100, () => true).items, []);
   } finally {
@@ -634,6 +660,7 @@ test('the access log names requests and refusals across reloads, and never what 
   }
 });
 
+const PLATFORM = { names: [`*.${domain}`], notAfter: new Date(Date.now() + 86_400_000).toISOString() };
 const ACME_PARTS = ['/usr/bin/pebble', '/usr/sbin/knotd'];
 const acmeSkip = skip || ACME_PARTS.every((path) => existsSync(path)) ? skip : 'needs pebble and knot';
 
@@ -697,7 +724,7 @@ test('a wildcard certificate comes from an ACME authority by DNS-01 and is renew
 
   const slow = await backend('x'.repeat(100_000), 3_000);
   await publish([route([slow], { host: 'www.banco.example' })]);
-  await edge.setCertificates(options.certificate, await served.forEdge());
+  await edge.setCertificates(options.certificate, await served.forEdge(PLATFORM));
   const serial = async (): Promise<string> => {
     const socket = await secureSocket({ servername: 'www.banco.example', rejectUnauthorized: false });
     const { serialNumber } = socket.getPeerCertificate();
@@ -715,7 +742,7 @@ test('a wildcard certificate comes from an ACME authority by DNS-01 and is renew
   aheadMs = Date.parse(order?.nextAt ?? '') - Date.now() + 1_000;
   await orders.tick();
   assert.deepEqual((await orders.list())[0]?.detail, null);
-  await edge.setCertificates(options.certificate, await served.forEdge());
+  await edge.setCertificates(options.certificate, await served.forEdge(PLATFORM));
   assert.notEqual(await serial(), first, 'it was renewed');
   assert.equal(await workerPid(), worker, 'without a reload');
   let bytes = 0;
@@ -946,7 +973,17 @@ test('DNS shares a host between two sites, leaves out the edge that fails and th
     const sites = new Sites({ ...shared, journal, beatMs: 100, lapseMs: 1_000 });
     await assert.rejects(sites.addHost(host, { path: '/', seconds: 30 }, 'user:ana'), { code: 'network.site-unset' });
     const server = { host: '127.0.0.1', port: dns.port, zones: ['banco.example'], keyName: 'darsena' };
-    await sites.set({ name, addresses: [...addresses], port: 443, dns: server, secret: dns.secret }, 'user:ana');
+    const site = { name, addresses: [...addresses], port: 443 };
+    for (const [secret, zones] of [
+      [Buffer.from('another key of thirty-two bytes!').toString('base64'), ['banco.example']],
+      [dns.secret, ['banco.example', 'caja.example']],
+    ] as const)
+      await assert.rejects(sites.set({ ...site, dns: { ...server, zones: [...zones] }, secret }, 'user:ana'), {
+        code: 'network.dns-update-failed',
+      });
+    assert.equal((await sites.state()).settings, null, 'a key or zone that is refused is not taken');
+    await sites.set({ ...site, dns: server, secret: dns.secret }, 'user:ana');
+    assert.equal((await sites.state()).problem, null);
     await sites.addHost(host, { path: '/', seconds: 30 }, 'user:ana');
     return sites;
   };

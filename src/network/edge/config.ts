@@ -1,4 +1,4 @@
-import { EDGE_CLIENTS_MAX } from '../limits.ts';
+import { EDGE_CLIENTS_MAX, PROBE_HEADER } from '../limits.ts';
 import { LOG_BYTES_MAX, LOG_LINE_BYTES_MAX, LOGGED_METHOD_MAX, logFormat } from './access-log.ts';
 import type { RouteOptions } from './options.ts';
 import {
@@ -56,6 +56,7 @@ export function renderConfig(settings: EdgeSettings, published: Published, slots
       bind(settings, ports.https, tls),
       ...behind,
       FRONTEND_RULES,
+      ...knowProbes(published.probe ?? null),
       ...[...published.routes].sort(compareRoutes).map(renderRule),
       '  default_backend missing',
     ].join('\n'),
@@ -138,6 +139,14 @@ const FRONTEND_RULES = `  option dontlognull
   http-request set-var(txn.log_path) path,bytes(0,512),json(utf8s)
   http-request set-var(txn.log_query) query,length
   http-request set-var(txn.log_agent) req.hdr(user-agent),bytes(0,200),json(utf8s)`;
+
+/** Looks of the platform at its own edge, every few seconds, would push what clients asked out of the log. */
+function knowProbes(probe: string | null): string[] {
+  if (probe !== null && !/^[0-9a-f]{32}$/.test(probe)) throw new RangeError('a probe has a word that is none');
+  const known =
+    probe === null ? [] : [`  http-request set-log-level silent if { req.hdr(${PROBE_HEADER}) -m str ${probe} }`];
+  return [...known, `  http-request del-header ${PROBE_HEADER}`];
+}
 
 function bind({ addresses }: EdgeSettings, port: number, options = ''): string {
   return addresses

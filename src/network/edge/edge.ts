@@ -24,6 +24,7 @@ import {
   backendsOf,
   checkListener,
   checkRoute,
+  EDGE_HOST,
   type EdgeBackend,
   type EdgeListener,
   type Endpoint,
@@ -67,6 +68,8 @@ export interface EdgeOptions {
 export interface EdgeCertificate extends IssuedCertificate {
   /** Lower-case letters, digits and dashes: it becomes the name of a file. */
   readonly id: string;
+  /** Only for these of its names; absent: for all of them. */
+  readonly names?: readonly string[];
 }
 
 /**
@@ -83,7 +86,7 @@ export class Edge {
   #published: Published = NOTHING_PUBLISHED;
   #certificate: IssuedCertificate;
   /** By their id. */
-  #own = new Map<string, IssuedCertificate>();
+  #own = new Map<string, Omit<EdgeCertificate, 'id'>>();
   /** Ports of TCP services that HAProxy holds. */
   #listening: ReadonlySet<number> = new Set();
   #queue: Promise<unknown> = Promise.resolve();
@@ -163,7 +166,9 @@ export class Edge {
   setCertificates(certificate: IssuedCertificate, own: readonly EdgeCertificate[]): Promise<void> {
     return this.#serially(async () => {
       const before = new Map([['', this.#certificate], ...this.#own]);
-      const sameList = own.length === this.#own.size && own.every(({ id }) => this.#own.has(id));
+      const sameList =
+        own.length === this.#own.size &&
+        own.every(({ id, names }) => this.#own.has(id) && String(this.#own.get(id)?.names) === String(names));
       this.#certificate = certificate;
       this.#own = new Map(own.map(({ id, ...one }) => [id, one]));
       await this.#putCertificates();
@@ -272,7 +277,8 @@ export class Edge {
   /** All of the configuration but who is where, which changes without a reload. */
   #shapeOf(published: Published, slots: Slots): string {
     const empty = new Map([...slots].map(([id, places]) => [id, places.map(() => null)]));
-    return [renderConfig(this.#settings, published, empty), ...this.#own.keys()].join('\n');
+    const own = [...this.#own].map(([id, { names = [] }]) => [id, ...names].join(' '));
+    return [renderConfig(this.#settings, published, empty), ...own].join('\n');
   }
 
   /** Leaves out whose port another program holds; HAProxy would refuse a configuration with it as a whole. */
@@ -298,12 +304,14 @@ export class Edge {
 
   async #putCertificates(): Promise<void> {
     await this.#put('published.pem', pemOf(this.#certificate));
-    const paths: string[] = [];
-    for (const [id, certificate] of this.#own) {
+    const lines: string[] = [];
+    for (const [id, { names = [], ...certificate }] of this.#own) {
       if (!/^[a-z0-9-]{1,64}$/.test(id)) throw new RangeError('a certificate has an id that is none');
-      paths.push(await this.#put(`own-${id}.pem`, pemOf(certificate)));
+      if (!names.every((name) => EDGE_HOST.test(name))) throw new RangeError('a certificate has a name that is none');
+      // With names behind it HAProxy does not look at those in the certificate.
+      lines.push([await this.#put(`own-${id}.pem`, pemOf(certificate)), ...names].join(' '));
     }
-    await this.#put('certificates.list', paths.map((path) => `${path}\n`).join(''));
+    await this.#put('certificates.list', lines.map((line) => `${line}\n`).join(''));
   }
 
   /** A key that serves nothing any more does not stay. */

@@ -59,6 +59,8 @@ export interface Published {
   readonly listeners: readonly EdgeListener[];
   /** Balancers in front: connections from these networks begin with the PROXY protocol and are believed by it. */
   readonly proxies: readonly string[];
+  /** What the platform's own looks carry, so that they are not logged among what clients ask; hexadecimal. */
+  readonly probe?: string | null;
 }
 
 export const NOTHING_PUBLISHED: Published = { routes: [], listeners: [], proxies: [] };

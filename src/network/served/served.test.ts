@@ -17,6 +17,9 @@ const DAY_MS = 86_400_000;
 const institution = createAuthority({ name: 'Institution', clock: systemClock });
 const issue = (names: readonly string[], days = 90) => issueServerCertificate(institution, { names, days });
 
+/** The platform's own certificate, as far as it matters beside the others. */
+const PLATFORM = { names: ['*.darsena.localhost'], notAfter: new Date(Date.now() + 90 * DAY_MS).toISOString() };
+
 function hasCode(code: string, reason?: RegExp): (error: unknown) => boolean {
   return (error) => error instanceof Fault && error.code === code && (reason?.test(error.message) ?? true);
 }
@@ -230,7 +233,7 @@ test('a key is never shown again and stands in no list, fact or fault; the edge 
   assert.ok(secret.length > 40 && !shown.includes(secret));
   const rows = JSON.stringify(await opened.db.selectFrom('network_certificates').selectAll().execute());
   assert.ok(!rows.includes(secret), 'nor in the database');
-  assert.ok((await served.forEdge())[0]?.privateKeyPem.includes(secret));
+  assert.ok((await served.forEdge(PLATFORM))[0]?.privateKeyPem.includes(secret));
 
   const renewed = issue(['www.banco.example', '*.banco.example'], 120);
   const again = await served.add(
@@ -269,6 +272,36 @@ test('the end of a certificate is told at 30, 14 and 7 days and once when it is 
   const kinds = (await facts()).map(({ kind }) => kind);
   assert.equal(kinds.filter((kind) => kind === 'certificate.expiring').length, 3);
   assert.equal(kinds.filter((kind) => kind === 'certificate.expired').length, 1);
+  await opened.close();
+});
+
+test('a certificate that has ended gives way, name by name, to a valid one that covers the name and may be shown there', async () => {
+  let now = Date.now();
+  const clock: Clock = { ...systemClock, now: () => new Date(now) };
+  const { opened, served } = await open(clock);
+  const add = async (names: readonly string[], days: number, project: string | null) => {
+    const { certificatePem: chain, privateKeyPem: key } = issue(names, days);
+    return (await served.add({ chain, key, project }, 'user:ana')).id;
+  };
+  const short = ['www.banco.example', 'api.banco.example', 'deep.api.banco.example', 'shop.darsena.localhost'];
+  const ended = await add(short, 10, null);
+  const covered = await add(['eu.banco.example'], 10, 'banco');
+  const foreign = await add(['x.caja.example'], 10, 'banco');
+  const wild = await add(['*.banco.example'], 60, null);
+  const another = await add(['*.caja.example'], 60, 'caja');
+  const shown = async (): Promise<Record<string, readonly string[] | undefined>> =>
+    Object.fromEntries((await served.forEdge(PLATFORM)).map(({ id, names }) => [id, names]));
+  const all = { [ended]: undefined, [covered]: undefined, [foreign]: undefined };
+  assert.deepEqual(await shown(), { ...all, [wild]: undefined, [another]: undefined }, 'while all are valid');
+  now += 11 * DAY_MS;
+  assert.deepEqual(await shown(), {
+    // No valid one covers this name: an ended one is served on, and told.
+    ...{ [ended]: ['deep.api.banco.example'], [wild]: undefined, [another]: undefined },
+    // A wildcard of another project is not shown to its visitors.
+    [foreign]: undefined,
+  });
+  now += 50 * DAY_MS;
+  assert.deepEqual(Object.keys(await shown()).length, 5, 'where none is valid each is served as before');
   await opened.close();
 });
 

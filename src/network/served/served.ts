@@ -189,10 +189,29 @@ export class ServedCertificates {
     this.#options.onChange();
   }
 
-  /** With their keys, for the edge and nobody else. */
-  async forEdge(): Promise<EdgeCertificate[]> {
+  /**
+   * With their keys, for the edge and nobody else. One that has ended gives way, name by name, where a valid one covers the
+   * name: of the same project or of all, or the platform's own.
+   */
+  async forEdge(platform: Pick<ServedCertificate, 'names' | 'notAfter'>): Promise<EdgeCertificate[]> {
     const rows = await this.#options.db.selectFrom('network_certificates').selectAll().orderBy('id').execute();
-    return rows.map(({ id, chain, sealed }) => ({ id, certificatePem: chain, privateKeyPem: this.#keyOf(id, sealed) }));
+    const nowMs = this.#options.clock.now().getTime();
+    const valid = [{ ...platform, project: null }, ...rows.map((row) => this.#view(row))].filter(
+      ({ notAfter }) => Date.parse(notAfter) > nowMs,
+    );
+    return rows.flatMap((row) => {
+      const { id, names, project, state } = this.#view(row);
+      const isCovered = (host: string): boolean =>
+        valid.some(
+          (one) =>
+            (one.project === null || one.project === project) &&
+            one.names.some((name) => name === host || (!host.startsWith('*.') && coversHost(name, host))),
+        );
+      const left = state === 'expired' ? names.filter((name) => !isCovered(name)) : names;
+      if (left.length === 0) return [];
+      const pair = { id, certificatePem: row.chain, privateKeyPem: this.#keyOf(id, row.sealed) };
+      return left.length === names.length ? [pair] : [{ ...pair, names: left }];
+    });
   }
 
   /** States once for each of the alarm's days, and once after the end, that a certificate runs out. Answers how many it told. */

@@ -12,7 +12,7 @@ export function siteCommands(cli: CliProgram): void {
     .description(t({ en: 'balance hosts between sites by DNS', es: 'repartir hosts entre sedes por DNS' }));
 
   const show = (state: SiteState): void => {
-    const { settings, drained, hosts } = state;
+    const { settings, problem, drained, hosts } = state;
     if (cli.output.json) {
       print.json(state);
       return;
@@ -26,6 +26,7 @@ export function siteCommands(cli: CliProgram): void {
     }
     const { name, addresses, dns } = settings;
     print.result(`${name}: ${addresses.join(', ')} · DNS ${dns.host}:${dns.port} (${dns.zones.join(', ')})`);
+    if (problem !== null) print.result(`${print.colour('bad', t(NOT_TOLD))}: ${t(problem)}`);
     if (drained)
       print.result({ en: 'taken out of DNS: darsena site undrain', es: 'fuera del DNS: darsena site undrain' });
     print.table<SiteHostState>(
@@ -155,6 +156,7 @@ const WORDS: Readonly<Record<SiteWord, Text>> = {
   unknown: { en: 'not asked yet', es: 'sin consultar aún' },
 };
 const TONES = { up: 'good', down: 'bad', silent: 'bad', unknown: 'faint' } as const;
+const NOT_TOLD: Text = { en: 'DNS takes no change from here', es: 'el DNS no acepta cambios de aquí' };
 const LAST: Text = {
   en: 'no site serves it; its addresses stay, as no answer would be no better',
   es: 'ninguna sede lo sirve; sus direcciones se quedan, pues no responder nada no sería mejor',

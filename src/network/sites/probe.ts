@@ -1,7 +1,7 @@
 import { get } from 'node:https';
 import { checkServerIdentity, type TLSSocket } from 'node:tls';
 import type { Text } from '../../system/index.ts';
-import { SITE_PROBE_MS } from '../limits.ts';
+import { PROBE_HEADER, SITE_PROBE_MS } from '../limits.ts';
 
 /**
  * Asks an address for a host as a client would: TLS with its name, then one page. Null when it serves; else why not. Who
@@ -9,14 +9,14 @@ import { SITE_PROBE_MS } from '../limits.ts';
  */
 export function probeSite(
   address: string,
-  wanted: { readonly host: string; readonly path: string; readonly port: number },
+  wanted: { readonly host: string; readonly path: string; readonly port: number; readonly token: string },
 ): Promise<Text | null> {
-  const { host, path, port } = wanted;
+  const { host, path, port, token } = wanted;
   return new Promise((resolve) => {
     const request = get(
       {
         ...{ host: address, port, path, servername: host, agent: false, rejectUnauthorized: false },
-        headers: { host, 'user-agent': 'darsena-site-check' },
+        headers: { host, 'user-agent': 'darsena-site-check', [PROBE_HEADER]: token },
         signal: AbortSignal.timeout(SITE_PROBE_MS),
       },
       (answer) => {

@@ -148,6 +148,7 @@ test('what two people change at once both holds, also while DNS is asked', async
   // Nobody listens there: a DNS server that does not answer keeps nobody from saying what is wanted.
   const dns = { host: '127.0.0.1', port: 1, zones: ['banco.example'], keyName: 'k' };
   await sites.set({ name: 'madrid', addresses: ['192.0.2.1'], port: 443, dns, secret: 'c2VjcmV0c2VjcmV0' }, 'user:ana');
+  assert.match((await sites.state()).problem?.en ?? '', /ECONNREFUSED/, 'and that it does not is said at once');
   const how = { path: '/', seconds: 30 };
   await Promise.all([
     sites.addHost('www.banco.example', how, 'user:ana'),

@@ -90,6 +90,8 @@ export interface SiteHostState extends SiteHost {
 
 export interface SiteState {
   readonly settings: ShownSiteSettings | null;
+  /** Why DNS does not take changes from here; null: it took the last one, or was not asked yet. */
+  readonly problem: Text | null;
   /** Being emptied by a person's word. */
   readonly drained: boolean;
   readonly hosts: readonly SiteHostState[];
@@ -120,6 +122,10 @@ interface Watched {
 
 const SITE = 'site';
 const SECRET_CONTEXT = 'network/site';
+const PROBE = 'site-probe';
+const PROBE_CONTEXT = 'network/site-probe';
+/** What a server says of a key that it does not know, of a clock, or of a zone that the key may not change (RFC 8945, RFC 2136). */
+const KEY_REFUSED: readonly string[] = ['NOTAUTH', 'REFUSED', 'NOTZONE'];
 
 export interface SitesOptions {
   readonly db: Kysely<SettingsTables>;
@@ -142,6 +148,10 @@ export class Sites {
   readonly #watched = new Map<string, Watched>();
   #working: Promise<unknown> = Promise.resolve();
   #turn: Promise<void> | null = null;
+  /** Why DNS does not take this platform's key; undefined: it was not asked yet. */
+  #trouble: Text | null | undefined;
+  #askedMs: number | null = null;
+  #probe: Promise<string> | null = null;
 
   constructor(options: SitesOptions) {
     this.#options = options;
@@ -149,12 +159,35 @@ export class Sites {
 
   async state(): Promise<SiteState> {
     const kept = await this.#kept();
-    if (kept === null) return { settings: null, drained: false, hosts: [] };
+    if (kept === null) return { settings: null, problem: null, drained: false, hosts: [] };
     const { settings, drained } = kept;
-    return { settings, drained, hosts: kept.hosts.map((host) => this.#view(host, kept)) };
+    const problem = this.#trouble ?? null;
+    return { settings, problem, drained, hosts: kept.hosts.map((host) => this.#view(host, kept)) };
   }
 
-  /** @throws Fault network.site-invalid */
+  /**
+   * What this platform's looks at its own edge carry: the edge is told, and does not log them. Whoever else knew it could
+   * ask without being logged.
+   */
+  async probeToken(): Promise<string> {
+    this.#probe ??= this.#readProbe().catch((error: unknown) => {
+      this.#probe = null;
+      throw error;
+    });
+    return this.#probe;
+  }
+
+  async #readProbe(): Promise<string> {
+    const { db, vault } = this.#options;
+    const row = await this.#row(PROBE);
+    if (row?.sealed != null) return this.#open(row.sealed, PROBE_CONTEXT);
+    const token = randomBytes(16).toString('hex');
+    const sealed = Buffer.from(vault.seal(Buffer.from(token), PROBE_CONTEXT)).toString('base64');
+    await db.insertInto('network_settings').values({ name: PROBE, document: '{}', sealed }).execute();
+    return token;
+  }
+
+  /** @throws Fault network.site-invalid; network.dns-update-failed where the server refuses the key or a zone */
   async set(wanted: SiteSettings, actor: string): Promise<void> {
     const { secret, ...given } = wanted;
     const settings = { ...given, addresses: [...new Set(given.addresses.map(plainAddress))] };
@@ -168,6 +201,8 @@ export class Sites {
         });
       const kept = await this.#kept();
       const hosts = kept?.hosts ?? [];
+      // Before anything is written: a key that is refused serves nobody.
+      const trouble = await this.#troubleWithKey({ settings }, sealed);
       const outside = hosts.find(({ host }) => zoneOf(host, settings.dns.zones) === null);
       if (outside !== undefined)
         throw networkFault('network.site-invalid', {
@@ -182,7 +217,41 @@ export class Sites {
         ...{ kind: 'site.changed', project: null, actor, subject: `site ${settings.name}` },
         body: { addresses: [...settings.addresses], server: settings.dns.host, zones: [...settings.dns.zones] },
       });
+      this.#trouble = trouble;
     });
+  }
+
+  /**
+   * An order to change nothing is signed like any other, so that a wrong key shows before a host is balanced by it. A server
+   * that does not answer keeps nobody from saying what is wanted.
+   * @returns why it could not be asked, or null
+   * @throws Fault network.dns-update-failed where the server refuses the key or a zone
+   */
+  async #troubleWithKey(kept: Pick<Kept, 'settings'>, sealed: string): Promise<Text | null> {
+    const server = this.#server(kept, sealed);
+    this.#askedMs = this.#options.clock.monotonicMs();
+    for (const zone of kept.settings.dns.zones) {
+      try {
+        await updateZone(server, zone, []);
+      } catch (error) {
+        if (error instanceof Fault && KEY_REFUSED.includes(String(error.params['reason']))) throw error;
+        return whyFailed(error);
+      }
+    }
+    return null;
+  }
+
+  /** Where hosts are balanced the word about each says how it goes; where none is, and after a failure, the key is tried. */
+  async #tryKey(kept: Kept, sealed: string): Promise<void> {
+    const { clock, log, beatMs = SITE_BEAT_MS } = this.#options;
+    const isDue = this.#askedMs === null || clock.monotonicMs() - this.#askedMs >= beatMs;
+    if (!isDue || (this.#trouble === null && kept.hosts.length > 0)) return;
+    try {
+      this.#trouble = await this.#troubleWithKey(kept, sealed);
+    } catch (error) {
+      this.#trouble = whyFailed(error);
+      log.warn({ err: error }, 'DNS does not take changes of this site');
+    }
   }
 
   /** @throws Fault network.site-unset, network.site-invalid, network.site-taken */
@@ -272,14 +341,16 @@ export class Sites {
       const row = await this.#row();
       if (row?.sealed == null) return;
       const kept = JSON.parse(row.document) as Kept;
+      await this.#tryKey(kept, row.sealed);
       const server = this.#server(kept, row.sealed);
+      const token = await this.probeToken();
       for (const { host } of kept.hosts) if (!this.#watched.has(host)) this.#watched.set(host, nothingSeen());
       for (const host of this.#watched.keys())
         if (!kept.hosts.some((one) => one.host === host)) this.#watched.delete(host);
       await Promise.all(
         kept.hosts.map(async (one) => {
           const watched = this.#watched.get(one.host) ?? nothingSeen();
-          await this.#check(one, watched, kept.settings);
+          await this.#check(one, watched, { ...kept.settings, token });
           try {
             await this.#tell(one, watched, kept, server);
             watched.problem = null;
@@ -294,11 +365,15 @@ export class Sites {
     }
   }
 
-  async #check(one: SiteHost, watched: Watched, { addresses, port }: ShownSiteSettings): Promise<void> {
+  async #check(
+    one: SiteHost,
+    watched: Watched,
+    { addresses, port, token }: ShownSiteSettings & { readonly token: string },
+  ): Promise<void> {
     const probe = this.#options.probe ?? probeSite;
     await Promise.all(
       addresses.map(async (where) => {
-        const why = await probe(where, { ...one, port });
+        const why = await probe(where, { ...one, port, token });
         const held = watched.up.get(where);
         const against = why === null ? held === false : held === true;
         const times = against ? (watched.against.get(where) ?? 0) + 1 : 0;
@@ -411,12 +486,13 @@ export class Sites {
     };
   }
 
-  #server({ settings }: Kept, sealed: string): UpdateServer {
+  #server({ settings }: Pick<Kept, 'settings'>, sealed: string): UpdateServer {
     const { host, port, keyName } = settings.dns;
-    const secret = Buffer.from(this.#options.vault.open(Buffer.from(sealed, 'base64'), SECRET_CONTEXT)).toString(
-      'utf8',
-    );
-    return { host, port, keyName, secret };
+    return { host, port, keyName, secret: this.#open(sealed, SECRET_CONTEXT) };
+  }
+
+  #open(sealed: string, context: string): string {
+    return Buffer.from(this.#options.vault.open(Buffer.from(sealed, 'base64'), context)).toString('utf8');
   }
 
   #seal(secret: string): string {
@@ -435,9 +511,9 @@ export class Sites {
     return row === null ? null : (JSON.parse(row.document) as Kept);
   }
 
-  async #row(): Promise<{ document: string; sealed: string | null } | null> {
+  async #row(name = SITE): Promise<{ document: string; sealed: string | null } | null> {
     const { db } = this.#options;
-    return (await db.selectFrom('network_settings').selectAll().where('name', '=', SITE).executeTakeFirst()) ?? null;
+    return (await db.selectFrom('network_settings').selectAll().where('name', '=', name).executeTakeFirst()) ?? null;
   }
 
   async #write(kept: Kept, sealed: string, fact: NewFact): Promise<void> {

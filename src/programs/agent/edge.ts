@@ -214,7 +214,7 @@ export class HostEdge {
         denied: this.#denied(listener).flatMap(({ networks }) => networks),
       };
     });
-    return { routes, listeners, proxies: this.#order?.proxies ?? [] };
+    return { routes, listeners, proxies: this.#order?.proxies ?? [], probe: this.#order?.probe ?? null };
   }
 
   #denied({ project, environment, service }: Pick<WantedRoute, 'project' | 'environment' | 'service'>) {

@@ -225,6 +225,8 @@ export type ToAgent =
       readonly own: readonly EdgeCertificate[];
       /** Balancers in front, whose PROXY protocol is believed. */
       readonly proxies: readonly string[];
+      /** By which requests are known to be the platform's own looks at its edge; null: there are none. */
+      readonly probe: string | null;
       /** What is refused by decision of people, beside the manifests. */
       readonly denials: readonly Pick<Denial, 'project' | 'environment' | 'service' | 'networks' | 'paths'>[];
     }

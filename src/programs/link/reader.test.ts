@@ -20,8 +20,9 @@ const TO_AGENT: readonly ToAgent[] = [
   {
     type: 'edge-settings',
     certificate: { certificatePem: 'a', privateKeyPem: 'b' },
-    own: [{ id: '0123456789abcdef', certificatePem: 'a', privateKeyPem: 'b' }],
+    own: [{ id: '0123456789abcdef', certificatePem: 'a', privateKeyPem: 'b', names: ['*.banco.example'] }],
     proxies: ['192.0.2.0/24'],
+    probe: '0123456789abcdef0123456789abcdef',
     denials: [{ project: 'tienda', environment: null, service: 'web', networks: ['192.0.2.7'], paths: ['/admin'] }],
   },
   { type: 'registry-token', token: 'abc' },

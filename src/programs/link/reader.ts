@@ -296,8 +296,21 @@ const toAgent = z.discriminatedUnion('type', [
     type: z.literal('edge-settings'),
     certificate: z.strictObject(issued),
     // Becomes the name of a file.
-    own: list(z.strictObject({ id: z.string().regex(/^[a-z0-9-]{1,64}$/), ...issued }), 1_000),
+    own: list(
+      z.strictObject({
+        id: z.string().regex(/^[a-z0-9-]{1,64}$/),
+        ...issued,
+        names: list(z.string().max(253), 100).optional(),
+      }),
+      1_000,
+    ),
     proxies: list(networkText, 64),
+    // A message that an earlier program kept has none.
+    probe: z
+      .string()
+      .regex(/^[0-9a-f]{32}$/)
+      .nullable()
+      .default(null),
     // A message that an earlier program kept has none.
     denials: list(
       z.strictObject({

@@ -31,12 +31,12 @@ export function playbookCommands(cli: CliProgram): void {
     .description(t({ en: 'several actions in their order', es: 'varias acciones en su orden' }));
   noun
     .command('list')
-    .description(t({ en: 'list the playbooks in force', es: 'listar los playbooks en vigor' }))
+    .description(t({ en: 'list the playbooks in force', es: 'listar los guiones en vigor' }))
     .action(async () => {
       const { items } = await api.get<{ items: StoredPlaybook[] }>('/playbooks');
       print.table(
         [
-          { title: { en: 'playbook', es: 'playbook' }, value: (row) => row.playbook.name },
+          { title: { en: 'playbook', es: 'guion' }, value: (row) => row.playbook.name },
           {
             title: { en: 'steps', es: 'pasos' },
             value: (row) => row.playbook.steps.map((step) => (step.approve ? `${step.do}?` : step.do)).join(' → '),
@@ -50,29 +50,29 @@ export function playbookCommands(cli: CliProgram): void {
           },
         ],
         items,
-        { empty: { en: 'no playbooks', es: 'no hay playbooks' } },
+        { empty: { en: 'no playbooks', es: 'no hay guiones' } },
       );
     });
   noun
     .command('apply')
-    .argument('<file>', t({ en: 'a playbook in YAML', es: 'un playbook en YAML' }))
-    .description(t({ en: 'put a playbook in force', es: 'poner en vigor un playbook' }))
+    .argument('<file>', t({ en: 'a playbook in YAML', es: 'un guion en YAML' }))
+    .description(t({ en: 'put a playbook in force', es: 'poner en vigor un guion' }))
     .action(async (file: string) => {
       const stored = await api.put<StoredPlaybook>('/playbooks', { source: await readFile(file, 'utf8') });
       if (cli.output.json) return print.json(stored);
       const { name, steps } = stored.playbook;
       print.result({
         en: `playbook ${name} in force: ${steps.length} steps`,
-        es: `playbook ${name} en vigor: ${steps.length} pasos`,
+        es: `guion ${name} en vigor: ${steps.length} pasos`,
       });
     });
   noun
     .command('remove')
     .argument('<name>')
-    .description(t({ en: 'take a playbook out of force', es: 'retirar un playbook' }))
+    .description(t({ en: 'take a playbook out of force', es: 'retirar un guion' }))
     .action(async (name: string) => {
       await api.delete(`/playbooks/${encodeURIComponent(name)}`);
-      print.result({ en: `playbook ${name} removed`, es: `playbook ${name} retirado` });
+      print.result({ en: `playbook ${name} removed`, es: `guion ${name} retirado` });
     });
   noun
     .command('run')
@@ -102,7 +102,7 @@ export function playbookCommands(cli: CliProgram): void {
       const { items } = await api.get<{ items: PlaybookRun[] }>(`/incidents/${encodeURIComponent(incident)}/playbooks`);
       if (cli.output.json) return print.json({ items });
       if (items.length === 0)
-        print.result({ en: 'no playbook was run about it', es: 'no se ejecutó ningún playbook sobre él' });
+        print.result({ en: 'no playbook was run about it', es: 'no se ejecutó ningún guion sobre él' });
       for (const run of items) show(run);
     });
   noun

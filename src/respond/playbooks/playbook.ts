@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { PRIORITIES, type Priority } from '../../detect/index.ts';
 import { matchesGlob } from '../../oci/index.ts';
-import type { Text } from '../../system/index.ts';
+import type { Fault, Json, Text } from '../../system/index.ts';
 import { ACTIONS } from '../actions.ts';
 import { priorityRank } from '../alert.ts';
 import { respondFault } from '../errors.ts';
@@ -58,13 +58,13 @@ const shape = z.strictObject({
     .max(PLAYBOOK_STEPS_MAX),
 });
 
-/** @throws Fault respond.playbook-invalid with the place */
+/** @throws Fault respond.playbook-invalid with every mistake and its place in `details` */
 export function readPlaybook(source: string): Playbook {
   return readShaped(source, shape, invalid);
 }
 
-function invalid(place: string, why: string): Error {
-  return respondFault('respond.playbook-invalid', { place: place === '' ? 'the playbook' : place, why });
+function invalid(place: string, why: Text, details: Json): Fault {
+  return respondFault('respond.playbook-invalid', { place, why }, { details });
 }
 
 /** Why a step is not for this incident, or null. */

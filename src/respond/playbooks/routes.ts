@@ -5,6 +5,7 @@ import { respondFault } from '../errors.ts';
 import type { Incident } from '../incident.ts';
 import { POLICY_BYTES_MAX } from '../limits.ts';
 import type { Respond } from '../respond.ts';
+import { readPlaybook } from './playbook.ts';
 import type { Playbooks } from './playbooks.ts';
 
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/);
@@ -33,6 +34,17 @@ export function registerPlaybookRoutes(
       body: z.strictObject({ source: z.string().max(POLICY_BYTES_MAX) }),
     },
     handler: async ({ body, principal }) => playbooks.apply(body.source, personBehind(principal), principal.actor),
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/playbooks/check',
+    config: { action: 'policy.read' },
+    schema: {
+      tags: ['incidents'],
+      summary: 'Every mistake of a playbook with its line, or its steps; nothing is put in force',
+      body: z.strictObject({ source: z.string().max(POLICY_BYTES_MAX) }),
+    },
+    handler: async ({ body }) => ({ playbook: readPlaybook(body.source) }),
   });
   app.route({
     method: 'DELETE',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Alert, PRIORITIES, type Priority } from '../../detect/index.ts';
 import { matchesGlob } from '../../oci/index.ts';
-import type { Text } from '../../system/index.ts';
+import { expected, type Fault, type Json, type Text } from '../../system/index.ts';
 import { ACTIONS, reachOf } from '../actions.ts';
 import { priorityRank } from '../alert.ts';
 import { respondFault } from '../errors.ts';
@@ -56,9 +56,10 @@ const shape = z
         environments: patterns,
       })
       // What matches everything is a slip of the pen: something of an alert has to be named.
-      .refine(({ rules, tags, priority }) => rules !== null || tags !== null || priority !== 'debug', {
-        message: 'expected rules, tags or priority',
-      }),
+      .refine(
+        ({ rules, tags, priority }) => rules !== null || tags !== null || priority !== 'debug',
+        expected('rules, tags or priority', 'rules, tags o priority'),
+      ),
     do: z.array(z.enum(kinds)).max(POLICY_ACTIONS_MAX).default([]),
     run: z
       .array(z.string().regex(/^[a-z][a-z0-9-]{0,62}$/))
@@ -69,15 +70,15 @@ const shape = z
       .strictObject({ actions: z.number().int().min(1).max(1_000), minutes: z.number().int().min(1).max(1_440) })
       .default({ actions: 10, minutes: 60 }),
   })
-  .refine((policy) => policy.do.length + policy.run.length > 0, { message: 'expected do or run', path: ['do'] });
+  .refine((policy) => policy.do.length + policy.run.length > 0, { ...expected('do or run', 'do o run'), path: ['do'] });
 
-/** @throws Fault respond.policy-invalid with the place */
+/** @throws Fault respond.policy-invalid with every mistake and its place in `details` */
 export function readResponsePolicy(source: string): ResponsePolicy {
   return readShaped(source, shape, invalid);
 }
 
-function invalid(place: string, why: string): Error {
-  return respondFault('respond.policy-invalid', { place: place === '' ? 'the policy' : place, why });
+function invalid(place: string, why: Text, details: Json): Fault {
+  return respondFault('respond.policy-invalid', { place, why }, { details });
 }
 
 /** Whether a policy speaks of an alert. Pure: what it would have done is asked of old alerts in the same way. */

@@ -32,6 +32,17 @@ export function registerResponseRoutes(
     handler: async ({ body, principal }) => policies.apply(body.source, personBehind(principal), principal.actor),
   });
   app.route({
+    method: 'POST',
+    url: '/api/v1/response/policies/check',
+    config: { action: 'policy.read' },
+    schema: {
+      tags: ['incidents'],
+      summary: 'Every mistake of a response policy with its line, or what it says; nothing is put in force',
+      body: z.strictObject({ source }),
+    },
+    handler: async ({ body }) => ({ policy: readResponsePolicy(body.source) }),
+  });
+  app.route({
     method: 'DELETE',
     url: '/api/v1/response/policies/:name',
     config: { action: 'platform.admin' },
