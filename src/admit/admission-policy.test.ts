@@ -418,12 +418,17 @@ test('each binding says what it does, where, and with which parameters', () => {
   assert.equal(say(both, deployment(5)), 'refuse: most 3');
   const gone = binding({ validationActions: ['Deny'], paramRef: { name: 'x', parameterNotFoundAction: 'Allow' } });
   assert.equal(say(admissionPolicy(spec, gone), deployment(5)), 'allow');
-  for (const wrong of [
-    binding({ validationActions: ['Deny'], paramRef: { name: 'x', parameterNotFoundAction: 'Deny' } }),
-    binding({ policyName: 'another', validationActions: ['Deny'] }),
-  ]) {
-    assert.throws(() => admissionPolicy(spec, wrong), Fault);
-  }
+  // It loads as it does in Kubernetes, and as there nothing that it speaks of passes.
+  const missing = binding({ validationActions: ['Deny'], paramRef: { name: 'x', parameterNotFoundAction: 'Deny' } });
+  assert.match(say(admissionPolicy(spec, missing), deployment(1)), /^refuse: .*not in the file: ConfigMap x/);
+  const stranger = binding({ policyName: 'another', validationActions: ['Deny'] });
+  assert.throws(() => admissionPolicy(spec, stranger), Fault);
+  // Of a binding that names no parameters they are null.
+  const unnamed = admissionPolicy(
+    { ...spec, validations: [{ expression: 'params == null || object.spec.replicas <= 3', message: 'more than 3' }] },
+    binding({ validationActions: ['Deny'] }),
+  );
+  assert.equal(say(unnamed, deployment(9)), 'allow');
 });
 
 test('a condition that is false decides beside one that fails, as in Kubernetes', () => {

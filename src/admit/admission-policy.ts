@@ -1,37 +1,25 @@
 import { createHash } from 'node:crypto';
-import { FormatError, parseYamlDocuments } from '../formats/index.ts';
+import { parseYamlDocuments } from '../formats/index.ts';
 import type { Json, Text } from '../system/index.ts';
 import type { Door } from './admission.ts';
 import { madeFrom, type PolicyValue, toPolicyValue } from './document.ts';
 import { compileKubernetes, type KubernetesExpression } from './expression.ts';
 import { POLICY_BYTES_MAX, POLICY_RULES_MAX } from './limits.ts';
-import type { Effect, Policy, PolicyProblem, PolicyRule } from './policy.ts';
+import type { Effect, FailMode, PolicyRule } from './policy.ts';
 
 /** Doors at which documents are judged. */
-const DOORS: readonly Door[] = ['ci', 'start', 'promote'];
+export const DOCUMENT_DOORS: readonly Door[] = ['ci', 'start', 'promote'];
 
 /** Characters of the name of a policy, as in policies of our own. */
 const POLICY_NAME_MAX = 63;
 
-/** Whether a text is a ValidatingAdmissionPolicy of Kubernetes and no policy in our own words: as YAML, as JSON, or in a List. */
-export function isAdmissionPolicy(text: string): boolean {
-  if (!text.includes('ValidatingAdmissionPolicy')) return false;
-  try {
-    return readObjects(text).some(({ object }) => object['kind'] === 'ValidatingAdmissionPolicy');
-  } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
-    // What is wrong with it is said in the words of the kind that its lines name.
-    return /^\s*["']?kind["']?:\s*["']?ValidatingAdmissionPolicy["']?\s*,?\s*$/m.test(text);
-  }
-}
-
-interface WrittenObject {
+export interface WrittenObject {
   readonly object: Members;
   readonly locate: (path: readonly (string | number)[]) => { readonly line: number; readonly column: number } | null;
 }
 
 /** The objects of a text, those of a List one by one. */
-function readObjects(text: string): WrittenObject[] {
+export function readObjects(text: string): WrittenObject[] {
   return parseYamlDocuments(text, { maxBytes: POLICY_BYTES_MAX, scalars: 'kubernetes' }).flatMap((document) => {
     const object = members(document.value);
     if (object['kind'] !== 'List') return [{ object, locate: (path) => document.locate([...path]) }];
@@ -44,15 +32,32 @@ function readObjects(text: string): WrittenObject[] {
   });
 }
 
-type Members = Readonly<Record<string, Json>>;
-type PolicyMap = ReadonlyMap<string, PolicyValue>;
-type Report = (path: (string | number)[], reason: string) => void;
+export type Members = Readonly<Record<string, Json>>;
+export type PolicyMap = ReadonlyMap<string, PolicyValue>;
+export type Report = (path: (string | number)[], reason: string) => void;
 
 /** One binding: where the policy is in force, what it does there, and with which parameters. */
 interface Binding {
   readonly effect: Effect;
   readonly matchResources: Members;
   readonly params: readonly PolicyValue[];
+  /** The object of parameters that it names and that is not there, where that refuses; null: nothing is missing. */
+  readonly missing: string | null;
+}
+
+/** Whether an object is a policy in CEL: of Kubernetes, or the one of Kyverno that is written as that. */
+export function isAdmissionObject({ apiVersion, kind }: Members): boolean {
+  if (kind === 'ValidatingAdmissionPolicy') return true;
+  const isOfKyverno = String(apiVersion).startsWith('policies.kyverno.io/');
+  return isOfKyverno && (kind === 'ValidatingPolicy' || kind === 'NamespacedValidatingPolicy');
+}
+
+/** What one policy of a text comes to. */
+export interface ReadRules {
+  readonly name: string;
+  readonly description: string;
+  readonly mode: FailMode;
+  readonly rules: readonly PolicyRule[];
 }
 
 /**
@@ -61,26 +66,17 @@ interface Binding {
  * no old object, and a rule for other operations alone never applies. What a controller would make of an object is asked
  * about as well: a policy for pods is asked about the pod of a Deployment.
  */
-export function readAdmissionPolicy(text: string, problems: PolicyProblem[]): Policy | null {
-  const written = readObjects(text);
-  const objects = written.map(({ object }) => object);
-  const [policy, ...others] = objects.filter(({ kind }) => kind === 'ValidatingAdmissionPolicy');
-  const place = written[policy === undefined ? 0 : objects.indexOf(policy)];
-  const report: Report = (path, reason) => {
-    const position = place?.locate(path) ?? { line: 1, column: 1 };
-    problems.push({ line: position.line, column: position.column, rule: null, reason });
-  };
-  if (policy === undefined || others.length > 0) {
-    report([], 'expected one ValidatingAdmissionPolicy');
-    return null;
-  }
+export function readAdmissionPolicy(policy: Members, objects: readonly Members[], report: Report): ReadRules {
   const spec = members(policy['spec']);
   const fullName = String(members(policy['metadata'])['name'] ?? '');
   const name = nameOf(fullName);
   if (!/^[a-z][a-z0-9-]{0,62}$/.test(name))
     report(['metadata', 'name'], `expected a name, got ${JSON.stringify(name)}`);
-  const bindings = readBindings(spec, fullName, objects, report);
-  const scene = readScene(spec, report);
+  const isOfKyverno = policy['kind'] !== 'ValidatingAdmissionPolicy';
+  if (isOfKyverno && members(spec['evaluation'])['mode'] === 'JSON')
+    report(['spec', 'evaluation', 'mode'], 'expected Kubernetes: what starts is an object of Kubernetes');
+  const bindings = isOfKyverno ? [bindingOf(spec)] : readBindings(spec, fullName, objects);
+  const scene = { ...readScene(spec, report), ...(isOfKyverno ? inNamespaceOf(policy) : {}) };
   const validations = items(spec['validations']);
   if (
     validations.length * bindings.length > POLICY_RULES_MAX ||
@@ -88,27 +84,68 @@ export function readAdmissionPolicy(text: string, problems: PolicyProblem[]): Po
   )
     report(['spec', 'validations'], `expected validations, at most ${POLICY_RULES_MAX} with their bindings`);
   const rules = validations.slice(0, POLICY_RULES_MAX).flatMap((one, index): PolicyRule[] => {
-    const validation = readValidation(members(one), index, report);
+    const validation = readValidation(members(one), ['spec', 'validations', index], report);
     if (validation === null) return [];
     return bindings.map((binding, at) => {
       const id = [name, index + 1, ...(bindings.length > 1 ? [at + 1] : [])].join('-');
-      return toRule(id.slice(-POLICY_NAME_MAX).replace(/^[^a-z]+/, ''), name, validation, binding, scene);
+      return toRule(id.slice(-POLICY_NAME_MAX).replace(/^[^a-z]+/, ''), name, [validation], binding, scene);
     });
   });
   const mode = spec['failurePolicy'] === 'Ignore' ? 'open' : 'closed';
-  const description = String(
-    members(members(policy['metadata'])['annotations'])['description'] ?? `ValidatingAdmissionPolicy ${name}`,
+  const description = members(members(policy['metadata'])['annotations'])['description'];
+  return { name, description: String(description ?? `${String(policy['kind'])} ${name}`), mode, rules };
+}
+
+/** A NamespacedValidatingPolicy of Kyverno speaks of its own namespace alone. */
+function inNamespaceOf(policy: Members): Pick<SceneOf, 'speaksOf'> {
+  if (policy['kind'] !== 'NamespacedValidatingPolicy') return {};
+  const own = String(members(policy['metadata'])['namespace'] ?? 'default');
+  return { speaksOf: (_, namespace) => namespace !== null && nameOfNamespace(namespace) === own };
+}
+
+/** A policy of Kyverno says itself what its bindings would say. */
+function bindingOf(spec: Members): Binding {
+  const actions = items(spec['validationActions']);
+  const effect = actions.length === 0 || actions.includes('Deny') ? 'refuse' : 'warn';
+  return { effect, matchResources: {}, params: [null], missing: null };
+}
+
+/** A rule of Kyverno whose `validate.cel` is written as the validations of a policy of Kubernetes. */
+export function readCelRule(given: {
+  readonly id: string;
+  readonly name: string;
+  readonly effect: Effect;
+  readonly rule: Members;
+  readonly path: readonly (string | number)[];
+  readonly objects: readonly Members[];
+  readonly report: Report;
+  readonly speaksOf: NonNullable<SceneOf['speaksOf']>;
+}): PolicyRule | null {
+  const { id, name, effect, rule, path, objects, report, speaksOf } = given;
+  const at = [...path, 'validate', 'cel'];
+  const cel = members(members(rule['validate'])['cel']);
+  const spoken = members(rule['validate'])['message'];
+  const scene = readScene(
+    { variables: cel['variables'] ?? [], matchConditions: rule['celPreconditions'] ?? [] },
+    (inner, reason) => {
+      const [, kind, ...rest] = inner;
+      report(kind === 'matchConditions' ? [...path, 'celPreconditions', ...rest] : [...at, ...inner.slice(1)], reason);
+    },
   );
-  return {
-    ...{ name, version: '1', description: same(description) },
-    ...{ validHours: 168, deadlines: null, restarts: 'allow', params: [] },
-    ...{ doors: Object.fromEntries(DOORS.map((door) => [door, mode])), rules, template: rules, uses: [], depth: 0 },
-    source: text,
-  };
+  const validations = items(cel['expressions']).flatMap((one, index) => {
+    const written = { ...(spoken === undefined ? {} : { message: spoken }), ...members(one) };
+    return readValidation(written, [...at, 'expressions', index], report) ?? [];
+  });
+  if (validations.length === 0) {
+    report([...at, 'expressions'], 'expected expressions');
+    return null;
+  }
+  const found = findParams(cel, members(cel['paramRef']), objects);
+  return toRule(id, name, validations, { effect, matchResources: {}, ...found }, { ...scene, speaksOf });
 }
 
 /** Names of Kubernetes reach 253 characters and have dots; of a longer one the end is a hash of all of it. */
-function nameOf(written: string): string {
+export function nameOf(written: string): string {
   const name = written.replaceAll('.', '-');
   if (name.length <= POLICY_NAME_MAX) return name;
   const hash = createHash('sha256').update(written).digest('hex').slice(0, 8);
@@ -120,6 +157,8 @@ interface SceneOf {
   readonly matchConstraints: Members;
   readonly conditions: readonly KubernetesExpression[];
   readonly variables: readonly { readonly name: string; readonly compiled: KubernetesExpression }[];
+  /** What else an object has to be; absent: nothing. */
+  readonly speaksOf?: (object: PolicyMap, namespace: PolicyMap | null) => boolean;
 }
 
 interface Validation {
@@ -161,8 +200,7 @@ function readScene(spec: Members, report: Report): SceneOf {
   return { matchConstraints: members(spec['matchConstraints']), conditions, variables };
 }
 
-function readValidation(validation: Members, index: number, report: Report): Validation | null {
-  const at = ['spec', 'validations', index];
+function readValidation(validation: Members, at: (string | number)[], report: Report): Validation | null {
   const { expression, message, messageExpression } = validation;
   const compiled = compileAt(expression, [...at, 'expression'], report, ['bool', 'dyn']);
   const worded =
@@ -174,27 +212,42 @@ function readValidation(validation: Members, index: number, report: Report): Val
   return { expression: String(expression), compiled, message: usual, worded };
 }
 
-function toRule(id: string, name: string, validation: Validation, binding: Binding, scene: SceneOf): PolicyRule {
-  const { compiled, worded, message } = validation;
-  const { conditions, variables, matchConstraints } = scene;
+/** One rule of all validations that it is given: a policy of Kubernetes has a rule for each, a rule of Kyverno several. */
+function toRule(
+  id: string,
+  name: string,
+  validations: readonly Validation[],
+  binding: Binding,
+  scene: SceneOf,
+): PolicyRule {
+  const { conditions, variables, matchConstraints, speaksOf = () => true } = scene;
   /** The object and what is made from it, where policy and binding speak of it. */
   const matched = (object: PolicyMap, namespace: PolicyMap | null): PolicyMap[] =>
-    [object, ...madeFrom(object)].filter((one) =>
-      [matchConstraints, binding.matchResources].every((rules) => isMatched(one, rules, namespace)),
+    [object, ...madeFrom(object)].filter(
+      (one) =>
+        [matchConstraints, binding.matchResources].every((rules) => isMatched(one, rules, namespace)) &&
+        speaksOf(one, namespace),
     );
   /** With each parameter; each is a question of its own. */
   const scenesOf = (values: Record<string, unknown>): Record<string, unknown>[] => {
     const object = values['object'] as PolicyMap;
     const namespace = namespaceOf(object, values);
+    if (binding.missing !== null)
+      throw new RangeError(`the parameters that its binding names are not in the file: ${binding.missing}`);
     return matched(object, namespace).flatMap((one) =>
       binding.params.map((params) => sceneFor(one, params, namespace, variables)),
     );
   };
   return {
-    ...{ id, doors: DOORS, effect: binding.effect, expression: validation.expression },
+    ...{ id, doors: DOCUMENT_DOORS, effect: binding.effect },
+    expression: validations.map(({ expression }) => expression).join('\n'),
     ...{ message: same('{subject}'), remedy: null, scope: 'document', kinds: null },
     ...{ since: null, until: null, params: new Map(), completes: null },
-    cost: costOf([compiled, ...conditions, ...variables.map((variable) => variable.compiled)]),
+    cost: costOf([
+      ...validations.map(({ compiled }) => compiled),
+      ...conditions,
+      ...variables.map((variable) => variable.compiled),
+    ]),
     concerns: (values) => {
       const object = values['object'] as PolicyMap;
       return matched(object, namespaceOf(object, values)).length > 0;
@@ -202,9 +255,13 @@ function toRule(id: string, name: string, validation: Validation, binding: Bindi
     match: (values) => askEach(scenesOf(values), (all) => (isAsked(conditions, all) ? [all] : [])).length > 0,
     evaluate: (values) =>
       askEach(scenesOf(values), (all) =>
-        !isAsked(conditions, all) || isTrue(compiled.evaluate(all))
-          ? []
-          : [{ key: name, label: words(worded, all) ?? message, package: null }],
+        isAsked(conditions, all)
+          ? validations.flatMap(({ compiled, worded, message }) =>
+              isTrue(compiled.evaluate(all))
+                ? []
+                : [{ key: name, label: words(worded, all) ?? message, package: null }],
+            )
+          : [],
       ),
   };
 }
@@ -275,36 +332,42 @@ function sceneFor(
 }
 
 /** The bindings of the policy in the same text; without one it refuses everywhere. */
-function readBindings(spec: Members, name: string, objects: readonly Members[], report: Report): Binding[] {
+function readBindings(spec: Members, name: string, objects: readonly Members[]): Binding[] {
   const written = objects
     .filter(({ kind }) => kind === 'ValidatingAdmissionPolicyBinding')
-    .map((binding) => members(binding['spec']));
-  const strangers = written.filter(({ policyName }) => policyName !== undefined && policyName !== name);
-  if (strangers.length > 0)
-    report([], `expected bindings of ${name}, got one of ${String(strangers[0]?.['policyName'])}`);
+    .map((binding) => members(binding['spec']))
+    .filter(({ policyName }) => policyName === undefined || policyName === name);
   const own: readonly Members[] = written.length === 0 ? [{ validationActions: ['Deny'] }] : written;
   return own.map((bound) => ({
     effect: items(bound['validationActions']).includes('Deny') ? 'refuse' : 'warn',
     matchResources: members(bound['matchResources']),
-    params: findParams(spec, members(bound['paramRef']), objects, report),
+    ...findParams(spec, members(bound['paramRef']), objects),
   }));
 }
 
-/** The parameters that a binding names, by name or by labels; `[null]` of a policy that has none. */
-function findParams(spec: Members, paramRef: Members, objects: readonly Members[], report: Report): PolicyValue[] {
-  if (spec['paramKind'] === undefined) return [null];
+/**
+ * The parameters that a binding names, by name or by labels. Of a policy that has none, and of a binding that names none, they
+ * are null, as in Kubernetes.
+ */
+function findParams(
+  spec: Members,
+  paramRef: Members,
+  objects: readonly Members[],
+): Pick<Binding, 'params' | 'missing'> {
   const { kind } = members(spec['paramKind']);
   const { name, namespace, selector, parameterNotFoundAction } = paramRef;
+  if (spec['paramKind'] === undefined || (name === undefined && selector === undefined))
+    return { params: [null], missing: null };
   const found = objects.filter((one) => {
     const metadata = members(one['metadata']);
     if (one['kind'] !== kind || (namespace !== undefined && (metadata['namespace'] ?? namespace) !== namespace))
       return false;
-    if (selector === undefined) return name === undefined || metadata['name'] === name;
+    if (selector === undefined) return metadata['name'] === name;
     return isSelected(new Map(Object.entries(members(metadata['labels']))), members(selector));
   });
-  if (found.length === 0 && parameterNotFoundAction !== 'Allow')
-    report(['spec', 'paramKind'], `expected the ${String(kind)} that the binding's paramRef names in the same file`);
-  return found.map((one) => toPolicyValue(one));
+  const isMissing = found.length === 0 && parameterNotFoundAction !== 'Allow';
+  const named = `${String(kind)}${name === undefined ? '' : ` ${String(name)}`}`;
+  return { params: found.map((one) => toPolicyValue(one)), missing: isMissing ? named : null };
 }
 
 function costOf(expressions: readonly KubernetesExpression[]): PolicyRule['cost'] {
@@ -331,7 +394,7 @@ function toMap(entries: Readonly<Record<string, PolicyValue>>): PolicyMap {
 }
 
 /** An environment of a project is what a namespace is in Kubernetes. Null: the object belongs to none. */
-function namespaceOf(object: PolicyMap, values: Record<string, unknown>): PolicyMap | null {
+export function namespaceOf(object: PolicyMap, values: Record<string, unknown>): PolicyMap | null {
   if (CLUSTER_KINDS.has(String(object.get('kind')))) return null;
   const environment = members(values['environment'] as Json);
   const project = String(members(values['image'] as Json)['project'] ?? '');
@@ -358,7 +421,7 @@ const CLUSTER_KINDS: ReadonlySet<string> = new Set([
   ...['CustomResourceDefinition', 'PriorityClass', 'IngressClass', 'RuntimeClass'],
 ]);
 
-function nameOfNamespace(namespace: PolicyMap): PolicyValue {
+export function nameOfNamespace(namespace: PolicyMap): PolicyValue {
   const metadata = namespace.get('metadata');
   return metadata instanceof Map ? (metadata.get('name') ?? '') : '';
 }
@@ -369,7 +432,7 @@ const USUAL: Readonly<Record<string, readonly [string, PolicyValue]>> = {
 };
 
 /** The API fills in what an object leaves open before policies are asked; this is what policies compare most. */
-function withUsual(object: PolicyMap): PolicyMap {
+export function withUsual(object: PolicyMap): PolicyMap {
   const kind = String(object.get('kind'));
   const [name, value] = (Object.hasOwn(USUAL, kind) ? USUAL[kind] : undefined) ?? ['', null];
   const spec = object.get('spec');
@@ -378,7 +441,7 @@ function withUsual(object: PolicyMap): PolicyMap {
 }
 
 /** The API writes the namespace of a request into an object that names none, before policies are asked. */
-function inNamespace(object: PolicyMap, namespace: PolicyValue): PolicyMap {
+export function inNamespace(object: PolicyMap, namespace: PolicyValue): PolicyMap {
   const metadata = object.get('metadata');
   if (!(metadata instanceof Map) || metadata.has('namespace')) return object;
   return new Map(object).set('metadata', new Map(metadata).set('namespace', namespace));
@@ -399,7 +462,7 @@ function requestOf(object: PolicyMap): PolicyMap {
   });
 }
 
-function groupOf(apiVersion: string): [string, string] {
+export function groupOf(apiVersion: string): [string, string] {
   const at = apiVersion.indexOf('/');
   return at < 0 ? ['', apiVersion] : [apiVersion.slice(0, at), apiVersion.slice(at + 1)];
 }
@@ -414,7 +477,8 @@ function isMatched(object: PolicyMap, constraints: Members, namespace: PolicyMap
     items(list).some((one) => one === '*' || one === value);
   const isOne = (rule: Members): boolean =>
     says(rule['apiGroups'], group) &&
-    says(rule['apiVersions'], version) &&
+    // Policies of Kyverno may leave versions out.
+    (rule['apiVersions'] === undefined || says(rule['apiVersions'], version)) &&
     says(rule['operations'], 'CREATE') &&
     (rule['scope'] === undefined ||
       rule['scope'] === '*' ||
@@ -439,7 +503,7 @@ function isInNamespace(namespace: PolicyMap | null, selector: Members): boolean 
   return !labels.has('darsena.environment') || isSelected(labels, selector);
 }
 
-function labelsOf(object: PolicyMap): ReadonlyMap<string, unknown> {
+export function labelsOf(object: PolicyMap): ReadonlyMap<string, unknown> {
   const metadata = object.get('metadata');
   const labels = metadata instanceof Map ? metadata.get('labels') : undefined;
   return labels instanceof Map ? labels : new Map();
@@ -452,7 +516,7 @@ function resourcesOf(kind: string): string[] {
   return one.endsWith('s') ? [`${one}es`, one] : [`${one}s`];
 }
 
-function isSelected(labels: ReadonlyMap<string, unknown>, selector: Members): boolean {
+export function isSelected(labels: ReadonlyMap<string, unknown>, selector: Members): boolean {
   const exact = Object.entries(members(selector['matchLabels'])).every(([name, value]) => labels.get(name) === value);
   return (
     exact &&
@@ -468,14 +532,14 @@ function isSelected(labels: ReadonlyMap<string, unknown>, selector: Members): bo
   );
 }
 
-function same(text: string): Text {
+export function same(text: string): Text {
   return { en: text, es: text };
 }
 
-function members(value: Json | undefined): Members {
+export function members(value: Json | undefined): Members {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
 }
 
-function items(value: Json | undefined): readonly Json[] {
+export function items(value: Json | undefined): readonly Json[] {
   return Array.isArray(value) ? value : [];
 }

@@ -47,13 +47,19 @@ function parseQuantity(text: string): Quantity {
   return new Quantity(sign === '-' ? -nanos : nanos);
 }
 
-function isQuantity(text: string): boolean {
+/** Whether a text is an amount of Kubernetes: `500m`, `1.5Gi`. */
+export function isQuantity(text: string): boolean {
   try {
     return parseQuantity(text).nanos !== null;
   } catch (error) {
     if (error instanceof RangeError) return false;
     throw error;
   }
+}
+
+/** An amount in units of 10^-9. @throws RangeError for what is no amount */
+export function nanosOf(text: string): bigint {
+  return parseQuantity(text).nanos;
 }
 
 function wholeOf({ nanos }: Quantity): bigint | null {

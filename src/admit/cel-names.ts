@@ -59,6 +59,11 @@ function compareVersions(a: Version, b: Version): bigint {
   return a.before.length === b.before.length ? 0n : -1n;
 }
 
+/** -1, 0 or 1 for two versions, short ones too. @throws RangeError for what is no version */
+export function compareVersionTexts(a: string, b: string): number {
+  return Number(compareVersions(parseLooseVersion(a), parseLooseVersion(b)));
+}
+
 /** A kind of text with a name, and what is wrong with one that is not of it. */
 export class TextFormat {
   readonly problems: (text: string) => readonly string[];

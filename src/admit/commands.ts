@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { type CliProgram, type Json, systemClock, type Text } from '../system/index.ts';
+import { type CliProgram, diffLines, type Json, systemClock, type Text } from '../system/index.ts';
 import type { PlacedDocument } from './document.ts';
 import type { RuleOutcome } from './judge.ts';
 import type { Policy } from './policy.ts';
@@ -181,8 +181,16 @@ function bookCommands(cli: CliProgram, noun: ReturnType<CliProgram['program']['c
     noun
       .command(verb)
       .argument('<name>')
+      .option(
+        '--revision <number>',
+        cli.t({ en: 'of this text alone, without showing it', es: 'solo de este texto, sin mostrarlo' }),
+      )
       .description(cli.t(text))
-      .action(async (name: string) => tell(await cli.api.post<PolicyRevision>(`${pathOf(name)}/${verb}`)));
+      .action(async (name: string, options: { revision?: string }) => {
+        const revision = options.revision === undefined ? await readWaiting(cli, name, verb) : Number(options.revision);
+        if (revision === null) return;
+        tell(await cli.api.post<PolicyRevision>(`${pathOf(name)}/${verb}`, { revision }));
+      });
   }
   noun
     .command('remove')
@@ -194,6 +202,24 @@ function bookCommands(cli: CliProgram, noun: ReturnType<CliProgram['program']['c
       }),
     )
     .action(async (name: string) => tell(await cli.api.delete<PolicyRevision>(pathOf(name))));
+  noun
+    .command('diff')
+    .argument('<name>')
+    .description(
+      cli.t({
+        en: 'show what the text that waits would change of the one in force',
+        es: 'mostrar qué cambiaría el texto que espera del que está en vigor',
+      }),
+    )
+    .action(async (name: string) => {
+      const { waiting, before } = await textsOf(cli, name);
+      if (waiting === null) {
+        cli.print.line({ en: `no text of ${name} waits`, es: `no espera ningún texto de ${name}` });
+        return;
+      }
+      if (cli.output.json) cli.print.json({ revision: waiting.revision, lines: diffLines(before, waiting.source) });
+      else showWaiting(cli, waiting, before);
+    });
   noun
     .command('history')
     .argument('<name>')
@@ -246,6 +272,56 @@ function bookCommands(cli: CliProgram, noun: ReturnType<CliProgram['program']['c
     });
 }
 
+/** The text that waits and the one in force, that of the platform or none; every text is of the name alone. */
+async function textsOf(cli: CliProgram, name: string): Promise<{ waiting: PolicyRevision | null; before: string }> {
+  const path = `/policies/${encodeURIComponent(name)}`;
+  const { items } = await cli.api.get<{ items: PolicyRevision[] }>(`${path}/revisions`);
+  const waiting = items.find(({ state }) => state === 'waiting') ?? null;
+  const active = items.find(({ state }) => state === 'active');
+  if (waiting === null || active !== undefined) return { waiting, before: active?.source ?? '' };
+  const known = await cli.api.get<{ items: PolicyRow[] }>('/policies');
+  if (!known.items.some((one) => one.name === name)) return { waiting, before: '' };
+  return { waiting, before: (await cli.api.get<PolicyView>(path)).source };
+}
+
+const DIFF_TONE = { '-': 'bad', '+': 'good', '@': 'faint' } as const;
+
+function showWaiting(
+  cli: CliProgram,
+  { name, revision, author, createdAt, source }: PolicyRevision,
+  before: string,
+): void {
+  const isNew = before === '';
+  cli.print.result({
+    en: `${name} ${revision}, asked for by ${author} at ${createdAt}${isNew ? '; there is none of that name yet' : ', and what it changes'}:`,
+    es: `${name} ${revision}, pedida por ${author} el ${createdAt}${isNew ? '; aún no hay ninguna con ese nombre' : ', y lo que cambia'}:`,
+  });
+  for (const { op, text } of diffLines(before, source)) {
+    const line = op === '@' ? `@@ ${text}` : `${op}${text}`;
+    cli.print.result(op === ' ' ? line : cli.print.colour(DIFF_TONE[op], line));
+  }
+}
+
+/**
+ * Shows the text that waits and asks: nobody agrees to what they have not seen, and what is sent names the text that was
+ * shown. Null: the person did not agree, and nothing is decided.
+ */
+async function readWaiting(cli: CliProgram, name: string, verb: 'approve' | 'reject'): Promise<number | null> {
+  const { waiting, before } = await textsOf(cli, name);
+  // The platform says in its words that none waits.
+  if (waiting === null) {
+    await cli.api.post(`/policies/${encodeURIComponent(name)}/${verb}`, {});
+    return null;
+  }
+  if (!cli.output.json) showWaiting(cli, waiting, before);
+  const remedy = `darsena policy ${verb} ${name} --revision ${waiting.revision}`;
+  const question: Record<typeof verb, Text> = {
+    approve: { en: `Put ${name} ${waiting.revision} in force?`, es: `¿Poner en vigor ${name} ${waiting.revision}?` },
+    reject: { en: `Refuse ${name} ${waiting.revision}?`, es: `¿Rechazar ${name} ${waiting.revision}?` },
+  };
+  return (await cli.ask.confirm(question[verb], { remedy })) ? waiting.revision : null;
+}
+
 const STATES: Readonly<Record<PolicyRevision['state'], Text>> = {
   waiting: { en: 'waits for a second person', es: 'espera a otra persona' },
   active: { en: 'in force', es: 'en vigor' },
@@ -255,8 +331,14 @@ const STATES: Readonly<Record<PolicyRevision['state'], Text>> = {
 };
 
 const DECIDE: readonly (readonly ['approve' | 'reject', Text])[] = [
-  ['approve', { en: 'agree to the text that somebody else applied', es: 'aprobar el texto que aplicó otra persona' }],
-  ['reject', { en: 'refuse the text that waits', es: 'rechazar el texto que espera' }],
+  [
+    'approve',
+    {
+      en: 'show the text that somebody else applied and what it changes, and agree to it',
+      es: 'mostrar el texto que aplicó otra persona y lo que cambia, y aprobarlo',
+    },
+  ],
+  ['reject', { en: 'show the text that waits, and refuse it', es: 'mostrar el texto que espera, y rechazarlo' }],
 ];
 
 function showReplay(cli: CliProgram, replay: Replay): void {

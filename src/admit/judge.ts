@@ -6,7 +6,7 @@ import { covers, type Exception } from './exception.ts';
 import type { Subject } from './expression.ts';
 import { coversHost, type HostException } from './host-exceptions.ts';
 import { DOCUMENT_NODES_MAX, DOCUMENTS_MAX, EVALUATION_STEPS_MAX, REASONS_PER_RULE_MAX } from './limits.ts';
-import { type Effect, fillMessage, type Policy, type PolicyRule } from './policy.ts';
+import { type Effect, type FailMode, fillMessage, type Policy, type PolicyRule } from './policy.ts';
 import type { Reason, Verdict } from './verdict.ts';
 
 export interface Question {
@@ -152,7 +152,7 @@ function askRules(question: Question): RuleOutcome[] {
   const { policy, door, admission } = question;
   const failMode = policy.doors[door];
   if (failMode === undefined) return [failed('door-not-covered', 'refuse', NOT_COVERED(policy.name, door))];
-  const onFailure: Effect = failMode === 'open' ? 'warn' : 'refuse';
+  const effectOf = (mode: FailMode): Effect => (mode === 'open' ? 'warn' : 'refuse');
   let facts: Record<string, unknown>;
   try {
     facts = { ...toPolicyValues(admission), door, now: question.at };
@@ -160,12 +160,13 @@ function askRules(question: Question): RuleOutcome[] {
       throw new RangeError(`expected at most ${DOCUMENTS_MAX} documents, got ${admission.documents.length}`);
     }
   } catch (error) {
-    return [failed('facts-malformed', onFailure, MALFORMED(messageOf(error)))];
+    return [failed('facts-malformed', effectOf(failMode), MALFORMED(messageOf(error)))];
   }
   const scenes = admission.documents.map((document) => new Scene(document, facts));
   return policy.rules
     .filter((rule) => rule.doors.includes(door))
     .flatMap((rule) => {
+      const onFailure = effectOf(rule.onFailure ?? failMode);
       if (rule.scope === 'facts' && rule.kinds === null) {
         return [outcomeOf(rule, null, [{ ...facts, params: rule.params }], question, onFailure)];
       }

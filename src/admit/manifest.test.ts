@@ -453,11 +453,12 @@ test('a ValidatingAdmissionPolicy loads as it is and says what Kubernetes would'
   assert.equal(say(many.replace('"Deployment"', '"StatefulSet"'))?.decision, 'allow');
   assert.equal(say(many.replace('"name":"web"', '"name":"web","labels":{"tier":"test"}'))?.decision, 'allow');
   assert.equal(say(many.replace('"name":"web"', '"name":"system-web"'))?.decision, 'allow');
+  const limitless = readPolicy(ADMISSION_POLICY.replace('kind: ConfigMap }', 'kind: Limits }'), 'vap.yaml');
+  assert.match(say(deployment({}), limitless)?.reasons[0]?.message.en ?? '', /not in the file: Limits limits/);
   const audited = readPolicy(ADMISSION_POLICY.replace('[Deny], paramRef', '[Audit], paramRef'), 'vap.yaml');
   assert.equal(say(many, audited)?.decision, 'warn');
   for (const [from, to] of [
     ['object.spec.replicas <=', 'authorizer.group("").check() ||'],
-    ['kind: ConfigMap }', 'kind: Limits }'],
     ['variables.images.all(', 'variables.images.every('],
   ] as const) {
     assert.throws(() => readPolicy(ADMISSION_POLICY.replace(from, to), 'vap.yaml'), Fault, to);

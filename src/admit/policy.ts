@@ -2,7 +2,6 @@ import { FormatError, parseYaml, type YamlDocument, type YamlPath } from '../for
 import { DECISIONS } from '../scan/index.ts';
 import { fillTemplate, type Json, type Text } from '../system/index.ts';
 import { DOORS, type Door } from './admission.ts';
-import { isAdmissionPolicy, readAdmissionPolicy } from './admission-policy.ts';
 import type { DirectScope } from './cel-direct.ts';
 import { type PolicyValue, toPolicyValue } from './document.ts';
 import { admitFault } from './errors.ts';
@@ -14,6 +13,8 @@ import {
   type Scope,
   type Subject,
 } from './expression.ts';
+import { isForeignPolicy, readForeignPolicies } from './kubernetes-policies.ts';
+import type { FindStandard } from './kyverno-policy.ts';
 import {
   DEADLINE_HOURS_MAX,
   PARAMS_MAX,
@@ -75,6 +76,8 @@ export interface PolicyRule {
   readonly scope: Scope;
   /** Only documents of these kinds; null: of any. */
   readonly kinds: readonly string[] | null;
+  /** What it does where it cannot be evaluated; absent: what the door says. */
+  readonly onFailure?: FailMode;
   /** Whether it speaks of a document at all, where that is known before an expression runs; absent: it does. */
   readonly concerns?: (values: Record<string, unknown>) => boolean;
   /** Only where this holds. */
@@ -184,7 +187,7 @@ function kindOf(value: Json): string {
 function compilePolicy(text: string, problems: PolicyProblem[], find: FindPolicy): Policy | null {
   let document: YamlDocument;
   try {
-    if (isAdmissionPolicy(text)) return readAdmissionPolicy(text, problems);
+    if (isForeignPolicy(text)) return readForeignPolicies(text, problems, standardsOf(find));
     document = parseYaml(text, { maxBytes: POLICY_BYTES_MAX, maxDepth: 12 });
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
@@ -198,6 +201,14 @@ function compilePolicy(text: string, problems: PolicyProblem[], find: FindPolicy
   }
   const reader = new PolicyReader(document, problems, find);
   return reader.policy(text);
+}
+
+/** The Pod Security Standards that policies of Kyverno name are those that come with the platform. */
+function standardsOf(find: FindPolicy): FindStandard {
+  return (level, version) => {
+    const standard = find(`pod-security-${level}`);
+    return standard === null ? null : withParams(standard, { version }).rules;
+  };
 }
 
 /** Walks the document, noting what is wrong and going on, so that one run shows everything. */

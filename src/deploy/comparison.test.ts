@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
+import { type DiffLine, diffLines } from '../system/index.ts';
 import { type ComparedRelease, compareReleases } from './comparison.ts';
 import type { Environment, Release } from './deployments.ts';
-import { type DiffLine, diffLines } from './line-diff.ts';
 
 const PROJECT = `project: tienda
 images: {}

@@ -1,10 +1,9 @@
 import { writeYaml } from '../formats/index.ts';
-import type { Json } from '../system/index.ts';
+import { type DiffLine, diffLines, type Json } from '../system/index.ts';
 import { toOverlays } from './changes.ts';
 import type { Composition } from './composition.ts';
 import type { Environment, Release, ReleaseSource } from './deployments.ts';
 import { applyOverlays, readManifests } from './kubernetes/index.ts';
-import { type DiffLine, diffLines } from './line-diff.ts';
 import { parseProjectFile } from './project-file.ts';
 
 /** One side of a comparison: a release in its environment, with what it was made from. */

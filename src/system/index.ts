@@ -39,6 +39,7 @@ export { fileReason, syncFolder, writeFileAtomic } from './files.ts';
 export { newId } from './id.ts';
 export { describeIssue, describeIssues, expected } from './issue-words.ts';
 export { keptBundle } from './kept-bundle.ts';
+export { type DiffLine, diffLines } from './line-diff.ts';
 export { createLog, type Log, silentLog } from './log.ts';
 export { PATCH_LOCK } from './patch-lock.ts';
 export { renderTemplate, templateFault } from './template.ts';

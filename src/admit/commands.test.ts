@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Command } from 'commander';
+import type { CliProgram, Json, Text } from '../system/index.ts';
+import { admitCommands } from './commands.ts';
+
+/** Runs a command line against given answers; the person at it answers every question alike. */
+async function run(
+  answers: Readonly<Record<string, Json>>,
+  agrees: boolean,
+  ...words: string[]
+): Promise<{ said: string[]; sent: Json[] }> {
+  const said: string[] = [];
+  const sent: Json[] = [];
+  const say = (text: string | Text): void => void said.push(typeof text === 'string' ? text : text.en);
+  const cli = {
+    program: new Command().exitOverride(),
+    t: (text: Text) => text.en,
+    output: { json: false },
+    api: {
+      get: async (path: string) => {
+        assert.ok(answers[path] !== undefined, `nobody answers ${path}`);
+        return answers[path];
+      },
+      post: async (path: string, body: Json) => {
+        sent.push([path, body]);
+        return { name: 'team', revision: 2, state: 'active' };
+      },
+    },
+    ask: {
+      confirm: async (question: Text) => {
+        say(question);
+        return agrees;
+      },
+    },
+    print: { line: say, result: say, colour: (_kind: string, text: string) => text },
+  } as unknown as CliProgram;
+  admitCommands(cli);
+  await cli.program.parseAsync(words, { from: 'user' });
+  return { said, sent };
+}
+
+const revision = (number: number, state: string, source: string): Json => ({
+  ...{ name: 'team', revision: number, state, source, author: 'user:ana', approver: null },
+  createdAt: '2026-11-23T10:00:00Z',
+});
+
+test('who approves a policy sees what it changes, and agrees to that text alone', async () => {
+  const revisions = [revision(2, 'waiting', 'a\nnew\n'), revision(1, 'active', 'a\nold\n')];
+  const answers = { '/policies/team/revisions': { items: revisions } };
+  const yes = await run(answers, true, 'policy', 'approve', 'team');
+  assert.match(yes.said.join('\n'), /asked for by user:ana.*what it changes:\n a\n-old\n\+new\nPut team 2 in force\?/);
+  assert.deepEqual(yes.sent, [['/policies/team/approve', { revision: 2 }]]);
+  const no = await run(answers, false, 'policy', 'approve', 'team');
+  assert.deepEqual(no.sent, []);
+  const rejected = await run(answers, true, 'policy', 'reject', 'team');
+  assert.deepEqual(rejected.sent, [['/policies/team/reject', { revision: 2 }]]);
+  const named = await run({}, false, 'policy', 'approve', 'team', '--revision', '2');
+  assert.deepEqual([named.said.length, named.sent], [1, [['/policies/team/approve', { revision: 2 }]]]);
+});
+
+test('a first text is shown whole, or beside that of the platform', async () => {
+  const path = '/policies/team/revisions';
+  const first = { [path]: { items: [revision(1, 'waiting', 'x\n')] } };
+  const alone = await run({ ...first, '/policies': { items: [] } }, false, 'policy', 'approve', 'team');
+  assert.match(alone.said.join('\n'), /none of that name yet:\n\+x\n/);
+  const beside = { ...first, '/policies': { items: [{ name: 'team' }] }, '/policies/team': { source: 'w\n' } };
+  assert.match((await run(beside, false, 'policy', 'diff', 'team')).said.join('\n'), /-w\n\+x$/);
+  const none = { [path]: { items: [revision(1, 'active', 'x\n')] } };
+  assert.match((await run(none, true, 'policy', 'diff', 'team')).said.join('\n'), /no text of team waits/);
+});

@@ -1,0 +1,87 @@
+import { FormatError } from '../formats/index.ts';
+import {
+  DOCUMENT_DOORS,
+  isAdmissionObject,
+  type ReadRules,
+  type Report,
+  readAdmissionPolicy,
+  readObjects,
+  same,
+} from './admission-policy.ts';
+import { type FindStandard, isKyvernoObject, readKyvernoPolicy } from './kyverno-policy.ts';
+import { POLICY_RULES_MAX } from './limits.ts';
+import type { Policy, PolicyProblem } from './policy.ts';
+
+const KIND =
+  /^\s*["']?kind["']?:\s*["']?(?:ValidatingAdmissionPolicy|(?:Namespaced)?ValidatingPolicy|ClusterPolicy)["']?\s*,?\s*$/m;
+
+/** Whether a text is a policy of Kubernetes or of Kyverno and none in our own words: as YAML, as JSON, or in a List. */
+export function isForeignPolicy(text: string): boolean {
+  if (!/ValidatingAdmissionPolicy|kyverno\.io\//.test(text)) return false;
+  try {
+    return readObjects(text).some(({ object }) => isAdmissionObject(object) || isKyvernoObject(object));
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    // What is wrong with it is said in the words of the kind that its lines name.
+    return KIND.test(text);
+  }
+}
+
+/**
+ * Reads the policies of Kubernetes and Kyverno of a text, with the bindings and parameters beside them, as one policy here. It
+ * has the name of the first; each rule begins with the name of its own.
+ */
+export function readForeignPolicies(text: string, problems: PolicyProblem[], standards: FindStandard): Policy | null {
+  const written = readObjects(text);
+  const objects = written.map(({ object }) => object);
+  const read = written.flatMap(({ object, locate }): ReadRules[] => {
+    const report: Report = (path, reason) => {
+      const { line, column } = locate(path) ?? { line: 1, column: 1 };
+      problems.push({ line, column, rule: null, reason });
+    };
+    if (isAdmissionObject(object)) return [readAdmissionPolicy(object, objects, report)];
+    return isKyvernoObject(object) ? [readKyvernoPolicy(object, objects, report, standards)] : [];
+  });
+  const names = objects.flatMap(({ kind, metadata }) =>
+    kind === 'ValidatingAdmissionPolicy' ? [String((metadata as { name?: unknown } | null)?.name ?? '')] : [],
+  );
+  for (const { object, locate } of written) {
+    const policyName = (object['spec'] as { policyName?: unknown } | null)?.policyName;
+    if (object['kind'] !== 'ValidatingAdmissionPolicyBinding' || policyName === undefined) continue;
+    if (names.includes(String(policyName))) continue;
+    const { line, column } = locate(['spec', 'policyName']) ?? { line: 1, column: 1 };
+    const reason = `expected bindings of ${names.join(', ')}, got one of ${String(policyName)}`;
+    problems.push({ line, column, rule: null, reason });
+  }
+  const [first] = read;
+  if (first === undefined) {
+    problems.push({
+      line: 1,
+      column: 1,
+      rule: null,
+      reason: 'expected a ValidatingAdmissionPolicy or a policy of Kyverno',
+    });
+    return null;
+  }
+  // One that may be left unasked and one that may not stay what they are beside each other.
+  const mode = read.some((one) => one.mode === 'closed') ? 'closed' : 'open';
+  const rules = read.flatMap((one) =>
+    one.rules.map((rule) => (one.mode === mode ? rule : { ...rule, onFailure: one.mode })),
+  );
+  const ids = rules.map(({ id }) => id);
+  const twice = ids.find((id, at) => ids.indexOf(id) !== at);
+  if (twice !== undefined) problems.push({ line: 1, column: 1, rule: twice, reason: `rule "${twice}" is there twice` });
+  if (rules.length > POLICY_RULES_MAX)
+    problems.push({
+      line: 1,
+      column: 1,
+      rule: null,
+      reason: `expected at most ${POLICY_RULES_MAX} rules, got ${rules.length}`,
+    });
+  const description = read.length === 1 ? first.description : read.map(({ name }) => name).join(', ');
+  return {
+    ...{ name: first.name, version: '1', description: same(description) },
+    ...{ validHours: 168, deadlines: null, restarts: 'allow', params: [], uses: [], depth: 0, source: text },
+    ...{ doors: Object.fromEntries(DOCUMENT_DOORS.map((door) => [door, mode])), rules, template: rules },
+  };
+}
