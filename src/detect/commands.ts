@@ -1,11 +1,13 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { type CliProgram, fileReason, type Text } from '../system/index.ts';
 import { RuleEngine, type RuleText } from './engine.ts';
 import { detectFault } from './errors.ts';
 import type { ReplayAlert, RuleReplay } from './replay.ts';
 import { ruleBookCommands } from './rule-commands.ts';
 import type { Finding } from './rule-file.ts';
+import type { Recording } from './try-filters.ts';
 
+const FAILED = 1;
 const INVALID = 2;
 
 /** `darsena rules …`: detection rules. */
@@ -104,19 +106,23 @@ export function detectCommands(cli: CliProgram): void {
         cli.exit(INVALID);
         return;
       }
-      const outcomes: { recording: string; events: number; alerts: ReplayAlert[] }[] = [];
+      const outcomes: ReplayOutcome[] = [];
       /** Made for the first recording of our own. */
       let engine: RuleEngine | undefined;
       const live = (): RuleEngine => {
         engine = RuleEngine.load(readable);
         return engine;
       };
-      for (const recording of recordings) outcomes.push({ recording, ...(await replayFile(recording, replay, live)) });
+      for (const recording of recordings) outcomes.push(await replayFile(recording, replay, live));
+      if (outcomes.some(({ cut }) => cut !== null)) cli.exit(FAILED);
       const off = (engine?.states ?? replay.rules)
         .filter(({ offReason }) => offReason !== null)
         .map(({ rule, offReason }) => ({ rule: rule.name, reason: offReason ?? '' }));
       if (cli.output.json) {
-        cli.print.json({ recordings: outcomes, off });
+        cli.print.json({
+          recordings: outcomes.map((one) => ({ ...one, cut: one.cut === null ? null : cli.t(one.cut) })),
+          off,
+        });
         return;
       }
       const rows = outcomes.flatMap(({ recording, alerts }) => alerts.map((alert) => ({ recording, ...alert })));
@@ -132,6 +138,7 @@ export function detectCommands(cli: CliProgram): void {
         rows,
         { empty: { en: 'no rule held', es: 'ninguna regla se cumplió' } },
       );
+      for (const one of outcomes) if (one.cut !== null) cli.print.note(describeCut(one, one.cut));
       for (const { rule, reason } of off)
         cli.print.note({ en: `off: ${rule}: ${reason}`, es: `no activa: ${rule}: ${reason}` });
       const events = outcomes.reduce((sum, one) => sum + one.events, 0);
@@ -206,8 +213,9 @@ async function testConditions(
   conditions: readonly string[],
 ): Promise<void> {
   const { tryFilters } = await import('./try-filters.ts');
-  const outcomes = [];
+  const outcomes: ({ readonly recording: string } & Recording)[] = [];
   for (const recording of recordings) {
+    await requireFile(recording);
     try {
       outcomes.push({ recording, ...(await tryFilters(recording, conditions)) });
     } catch (cause) {
@@ -219,9 +227,10 @@ async function testConditions(
     }
   }
   const rows = outcomes.flatMap(({ recording, filters }) => filters.map((one) => ({ recording, ...one })));
+  if (outcomes.some(({ cut }) => cut !== null)) cli.exit(FAILED);
   if (rows.some(({ error }) => error !== null)) cli.exit(INVALID);
   if (cli.output.json) {
-    cli.print.json({ recordings: outcomes });
+    cli.print.json({ recordings: outcomes.map((one) => ({ ...one, cut: one.cut === null ? null : cli.t(one.cut) })) });
     return;
   }
   cli.print.table(
@@ -240,6 +249,7 @@ async function testConditions(
     ],
     rows,
   );
+  for (const one of outcomes) if (one.cut !== null) cli.print.note(describeCut(one, one.cut));
   const events = outcomes.reduce((sum, one) => sum + one.events, 0);
   cli.print.result({
     en: `${events} events, ${conditions.length} conditions`,
@@ -264,29 +274,55 @@ const WORDS = {
 } as const satisfies Record<string, Text>;
 
 /** A recording of ours, or of Falco or sysdig. @param live makes an engine: rules over time begin anew with each recording */
-async function replayFile(
-  path: string,
-  replay: RuleReplay,
-  live: () => RuleEngine,
-): Promise<{ events: number; alerts: ReplayAlert[] }> {
+async function replayFile(path: string, replay: RuleReplay, live: () => RuleEngine): Promise<ReplayOutcome> {
+  await requireFile(path);
   const { readScap, recordingChunks } = await import('../events/scap/index.ts');
   const { openCapture } = await import('../events/capture/index.ts');
-  let events = 0;
-  const alerts: ReplayAlert[] = [];
+  const found = { events: 0, alerts: [] as ReplayAlert[] };
+  let cut: Text | null = null;
   try {
     const own = await openCapture(path);
     if (own !== null) {
       const { replayCapture } = await import('./replay-capture.ts');
-      return await replayCapture(own, live());
+      await replayCapture(own, live(), found);
+    } else {
+      replay.begin();
+      await readScap(recordingChunks(path), (event) => {
+        found.events++;
+        for (const alert of replay.try(event)) found.alerts.push(alert);
+      });
     }
-    await readScap(recordingChunks(path), (event) => {
-      events++;
-      for (const alert of replay.try(event)) alerts.push(alert);
-    });
   } catch (cause) {
-    throw detectFault('detect.recording-unreadable', { path, why: fileReason(cause), events }, { cause });
+    cut = fileReason(cause);
+    if (found.events === 0) throw detectFault('detect.recording-unreadable', { path, why: cut, events: 0 }, { cause });
   }
-  return { events, alerts };
+  return { recording: path, ...found, cut };
+}
+
+interface ReplayOutcome {
+  readonly recording: string;
+  readonly events: number;
+  readonly alerts: readonly ReplayAlert[];
+  /** Why it cannot be read to its end, where there were events before that. */
+  readonly cut: Text | null;
+}
+
+/** A pipe would be waited for without an end, and a recording is read from its beginning more than once. */
+async function requireFile(path: string): Promise<void> {
+  let isFile = true;
+  try {
+    isFile = (await stat(path)).isFile();
+  } catch {
+    return; // whoever opens it says what is wrong
+  }
+  if (!isFile) throw detectFault('detect.recording-no-file', { path });
+}
+
+function describeCut({ recording, events }: { recording: string; events: number }, why: Text): Text {
+  return {
+    en: `${recording} cannot be read beyond ${events} events (${why.en}); what is said is of those`,
+    es: `${recording} no puede leerse más allá de ${events} eventos (${why.es}); lo dicho es de ellos`,
+  };
 }
 
 const YES: Text = { en: 'yes', es: 'sí' };

@@ -40,6 +40,19 @@ export const detectFault = defineFaults({
       remedy: 'Dar un archivo .scap completo de Falco o sysdig.',
     },
   },
+  'detect.recording-no-file': {
+    kind: 'invalid',
+    en: {
+      what: '{path} is no file',
+      why: 'a pipe, a device or a folder cannot be read as a recording',
+      remedy: 'Save the recording to a file first.',
+    },
+    es: {
+      what: '{path} no es un archivo',
+      why: 'una tubería, un dispositivo o una carpeta no puede leerse como grabación',
+      remedy: 'Guardar antes la grabación en un archivo.',
+    },
+  },
   'detect.rules-invalid': {
     kind: 'invalid',
     en: {

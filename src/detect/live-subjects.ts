@@ -47,7 +47,7 @@ const numbers: SharedSubject<KernelEvent> = {
 };
 
 const path: SharedSubject<KernelEvent> = {
-  fields: names('fd.name fd.directory fd.filename fs.path.name evt.abspath'),
+  fields: names('fd.name fd.directory fd.filename evt.abspath'),
   kept: {
     of: (event) => event.openPath(),
     stamp: nothing,

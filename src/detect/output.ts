@@ -5,6 +5,7 @@ import { fieldsOfOperand } from './filter-fields.ts';
 import { parseOperand } from './filter-parser.ts';
 import { OUTPUT_VALUE_LENGTH_MAX } from './limits.ts';
 import { type FieldSource, makeReader, manyOf, typeOfOperand } from './transforms.ts';
+import { deprecatedIn, type FilterWarning } from './warnings.ts';
 
 const MISSING = '<NA>';
 const WIDTH = /\d*/y;
@@ -21,6 +22,8 @@ export interface Output<Event> {
   readonly unseen: readonly string[];
   /** Names of all fields in the sentence. */
   readonly fields: ReadonlySet<string>;
+  /** What stands in it and is on its way out of the language. */
+  readonly warnings: readonly FilterWarning[];
 }
 
 interface Part<Event> {
@@ -41,6 +44,7 @@ export function compileOutput<Event>(template: string, fields: FieldSource<Event
   const parts: (string | Part<Event>)[] = [];
   const unseen: string[] = [];
   const names = new Set<string>();
+  const warnings: FilterWarning[] = [];
   let end = 0;
   for (let at = text.indexOf('%'); at !== -1; at = text.indexOf('%', end)) {
     parts.push(text.slice(end, at));
@@ -53,6 +57,7 @@ export function compileOutput<Event>(template: string, fields: FieldSource<Event
     const place = placeAt(text, start, at, shift, fields);
     for (const field of unseenIn(place.operand, fields)) unseen.push(field);
     for (const { name } of fieldsOfOperand(place.operand, fields)) names.add(name);
+    warnings.push(...deprecatedIn(place.operand, fields).map((one) => ({ ...one, at: one.at + shift })));
     parts.push({
       name: text.slice(start, place.end),
       width: Number(width),
@@ -65,6 +70,7 @@ export function compileOutput<Event>(template: string, fields: FieldSource<Event
   return {
     unseen,
     fields: names,
+    warnings,
     format: (event) => {
       const values: Record<string, string | number | boolean | null> = {};
       let sentence = '';

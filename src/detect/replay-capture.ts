@@ -4,13 +4,19 @@ import { EVENT_NAMES } from '../events/index.ts';
 import type { RuleEngine } from './engine.ts';
 import type { ReplayAlert } from './replay.ts';
 
-/** @param source uncompressed @throws FormatError when it is not whole */
+/**
+ * @param source uncompressed
+ * @param found is given what was found as well where the recording cannot be read to its end
+ * @throws FormatError when it is not whole
+ */
 export async function replayCapture(
   source: AsyncIterable<Uint8Array>,
   engine: RuleEngine,
-): Promise<{ events: number; alerts: ReplayAlert[] }> {
-  const alerts: ReplayAlert[] = [];
-  const { end } = await readCapture(source, (event) => {
+  found: { events: number; readonly alerts: ReplayAlert[] },
+): Promise<void> {
+  const { alerts } = found;
+  await readCapture(source, (event) => {
+    found.events++;
     for (const held of engine.match(event) ?? []) {
       if (!engine.fires(event, held)) continue;
       const { at, rule, priority, tags, output, outputFields } = engine.makeAlert(event, held);
@@ -18,5 +24,4 @@ export async function replayCapture(
       alerts.push({ at, eventNumber: event.number, eventType, rule, priority, tags, output, outputFields });
     }
   });
-  return { events: end.events, alerts };
 }

@@ -47,7 +47,7 @@ export class RuleReplay {
   readonly findings: readonly Finding[];
   readonly #outputs: readonly Output<ScapEvent>[];
   readonly #enters: boolean;
-  readonly #timed: readonly (TimedRule<ScapEvent> | null)[];
+  #timed: readonly (TimedRule<ScapEvent> | null)[] = [];
   /** By the number of the event; made when the first such event comes. */
   readonly #compiled: (Compiled | null | undefined)[] = [];
   /** Of calls without an event of their own, whose beginning and end have the numbers 0 and 1, by the number of the call. */
@@ -58,7 +58,12 @@ export class RuleReplay {
     this.findings = findings;
     this.#outputs = rules.map(({ rule }) => compileOutput(rule.output, scapFields));
     this.#enters = enters;
-    this.#timed = rules.map(({ rule }) => (rule.timing === null ? null : new TimedRule(rule.timing, scapFields)));
+    this.begin();
+  }
+
+  /** Before each recording: what rules over time remember is of one. */
+  begin(): void {
+    this.#timed = this.rules.map(({ rule }) => (rule.timing === null ? null : new TimedRule(rule.timing, scapFields)));
   }
 
   /** Reads rule files in their order. It never throws for what is wrong in a file: that is told in `findings`. */

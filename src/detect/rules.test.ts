@@ -1126,3 +1126,49 @@ test("a project's file is told what is wrong of its own words, and nothing of ev
     [],
   );
 });
+
+test('fields of tables, of prints and of newer releases are known, and what is not observed is said by name', () => {
+  const state = (condition: string) => {
+    const engine = load(rule('A', `evt.type = execve and ${condition}`));
+    return engine.hasErrors ? 'error' : (engine.states[0]?.offReason ?? 'on');
+  };
+  for (const field of ['in', 'out', 'file', 'file.in', 'file.out', 'net', 'net.in', 'net.out'])
+    assert.match(state(`evt.buflen.${field} > 10`), new RegExp(`evt\\.buflen\\.${field} are not observed`));
+  for (const field of ['evt.latency.quantized > 1', 'evt.infra.docker.name = x', 'thread.vmsize.b > 1'])
+    assert.match(state(field), /are not observed/);
+  for (const seen of [
+    ...['proc.vpgid.exepath startswith /usr', 'proc.pgid.exepath exists', 'proc.args[0] = -c', 'proc.aargs contains x'],
+    ...[
+      'proc.aargs[2] = x',
+      'proc.cmdnargs > 3',
+      'evt.outputtime exists',
+      'thread.nametid = sh1',
+      'proc.aenv contains x',
+    ],
+  ])
+    assert.equal(state(seen), 'on', seen);
+  for (const wrong of ['proc.args[a] = x', 'proc.cmdnargs contains 1', 'fd.proto contains 1', 'mesos.task.name = x'])
+    assert.equal(state(wrong), 'error', wrong);
+});
+
+test('fields that Falco gives up are warned of in conditions, macros and outputs', () => {
+  const told = (text: string) =>
+    load(text).findings.flatMap(({ code, item, message }) =>
+      code === 'LOAD_DEPRECATED_ITEM' ? [`${item}: ${message}`] : [],
+    );
+  assert.deepEqual(told(rule('A', 'evt.type = execve and evt.dir = <')), ['A: the field "evt.dir" is deprecated']);
+  assert.deepEqual(told(rule('A', 'evt.type = execve and evt.dir = <').replace('%proc.name', '%evt.latency.human')), [
+    'A: the field "evt.latency.human" is deprecated',
+    'A: the field "evt.dir" is deprecated',
+  ]);
+  const macro = '- macro: begun\n  condition: (evt.dir = >)\n';
+  assert.deepEqual(told(`${macro}${rule('A', 'evt.type = execve and begun')}`), [
+    'begun: the field "evt.dir" is deprecated',
+  ]);
+  // Beside a word about it, what a rule may ask for is still forgiven.
+  const skips = rule('A', 'evt.type = execve and evt.dir = < and none.such = 1', '  skip-if-unknown-filter: true\n');
+  assert.deepEqual(
+    load(skips).findings.map(({ severity }) => severity),
+    ['warning'],
+  );
+});

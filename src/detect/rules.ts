@@ -569,9 +569,10 @@ class Resolver<Event> {
 
   /** A rule may ask to be left out where a field of it is not known. */
   #forgiveUnknown(said: number, item: RuleItem): void {
-    const own = this.#findings.slice(said);
+    const all = this.#findings.slice(said);
+    const own = all.filter(({ severity }) => severity === 'error');
     if (own.length === 0 || !own.every(({ message }) => UNKNOWN.some((start) => message.startsWith(start)))) return;
-    this.#findings.splice(said);
+    this.#findings.splice(said, all.length, ...all.filter((one) => !own.includes(one)));
     for (const { message } of own)
       this.#warn('LOAD_UNKNOWN_FILTER', `the rule is switched off, as it asks for: ${message}`, item);
   }
@@ -597,7 +598,8 @@ class Resolver<Event> {
     }
     const said = this.#findings.length;
     try {
-      compileOutput(draft.output, this.#fields);
+      for (const { code, message, at, hint } of compileOutput(draft.output, this.#fields).warnings)
+        this.#report('warning', code, message, item.placeIn('output', at), item.name, hint);
     } catch (error) {
       if (!(error instanceof FilterError)) throw error;
       const hint = error.hintOf(this.#hints);
@@ -753,6 +755,8 @@ class Resolver<Event> {
     this.#builtMacros.set(name, null);
     const own = this.#conditions(macro.conditions, name);
     const place = placeAmong(macro.conditions);
+    for (const { code, message, at, hint } of own === null ? [] : warningsOf(own, this.#fields))
+      this.#report('warning', code, message, place(at), name, hint);
     const filter = own === null ? null : this.#expanded(own, place, name, [...within, name]);
     this.#builtMacros.set(name, filter);
     return filter;

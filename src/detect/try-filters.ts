@@ -4,6 +4,7 @@ import { openCapture, readCapture } from '../events/capture/index.ts';
 import type { KernelEvent } from '../events/index.ts';
 import { readScap, type ScapEvent, scapFields } from '../events/scap/index.ts';
 import { inflateUnknown, peekStream } from '../formats/index.ts';
+import { fileReason, type Text } from '../system/index.ts';
 import { checkFilter, compileFilters } from './compile.ts';
 import { liveFields } from './engine.ts';
 import { type Filter, FilterError, requireNoMacro } from './filter-ast.ts';
@@ -38,6 +39,8 @@ export interface Recording {
   readonly kind: 'scap' | 'json' | 'capture';
   readonly events: number;
   readonly filters: readonly FilterMatches[];
+  /** Why it cannot be read to its end, where there were events before that: what is told is of these. */
+  readonly cut: Text | null;
 }
 
 /** Conditions out of a file: one a line, or JSON objects with the member `expr` or `filter`. */
@@ -97,18 +100,14 @@ export async function tryFilters(path: string, texts: readonly string[]): Promis
 
 async function tryOnCapture(source: AsyncIterable<Uint8Array>, texts: readonly string[]): Promise<Recording> {
   const run = new Run<KernelEvent>(texts, liveFields);
-  const { end } = await readCapture(source, (event) => run.take(event, event.number));
-  return { kind: 'capture', events: end.events, filters: run.matches };
+  const cut = await untilCut(run, () => readCapture(source, (event) => run.take(event, event.number)));
+  return { kind: 'capture', events: run.events, filters: run.matches, cut };
 }
 
 async function tryOnScap(chunks: AsyncIterable<Uint8Array>, texts: readonly string[]): Promise<Recording> {
   const run = new Run<ScapEvent>(texts, scapFields);
-  let events = 0;
-  await readScap(chunks, (event) => {
-    events++;
-    run.take(event, event.number);
-  });
-  return { kind: 'scap', events, filters: run.matches };
+  const cut = await untilCut(run, () => readScap(chunks, (event) => run.take(event, event.number)));
+  return { kind: 'scap', events: run.events, filters: run.matches, cut };
 }
 
 async function tryOnJson(chunks: AsyncIterable<Uint8Array>, texts: readonly string[]): Promise<Recording> {
@@ -120,10 +119,22 @@ async function tryOnJson(chunks: AsyncIterable<Uint8Array>, texts: readonly stri
   events.forEach((event, place) => {
     run.take(event, eventNumber(event, place));
   });
-  return { kind: 'json', events: events.length, filters: run.matches };
+  return { kind: 'json', events: events.length, filters: run.matches, cut: null };
+}
+
+/** Reads as far as it goes; what was found before the recording ends is kept, and why it ends there. */
+async function untilCut(run: { readonly events: number }, read: () => Promise<unknown>): Promise<Text | null> {
+  try {
+    await read();
+    return null;
+  } catch (cause) {
+    if (run.events === 0) throw cause;
+    return fileReason(cause);
+  }
 }
 
 class Run<Event> {
+  events = 0;
   readonly matches: (FilterMatches & { readonly events: number[] })[];
   readonly #places: number[] = [];
   readonly #match: (event: Event) => number[] | null;
@@ -144,6 +155,7 @@ class Run<Event> {
   }
 
   take(event: Event, number: number): void {
+    this.events++;
     for (const held of this.#match(event) ?? []) {
       const place = this.#places[held];
       if (place !== undefined) this.matches[place]?.events.push(number);

@@ -1,5 +1,6 @@
 /** What is no mistake in a condition and yet not what was meant, as Falco warns of it. */
 import type { Filter, Operand } from './filter-ast.ts';
+import { fieldsOfOperand } from './filter-fields.ts';
 import type { FindingCode } from './rule-file.ts';
 import type { FieldSource } from './transforms.ts';
 
@@ -16,6 +17,27 @@ const SPECIAL = /[.*+?|()[\]{}^$\\]/;
 /** What stands around the text of a pattern that is no more than one of the cheaper operators. */
 const AROUND = /^\^?(?:\.[*+?])?|(?:\.[*+?])?\$?$/g;
 
+/** Fields that Falco warns of: calls are told when they end, and when they began is not told any more. */
+const DEPRECATED: Readonly<Record<string, string>> = {
+  'evt.dir': 'every call is told when it ends: "evt.dir = <" always holds, "evt.dir = >" never',
+  ...Object.fromEntries(
+    ['evt.latency', 'evt.latency.s', 'evt.latency.ns', 'evt.latency.human', 'evt.wait_latency'].map((name) => [
+      name,
+      'when a call began is not told, and so not how long it took',
+    ]),
+  ),
+};
+
+/** What stands in a condition or an output and is on its way out of the language. */
+export function deprecatedIn<Event>(operand: Operand, fields: FieldSource<Event>): FilterWarning[] {
+  return fieldsOfOperand(operand, fields).flatMap(({ name, at }) => {
+    const hint = Object.hasOwn(DEPRECATED, name) ? DEPRECATED[name] : undefined;
+    return hint === undefined
+      ? []
+      : [{ code: 'LOAD_DEPRECATED_ITEM' as const, message: `the field "${name}" is deprecated`, at, hint }];
+  });
+}
+
 /** Of a condition whose macros were not put in: each of these is looked at by itself. */
 export function warningsOf<Event>(filter: Filter, fields: FieldSource<Event>): FilterWarning[] {
   switch (filter.kind) {
@@ -26,8 +48,14 @@ export function warningsOf<Event>(filter: Filter, fields: FieldSource<Event>): F
       return warningsOf(filter.child, fields);
     case 'check': {
       const values = filter.right.kind === 'list' ? filter.right.items : [filter.right];
-      return values.flatMap((value) => warningsOfValue(value, filter.operator === 'regex', fields));
+      return [
+        ...deprecatedIn(filter.left, fields),
+        ...deprecatedIn(filter.right, fields),
+        ...values.flatMap((value) => warningsOfValue(value, filter.operator === 'regex', fields)),
+      ];
     }
+    case 'exists':
+      return deprecatedIn(filter.left, fields);
     default:
       return [];
   }

@@ -41,7 +41,7 @@ export const ARGUMENT_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 const readName = fieldReader('fd.name', null);
-const readPath = fieldReader('fs.path.name', null);
+const readPath = fieldReader('evt.abspath', null);
 const readArguments = fieldReader('evt.args', null);
 const readResult = fieldReader('evt.res', null);
 const readChild = fieldReader('evt.arg', 'pid');

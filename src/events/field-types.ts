@@ -8,16 +8,16 @@ export type FieldType = 'text' | 'path' | 'number' | 'port' | 'boolean' | 'bytes
 const byType: Readonly<Record<FieldType, string>> = {
   text: `evt.type evt.dir evt.io_dir evt.asynctype evt.latency.human evt.source evt.category evt.info evt.args evt.arg evt.res
     evt.hostname evt.plugininfo evt.pluginname evt.time evt.time.s evt.time.iso8601 evt.datetime evt.datetime.s evt.abspath evt.abspath.src evt.abspath.dst
-    evt.buffer.b64 syscall.type syslog.facility.str syslog.severity.str syslog.message
+    evt.outputtime evt.infra.docker.name evt.infra.docker.container.id evt.infra.docker.container.name
+    evt.infra.docker.container.image evt.buffer.b64 syscall.type syslog.facility.str syslog.severity.str syslog.message
     fdlist.nums fdlist.names fdlist.cips fdlist.sips fdlist.cports fdlist.sports
-    proc.exe proc.name proc.pname proc.aname proc.args proc.cmdline proc.pcmdline proc.acmdline proc.env proc.aenv proc.cmdnargs
+    proc.exe proc.name proc.pname proc.aname proc.args proc.cmdline proc.pcmdline proc.acmdline proc.env proc.aenv proc.aargs
     proc.sname proc.sid.exe proc.vpgid.name proc.vpgid.exe proc.pgid.name proc.pgid.exe proc.aexe proc.pexe proc.exeline
     proc.stdin.type proc.stdin.name proc.stdout.type proc.stdout.name proc.stderr.type proc.stderr.name proc.loginshellid.name
-    proc.sid.exepath
-    thread.cap_permitted thread.cap_effective thread.cap_inheritable thread.cgroup thread.cgroups
+    thread.cap_permitted thread.cap_effective thread.cap_inheritable thread.nametid thread.cgroup thread.cgroups
     user.name user.homedir user.shell user.loginname group.name
     fd.type fd.types fd.typechar fd.l4proto fd.sockfamily fd.cip.name fd.sip.name fd.lip.name fd.rip.name fd.containername
-    fd.containerdirectory fd.proto fd.cproto fd.sproto fd.lproto fd.rproto fd.uid
+    fd.containerdirectory fd.cproto fd.sproto fd.lproto fd.rproto fd.uid
     container.id container.full_id container.name container.type container.image container.image.id container.image.repository
     container.image.tag container.image.digest container.mounts container.mount container.mount.source container.mount.dest
     container.mount.mode container.mount.rdwr container.mount.propagation container.healthcheck container.liveness_probe
@@ -29,22 +29,23 @@ const byType: Readonly<Record<FieldType, string>> = {
     k8s.deployment.id k8s.deployment.label k8s.deployment.labels
     darsena.project darsena.environment darsena.workload darsena.container darsena.parent.cmdline`,
   path: `fd.name fd.nameraw fd.directory fd.filename fs.path.name fs.path.nameraw fs.path.source fs.path.sourceraw fs.path.target
-    fs.path.targetraw proc.exepath proc.pexepath proc.aexepath proc.cwd`,
+    fs.path.targetraw proc.exepath proc.pexepath proc.aexepath proc.cwd proc.sid.exepath proc.vpgid.exepath proc.pgid.exepath`,
   number: `evt.num evt.rawtime evt.rawtime.s evt.rawtime.ns evt.reltime evt.reltime.s evt.reltime.ns evt.latency evt.latency.s
-    evt.latency.ns evt.wait_latency evt.deltatime evt.deltatime.s evt.deltatime.ns evt.type.is evt.rawarg evt.rawres evt.count
+    evt.latency.ns evt.latency.quantized evt.wait_latency evt.deltatime evt.deltatime.s evt.deltatime.ns evt.type.is evt.rawarg evt.rawres evt.count
     evt.count.error evt.count.exit evt.cpu evt.buflen evt.around
+    evt.buflen.in evt.buflen.out evt.buflen.file evt.buflen.file.in evt.buflen.file.out evt.buflen.net evt.buflen.net.in evt.buflen.net.out
     evt.count.error.file evt.count.error.net evt.count.error.memory evt.count.error.other evt.count.procinfo evt.count.threadinfo
     syslog.facility syslog.severity
     proc.pid proc.ppid proc.apid proc.vpid proc.pvpid proc.sid proc.vpgid proc.pgid proc.tty proc.duration proc.ppid.duration
-    proc.pid.ts proc.ppid.ts proc.loginshellid proc.nthreads proc.nchilds proc.cmdlenargs proc.exe_ino proc.exe_ino.ctime
+    proc.pid.ts proc.ppid.ts proc.loginshellid proc.nthreads proc.nchilds proc.cmdnargs proc.cmdlenargs proc.exe_ino proc.exe_ino.ctime
     proc.exe_ino.mtime proc.exe_ino.ctime_duration_proc_start proc.exe_ino.ctime_duration_pidns_start proc.pidns_init_start_ts
     proc.fdopencount proc.fdlimit proc.fdusage proc.vmsize proc.vmrss proc.vmswap
     thread.pfmajor thread.pfminor thread.tid thread.vtid thread.cpu thread.cpu.user thread.cpu.system thread.exectime
-    thread.totexectime thread.vmsize thread.vmrss thread.nametid
+    thread.totexectime thread.vmsize thread.vmrss thread.vmsize.b thread.vmrss.b
     user.uid user.loginuid group.gid
     fd.num fd.dev fd.dev.major fd.dev.minor fd.ino fd.openflags
     container.duration container.start_ts darsena.start.duration`,
-  port: 'fd.port fd.cport fd.sport fd.lport fd.rport',
+  port: 'fd.port fd.proto fd.cport fd.sport fd.lport fd.rport',
   boolean: `evt.is_io evt.is_io_read evt.is_io_write evt.is_wait evt.is_async evt.is_syslog evt.failed evt.is_open_read
     evt.is_open_write evt.is_open_exec evt.is_open_create
     proc.is_exe_writable proc.is_exe_upper_layer proc.is_exe_lower_layer proc.is_exe_from_memfd proc.is_container_healthcheck
@@ -65,6 +66,8 @@ const ARGUMENTS: Readonly<Record<string, FieldArgument>> = {
   'proc.aexepath': 'may-index',
   'proc.acmdline': 'may-index',
   'proc.apid': 'may-index',
+  'proc.args': 'may-index',
+  'proc.aargs': 'may-index',
   'proc.env': 'may-name',
   'proc.aenv': 'may-name',
   'evt.arg': 'name',

@@ -303,9 +303,11 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'evt.hostname': () => hostname(),
   'evt.time.s': (event) => new Date(event.wallTimeNs / 1e6).toISOString().slice(11, 19),
   'evt.datetime.s': (event) => new Date(event.wallTimeNs / 1e6).toISOString().slice(0, 19).replace('T', ' '),
-  'evt.abspath': (event) => READERS['fs.path.name']?.(event) ?? null,
-  'evt.abspath.src': (event) => READERS['fs.path.source']?.(event) ?? null,
-  'evt.abspath.dst': (event) => READERS['fs.path.target']?.(event) ?? null,
+  'evt.outputtime': (event) => new Date(event.wallTimeNs / 1e6).toISOString().slice(11, -1),
+  // What was tried as well, where fs.path.… is of what was done.
+  'evt.abspath': (event) => pathName(event, false),
+  'evt.abspath.src': (event) => (hasTwoNames(event) ? nameOfCall(event, 0, false) : null),
+  'evt.abspath.dst': (event) => (hasTwoNames(event) ? nameOfCall(event, 1, false) : null),
   'proc.pid': (event) => event.process.pid,
   'proc.ppid': (event) => event.u32(HEADER.ppid),
   'proc.vpid': (event) => event.u32(HEADER.inner_pid),
@@ -315,7 +317,7 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'proc.exe': (event) => known(event.process.exe),
   'proc.exepath': (event) => known(event.process.exePath),
   'proc.args': (event) => event.process.args.join(' '),
-  'proc.cmdnargs': (event) => String(event.process.args.length),
+  'proc.cmdnargs': (event) => event.process.args.length,
   'proc.cmdline': (event) => known(commandLine(event.process)),
   'proc.exeline': (event) => known([event.process.exe, ...event.process.args].join(' ')),
   'proc.cwd': (event) => known(event.process.cwd),
@@ -336,6 +338,8 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'proc.pgid.exe': ofGroupLeader((process) => process.exe),
   'proc.vpgid.name': ofGroupLeader((process) => process.name),
   'proc.vpgid.exe': ofGroupLeader((process) => process.exe),
+  'proc.vpgid.exepath': ofGroupLeader((process) => process.exePath),
+  'proc.pgid.exepath': ofGroupLeader((process) => process.exePath),
   'proc.sname': ofSessionLeader((process) => process.name),
   'proc.sid.exe': ofSessionLeader((process) => process.exe),
   'proc.sid.exepath': ofSessionLeader((process) => process.exePath),
@@ -366,15 +370,16 @@ const READERS: Readonly<Record<string, FieldReader>> = {
     return process === undefined ? null : (event.surroundings.ask(process.pid)?.commandLine ?? null);
   },
   'proc.is_exe_from_memfd': (event) => (event.process.exeFlags & EXE_FLAG.memfd) !== 0,
-  'proc.exe_ino': (event) => event.process.exeInode,
-  'proc.exe_ino.ctime': (event) => event.process.exeChangedNs,
-  'proc.exe_ino.mtime': (event) => event.process.exeModifiedNs,
+  'proc.exe_ino': (event) => event.process.exeInode || null,
+  'proc.exe_ino.ctime': (event) => event.process.exeChangedNs || null,
+  'proc.exe_ino.mtime': (event) => event.process.exeModifiedNs || null,
   'proc.exe_ino.ctime_duration_proc_start': (event) => {
     const start = event.process.execTimeNs;
     return event.process.exeChangedNs === 0 || start === 0 ? null : start - event.process.exeChangedNs;
   },
   'proc.is_sid_leader': (event) => event.u32(HEADER.session) === event.process.pid,
   'thread.tid': (event) => event.u32(HEADER.tid),
+  'thread.nametid': (event) => `${event.process.name}${event.u32(HEADER.tid)}`,
   'thread.ismain': (event) => event.u32(HEADER.tid) === event.process.pid,
   'thread.cap_permitted': (event) => capabilityNames(event.process.capabilities.permitted),
   'thread.cap_effective': (event) => capabilityNames(event.process.capabilities.effective),
@@ -447,12 +452,12 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'fd.connected': onEnds((event) =>
     event.type === RECORD.connect ? event.i32(CONNECT.result) >= 0 : isServer(event) && !isListening(event),
   ),
-  'fs.path.name': (event) => (isOpen(event.type) ? event.openPath().text : known(nameOfCall(event, 0, false) ?? '')),
-  'fs.path.nameraw': (event) => (isOpen(event.type) ? event.openName() : known(nameOfCall(event, 0, true) ?? '')),
-  'fs.path.source': (event) => (hasTwoNames(event) ? nameOfCall(event, 0, false) : null),
-  'fs.path.sourceraw': (event) => (hasTwoNames(event) ? nameOfCall(event, 0, true) : null),
-  'fs.path.target': (event) => (hasTwoNames(event) ? nameOfCall(event, 1, false) : null),
-  'fs.path.targetraw': (event) => (hasTwoNames(event) ? nameOfCall(event, 1, true) : null),
+  'fs.path.name': (event) => (isDone(event) && !hasTwoNames(event) ? pathName(event, false) : null),
+  'fs.path.nameraw': (event) => (isDone(event) && !hasTwoNames(event) ? pathName(event, true) : null),
+  'fs.path.source': (event) => twoNames(event, 'source', false),
+  'fs.path.sourceraw': (event) => twoNames(event, 'source', true),
+  'fs.path.target': (event) => twoNames(event, 'target', false),
+  'fs.path.targetraw': (event) => twoNames(event, 'target', true),
   'container.id': (event) => event.container?.id.slice(0, 12) ?? 'host',
   'container.full_id': (event) => event.container?.id ?? 'host',
   'container.name': (event) => (event.container === null ? 'host' : event.container.name),
@@ -477,9 +482,15 @@ const READERS: Readonly<Record<string, FieldReader>> = {
 };
 
 const READER_MAKERS: Readonly<Record<string, (argument: string | null) => FieldReader | undefined>> = {
+  'proc.args': (argument) =>
+    argument === null ? READERS['proc.args'] : (event) => event.process.args[Number(argument)] ?? '',
+  'proc.aargs': ofAncestors((process) => process.args.join(' ')),
   'proc.env': (argument) => environmentReader(argument, (event) => [event.process]),
   'proc.aenv': (argument) => {
     const level = argument === null || !/^\d+$/.test(argument) ? null : Number(argument);
+    if (argument === null) {
+      return (event) => ancestorsOf(event).flatMap((one) => event.environmentOf(one, true) ?? []);
+    }
     if (level === null) return environmentReader(argument, (event) => ancestorsOf(event));
     return environmentReader(null, (event) => {
       const one = ancestor(event, level);
@@ -624,6 +635,32 @@ function clientAddress(event: KernelEvent): string | null {
   return isServer(event) ? event.remoteAddress() : event.localAddress();
 }
 
+/** Whether a call about paths did what it says; of opens Falco leaves out those alone that were not permitted. */
+function isDone(event: KernelEvent): boolean {
+  const result = event.result() ?? 0;
+  return isOpen(event.type) ? result !== -1 : result >= 0;
+}
+
+/** What an open or a call with one path, or its first, is about; of one that works on a descriptor the file behind it. */
+function pathName(event: KernelEvent, raw: boolean): string | null {
+  if (isOpen(event.type)) return raw ? event.openName() : event.openPath().text;
+  const call = callOf(event.type);
+  if (call !== undefined && call.names === undefined && OF_DESCRIPTOR.has(call.name))
+    return event.callFile()?.text ?? null;
+  return known(nameOfCall(event, 0, raw) ?? '');
+}
+
+const OF_DESCRIPTOR: ReadonlySet<string> = new Set(['fchmod', 'fchown']);
+
+/** Names of calls whose first path is what the second leads to: Falco takes the new name for the source. */
+const LINKING: ReadonlySet<string> = new Set(['link', 'linkat', 'symlink', 'symlinkat']);
+
+function twoNames(event: KernelEvent, end: 'source' | 'target', raw: boolean): string | null {
+  if (!hasTwoNames(event) || !isDone(event)) return null;
+  const isFirst = (end === 'source') !== LINKING.has(EVENT_NAMES[event.type] ?? '');
+  return nameOfCall(event, isFirst ? 0 : 1, raw);
+}
+
 function hasTwoNames(event: KernelEvent): boolean {
   return callOf(event.type)?.names?.length === 2 && !isText(event, 1);
 }
@@ -680,6 +717,8 @@ const MANY_WITHOUT_ARGUMENT: Readonly<Record<string, ManyKind>> = {
   'proc.aexe': 'lineage',
   'proc.aexepath': 'lineage',
   'proc.acmdline': 'lineage',
+  'proc.aargs': 'lineage',
+  'proc.aenv': 'lineage',
   'proc.apid': 'lineage',
   'fd.ip': 'ends',
   'fd.net': 'ends',

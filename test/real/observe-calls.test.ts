@@ -32,8 +32,8 @@ const ACTS: readonly {
   },
   {
     act: 'bb ln /etc/shadow /tmp/hard-shadow',
-    condition: 'evt.type in (link, linkat) and fs.path.source = /etc/shadow',
-    shows: { 'fs.path.target': '/tmp/hard-shadow' },
+    condition: 'evt.type in (link, linkat) and fs.path.target = /etc/shadow',
+    shows: { 'fs.path.source': '/tmp/hard-shadow', 'evt.arg.oldpath': '/etc/shadow' },
   },
   {
     act: 'echo > /tmp/tool && bb chmod 4755 /tmp/tool',

@@ -19,6 +19,18 @@ export const BLOCK = {
   longEventWithFlags: 0x222,
 } as const;
 
+/** Numbers that recorders wrote before the library was released, for the blocks of the same meaning. */
+const UNOFFICIAL: ReadonlyMap<number, number> = new Map([
+  [0x8000abcd, 0x202],
+  [0x8001abcd, BLOCK.descriptors],
+  [0x8002abcd, BLOCK.machine],
+  [0x8010abcd, BLOCK.event],
+  [0x8011abcd, BLOCK.interfaces],
+  [0x8012abcd, BLOCK.users],
+  [0x8013abcd, 0x207],
+  [0x8014abcd, 0x209],
+]);
+
 /** The process list in its versions, oldest first. */
 export const PROCESS_BLOCKS: readonly number[] = [0x202, 0x207, 0x209, 0x210, 0x211, 0x212, 0x213, 0x214, 0x215];
 
@@ -57,7 +69,7 @@ export async function readBlocks(source: AsyncIterable<Uint8Array>, take: BlockT
       if (bytes.length - at < length) break;
       if (isFirst) requireSection(bytes.subarray(at + HEAD_BYTES, at + length - TAIL_BYTES));
       isFirst = false;
-      take(type, bytes, at + HEAD_BYTES, at + length - TAIL_BYTES);
+      take(type < 0x80000000 ? type : (UNOFFICIAL.get(type) ?? type), bytes, at + HEAD_BYTES, at + length - TAIL_BYTES);
       at += length;
     }
     return at;

@@ -24,6 +24,8 @@ export interface RecordedSurroundings {
   group(gid: number): string | undefined;
   container(id: string): RecordedContainer | undefined;
   childrenOf(pid: number): number;
+  /** The name of the machine that was recorded; '' where the recorder did not say it. */
+  readonly hostname: string;
   /** Whether the address is one of the machine that was recorded. */
   isOwnAddress(address: string): boolean;
 }
@@ -258,6 +260,12 @@ export class ScapEvent {
     const place = this.#placeOf(name);
     const parameter = this.type.parameters[place];
     return parameter === undefined ? null : readInteger(parameter, this.#bytesAt(place));
+  }
+
+  /** A path that older recorders say where the call begins, and not again at its end. */
+  entered(name: string): string | null {
+    const { entered } = this.thread ?? { entered: null };
+    return entered?.name === this.type.name ? (entered.remembered?.paths.get(name) ?? null) : null;
   }
 
   text(name: string): string | null {

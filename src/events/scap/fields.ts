@@ -13,7 +13,12 @@ const ANCESTORS_MAX = 64;
 const NO_ID = 0xffffffff;
 const NOT_SAID = -1;
 /** The recorder's own numbers for the ways to open a file. */
-const OPEN = { read: 1, write: 2, create: 4, temporary: 8192 } as const;
+const OPEN = { read: 1, write: 2, create: 4, temporary: 8192, upperLayer: 1 << 15, lowerLayer: 1 << 16 } as const;
+const KIB = 1024;
+const NEVER_SAID = (
+  'evt.latency.quantized evt.count.procinfo evt.count.threadinfo thread.cpu thread.cpu.user thread.cpu.system evt.infra.docker.name ' +
+  'evt.infra.docker.container.id evt.infra.docker.container.name evt.infra.docker.container.image'
+).split(' ');
 const IO_CATEGORIES = new Set(['read', 'write', 'io']);
 const CONNECTS = new Set(['accept', 'accept4', 'connect']);
 const SECOND_NS = 1_000_000_000;
@@ -70,10 +75,33 @@ function sessionLeader(event: ScapEvent, thread: Thread): Thread {
   return eldest;
 }
 
+/**
+ * Who leads the group of processes: the thread of that number, unless the group is one of a namespace of its own and the number
+ * too, or the eldest of the ancestors in the group. Where there is none Falco answers an empty text.
+ */
+function groupLeader(event: ScapEvent, thread: Thread, which: 'group' | 'hostGroup'): Thread | null {
+  const id = thread[which];
+  if (id === NOT_SAID) return null;
+  const leader = which === 'hostGroup' || thread.innerTid === thread.tid ? event.surroundings.thread(id) : undefined;
+  if (leader !== undefined) return leader;
+  let eldest: Thread | null = null;
+  for (const ancestor of ancestorsOf(event)) {
+    if (ancestor[which] !== id) break;
+    eldest = ancestor;
+  }
+  return eldest;
+}
+
 const ofThread =
   (read: (thread: Thread, event: ScapEvent) => FieldValue): Reader =>
   (event) =>
     event.thread === null ? null : read(event.thread, event);
+
+const ofGroupLeader = (which: 'group' | 'hostGroup', read: (thread: Thread) => string): Reader =>
+  ofThread((thread, event) => {
+    const leader = groupLeader(event, thread, which);
+    return leader === null ? '' : read(leader);
+  });
 
 const ofParent = (read: (thread: Thread) => FieldValue): Reader =>
   ofThread((thread, event) => {
@@ -201,22 +229,57 @@ const opensWith =
     return bits !== null && (bits & bit) !== 0;
   };
 
-/** The path a call is about, also when it failed or names no descriptor. */
-function pathOf(event: ScapEvent, raw: boolean): string | null {
-  for (const name of ['path', 'name', 'pathname', 'newpath', 'target', 'dir', 'filename', 'special']) {
-    const parameter = event.type.parameters.find((one) => one.name === name);
-    if (parameter === undefined) continue;
-    const text = event.text(name);
-    if (text === null || text === '') continue;
-    if (raw) return text;
-    if (parameter.type === 'relpath' && parameter.folder !== null) {
-      const folder = event.type.parameters[parameter.folder];
-      return resolvePath(folderOf(event.thread, folder ? event.integer(folder.name) : null), text);
-    }
-    return resolvePath(event.thread?.cwd ?? '', text);
-  }
-  return null;
+/** What a call is about, or where it leads from and to: its parameter with the path, and that with the folder it starts from. */
+interface PathParameters {
+  readonly name?: readonly [path: string, folder?: string];
+  readonly source?: readonly [path: string, folder?: string];
+  readonly target?: readonly [path: string, folder?: string];
 }
+
+/** As libsinsp has it: of a link the new name is the source, and what it leads to the target. */
+const PATHS_OF_CALLS: Readonly<Record<string, PathParameters>> = {
+  mkdir: { name: ['path'] },
+  mkdirat: { name: ['path', 'dirfd'] },
+  rmdir: { name: ['path'] },
+  unlink: { name: ['path'] },
+  unlinkat: { name: ['name', 'dirfd'] },
+  open: { name: ['name'] },
+  openat: { name: ['name', 'dirfd'] },
+  openat2: { name: ['name', 'dirfd'] },
+  fchmodat: { name: ['filename', 'dirfd'] },
+  chmod: { name: ['filename'] },
+  fchmod: { name: ['fd'] },
+  chown: { name: ['path'] },
+  lchown: { name: ['path'] },
+  fchown: { name: ['fd'] },
+  fchownat: { name: ['pathname', 'dirfd'] },
+  quotactl: { name: ['special'] },
+  rename: { source: ['oldpath'], target: ['newpath'] },
+  renameat: { source: ['oldpath', 'olddirfd'], target: ['newpath', 'newdirfd'] },
+  renameat2: { source: ['oldpath', 'olddirfd'], target: ['newpath', 'newdirfd'] },
+  link: { source: ['newpath'], target: ['oldpath'] },
+  linkat: { source: ['newpath', 'newdir'], target: ['oldpath', 'olddir'] },
+  symlink: { source: ['linkpath'], target: ['target'] },
+  symlinkat: { source: ['linkpath', 'linkdirfd'], target: ['target'] },
+  mount: { source: ['dev'], target: ['dir'] },
+  umount: { name: ['name'] },
+  umount2: { name: ['name'] },
+};
+
+/** Only of calls that were done: what failed has no path here. Of opens Falco leaves out those alone that were not permitted. */
+const pathOf =
+  (which: keyof PathParameters, raw: boolean): Reader =>
+  (event) => {
+    const { type, thread, result } = event;
+    if (!type.isExit || !Object.hasOwn(PATHS_OF_CALLS, type.name)) return null;
+    const [path, folder] = PATHS_OF_CALLS[type.name]?.[which] ?? [];
+    if (path === undefined || result === null || (OPENS.has(type.name) ? result === -1 : result !== 0)) return null;
+    const isDescriptor = path === 'fd';
+    const text = isDescriptor ? (event.descriptor?.name ?? null) : (event.text(path) ?? event.entered(path));
+    if (text === null || raw || isDescriptor) return text;
+    if (thread === null) return null;
+    return resolvePath(folder === undefined ? thread.cwd : folderOf(thread, event.integer(folder)), text);
+  };
 
 /** Parameters of a folder's descriptor and of the path from there: what a call is about, and what it makes of it. */
 const PATHS_AT: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
@@ -253,6 +316,17 @@ const wholePath =
     const text = event.text(path);
     return text === null ? null : resolvePath(folderOf(thread, event.integer(folder)), text);
   };
+
+/** How many bytes the call moved, one way or both, to files, to internet sockets or to whatever it was. */
+function moved({ way, of }: { readonly way?: 'read' | 'write'; readonly of?: 'file' | 'net' } = {}): Reader {
+  return ({ type, descriptor, result }) => {
+    if (descriptor === null || result === null || result < 0) return null;
+    if (way === undefined ? !IO_CATEGORIES.has(type.category) : type.category !== way) return null;
+    const { kind } = descriptor;
+    const isMeant = of === undefined || (of === 'file' ? kind === 'file' : kind === 'ipv4' || kind === 'ipv6');
+    return isMeant ? result : null;
+  };
+}
 
 function argumentsText({ type, arguments: list }: ScapEvent): string {
   // What the generic event has beside its name are numbers of the recorder.
@@ -382,6 +456,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   'evt.datetime.s': ({ timeText }) => timeText.slice(0, 19).replace('T', ' '),
   'evt.time.s': ({ timeText }) => timeText.slice(11, 19),
   'evt.time': ({ timeText }) => timeText.slice(11, -1),
+  'evt.outputtime': ({ timeText }) => timeText.slice(11, -1),
   'evt.time.iso8601': ({ timeText }) => timeText.replace('Z', '+0000'),
   'evt.datetime': ({ timeText }) => timeText.replace('T', ' ').slice(0, -1),
   'evt.res': ({ result }) => (result === null ? null : resultName(result)),
@@ -392,7 +467,11 @@ const READERS: Readonly<Record<string, Reader>> = {
   'evt.is_io_write': ({ type }) => type.writes,
   'evt.io_dir': ({ type }) => (type.writes ? 'write' : type.reads ? 'read' : null),
   'evt.is_wait': ({ type }) => type.waits,
-  'evt.is_async': () => false,
+  'evt.is_async': ({ type }) => type.name === 'container',
+  'evt.asynctype': ({ type }) => (type.name === 'container' ? type.name : null),
+  'evt.hostname': ({ surroundings }) => known(surroundings.hostname),
+  // Of events about the process list, which no reader shows; of engines and measures that nobody fills any more.
+  ...Object.fromEntries(NEVER_SAID.map((name): [string, Reader] => [name, () => null])),
   'evt.is_syslog': isToLog,
   'evt.is_open_read': opensWith(OPEN.read),
   'evt.is_open_write': opensWith(OPEN.write),
@@ -405,13 +484,27 @@ const READERS: Readonly<Record<string, Reader>> = {
   'evt.abspath': wholePath(0),
   'evt.abspath.src': wholePath(0),
   'evt.abspath.dst': wholePath(1),
-  'evt.buflen': ({ type, descriptor, result }) =>
-    descriptor !== null && IO_CATEGORIES.has(type.category) && result !== null && result >= 0 ? result : null,
+  'evt.buflen': moved(),
+  'evt.buflen.in': moved({ way: 'read' }),
+  'evt.buflen.out': moved({ way: 'write' }),
+  'evt.buflen.file': moved({ of: 'file' }),
+  'evt.buflen.file.in': moved({ way: 'read', of: 'file' }),
+  'evt.buflen.file.out': moved({ way: 'write', of: 'file' }),
+  'evt.buflen.net': moved({ of: 'net' }),
+  'evt.buflen.net.in': moved({ way: 'read', of: 'net' }),
+  'evt.buflen.net.out': moved({ way: 'write', of: 'net' }),
   'proc.pid': ofThread(({ pid }) => pid),
   'proc.ppid': ofThread((thread, event) => leaderOf(event, thread).parent),
   'proc.vpid': ofThread(({ innerPid }) => (innerPid === NOT_SAID ? null : innerPid)),
   'proc.sid': ofThread(({ session }) => session),
-  'proc.pgid': ofThread(({ group }) => group),
+  'proc.pgid': ofThread(({ hostGroup }) => hostGroup),
+  'proc.pgid.name': ofGroupLeader('hostGroup', ({ comm }) => comm),
+  'proc.pgid.exe': ofGroupLeader('hostGroup', ({ exe }) => exe),
+  'proc.pgid.exepath': ofGroupLeader('hostGroup', ({ exePath }) => exePath),
+  'proc.vpgid.name': ofGroupLeader('group', ({ comm }) => comm),
+  'proc.vpgid.exe': ofGroupLeader('group', ({ exe }) => exe),
+  'proc.vpgid.exepath': ofGroupLeader('group', ({ exePath }) => exePath),
+  'proc.is_pgid_leader': ofThread(({ hostGroup, pid }) => hostGroup === pid),
   'proc.vpgid': ofThread(({ group }) => group),
   'proc.tty': ofThread(({ tty }) => tty),
   'proc.name': ofThread(({ comm }) => comm),
@@ -430,17 +523,21 @@ const READERS: Readonly<Record<string, Reader>> = {
   'proc.pcmdline': ofParent(commandLine),
   'proc.sname': ofThread((thread, event) => sessionLeader(event, thread).comm),
   'proc.sid.exe': ofThread((thread, event) => sessionLeader(event, thread).exe),
-  'proc.sid.exepath': ofThread((thread, event) => known(sessionLeader(event, thread).exePath)),
+  'proc.sid.exepath': ofThread((thread, event) => sessionLeader(event, thread).exePath),
   'proc.loginshellid': ofThread((thread, event) => {
     const shells = [leaderOf(event, thread), ...ancestorsOf(event)].filter(isShell);
     return shells.at(-1)?.pid ?? null;
+  }),
+  'proc.loginshellid.name': ofThread((thread, event) => {
+    const shells = [leaderOf(event, thread), ...ancestorsOf(event)].filter(isShell);
+    return shells.at(-1)?.comm ?? null;
   }),
   'proc.duration': ofThread(({ startedNs }, { timeNs }) => (startedNs === 0n ? null : Number(timeNs - startedNs))),
   'proc.ppid.duration': ofThread((thread, event) => {
     const started = parentOf(event, thread)?.startedNs ?? 0n;
     return started === 0n ? null : Number(event.timeNs - started);
   }),
-  'proc.ppid.ts': ofParent(({ startedNs }) => (startedNs === 0n ? null : Number(startedNs))),
+  'proc.ppid.ts': ofParent(({ startedNs }) => Number(startedNs)),
   'proc.pvpid': ofParent(({ innerPid }) => (innerPid === NOT_SAID ? null : innerPid)),
   'proc.stdin.name': ofStandard(0, ({ name }) => name),
   'proc.stdin.type': ofStandard(0, ({ kind }) => DESCRIPTOR_KINDS[kind].type),
@@ -475,11 +572,17 @@ const READERS: Readonly<Record<string, Reader>> = {
   'proc.is_container_readiness_probe': ofThread(() => false),
   'proc.is_sid_leader': ofThread(({ session, innerPid }) => session === innerPid),
   'proc.is_vpgid_leader': ofThread(({ group, innerPid }) => group === innerPid),
-  'proc.exe_ino': ofThread(({ exeInode }) => exeInode),
-  'proc.exe_ino.ctime': ofThread(({ exeChangedNs }) => Number(exeChangedNs)),
-  'proc.exe_ino.mtime': ofThread(({ exeModifiedNs }) => Number(exeModifiedNs)),
+  'proc.exe_ino': ofThread(({ exeInode }) => exeInode || null),
+  'proc.exe_ino.ctime': ofThread(({ exeChangedNs }) => Number(exeChangedNs) || null),
+  'proc.exe_ino.mtime': ofThread(({ exeModifiedNs }) => Number(exeModifiedNs) || null),
+  'proc.exe_ino.ctime_duration_proc_start': ofThread((thread) => Number(thread.exeChangedBeforeStartNs) || null),
+  'proc.exe_ino.ctime_duration_pidns_start': ofThread((thread) => Number(thread.exeChangedAfterNamespaceNs) || null),
+  'proc.pidns_init_start_ts': ofThread(({ namespaceStartedNs }) => Number(namespaceStartedNs) || null),
   'thread.tid': ({ tid }) => tid,
   'thread.vtid': ofThread(({ innerTid }) => (innerTid === NOT_SAID ? null : innerTid)),
+  'thread.nametid': ofThread(({ comm }, { tid }) => `${comm}${tid}`),
+  'thread.vmsize.b': ofThread(({ memory, tid, pid }) => (tid === pid ? memory.size * KIB : 0)),
+  'thread.vmrss.b': ofThread(({ memory, tid, pid }) => (tid === pid ? memory.resident * KIB : 0)),
   'thread.ismain': ofThread(({ tid, pid }) => tid === pid),
   'thread.cap_permitted': ofThread(({ capabilities }) => capabilityNames(capabilities.permitted)),
   'thread.cap_effective': ofThread(({ capabilities }) => capabilityNames(capabilities.effective)),
@@ -495,7 +598,8 @@ const READERS: Readonly<Record<string, Reader>> = {
   'group.name': ofThread(({ gid }, event) => event.surroundings.group(gid) ?? null),
   'fd.num': ({ fd }) => fd,
   'fd.name': nameOf,
-  'fd.nameraw': ofDescriptor(({ rawName }) => rawName),
+  'fd.nameraw': ({ descriptor, fd, type }) =>
+    descriptor === null ? (fd !== null && type.usesFd && type.isExit ? '' : null) : descriptor.rawName,
   'fd.directory': folderOfName,
   'fd.filename': ofDescriptor(({ kind, name }) => (kind === 'file' ? basename(name) : null)),
   'fd.type': ofDescriptor(({ kind }) => DESCRIPTOR_KINDS[kind].type),
@@ -518,6 +622,8 @@ const READERS: Readonly<Record<string, Reader>> = {
   'fd.dev.minor': ofDescriptor(({ device }) => (device & 0xff) | ((device >>> 12) & 0xf_ff00)),
   'fd.ino': ofDescriptor(({ inode }) => inode),
   'fd.openflags': ofDescriptor(({ openFlags }) => openFlags),
+  'fd.is_upper_layer': ofDescriptor(({ openFlags }) => (openFlags & OPEN.upperLayer) !== 0),
+  'fd.is_lower_layer': ofDescriptor(({ openFlags }) => (openFlags & OPEN.lowerLayer) !== 0),
   'fd.cip': endReader('client', 'address'),
   'fd.sip': endReader('server', 'address'),
   'fd.lip': endReader('local', 'address'),
@@ -537,6 +643,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   'fd.ip': bothEnds('address'),
   'fd.net': bothEnds('address'),
   'fd.port': bothEnds('port'),
+  'fd.proto': bothEnds('port'),
   'fdlist.nums': ofPolled((_, fd) => String(fd)),
   'fdlist.names': ofPolled((descriptor) => known(descriptor?.name ?? '') ?? '<NA>'),
   'fdlist.cips': ofPolled((descriptor) => polledEnd(descriptor, 'client')?.address ?? null),
@@ -552,8 +659,12 @@ const READERS: Readonly<Record<string, Reader>> = {
   'syslog.severity': ofLogLine(({ priority }) => priority & 7),
   'syslog.severity.str': ofLogLine(({ priority }) => LOG_SEVERITIES[priority & 7] ?? '<NA>'),
   'syslog.message': ofLogLine(({ message }) => message),
-  'fs.path.name': (event) => pathOf(event, false),
-  'fs.path.nameraw': (event) => pathOf(event, true),
+  'fs.path.name': pathOf('name', false),
+  'fs.path.nameraw': pathOf('name', true),
+  'fs.path.source': pathOf('source', false),
+  'fs.path.sourceraw': pathOf('source', true),
+  'fs.path.target': pathOf('target', false),
+  'fs.path.targetraw': pathOf('target', true),
   'container.id': ofThread(({ containerId }) => (containerId === '' ? 'host' : containerId)),
   'container.name': (event) => hostOr(event, ({ name }) => name),
   'container.type': (event) => hostOr(event, ({ type }) => type),
@@ -618,7 +729,26 @@ function ofMount(
   };
 }
 
+/** Of a process: its whole environment as one text. */
+function environmentText({ environment }: Thread): string {
+  return environment.join(' ');
+}
+
 const MAKERS: Readonly<Record<string, (argument: string | null) => Reader | undefined>> = {
+  'proc.args': (argument) =>
+    argument === null ? READERS['proc.args'] : ofThread(({ args }) => args[Number(argument)] ?? ''),
+  'proc.aargs': ofAncestors(({ args }) => args.join(' ')),
+  'proc.aenv': (argument) => {
+    if (argument === null || /^\d+$/.test(argument)) return ofAncestors(environmentText)(argument);
+    const start = `${argument}=`;
+    return ofThread((_thread, event) => {
+      for (const { environment } of ancestorsOf(event)) {
+        const found = environment.find((one) => one.startsWith(start));
+        if (found !== undefined) return found.slice(start.length);
+      }
+      return '';
+    });
+  },
   'proc.aname': ofAncestors(({ comm }) => comm),
   'proc.aexe': ofAncestors(({ exe }) => exe),
   'proc.aexepath': ofAncestors(({ exePath }) => exePath),
@@ -645,12 +775,15 @@ const MAKERS: Readonly<Record<string, (argument: string | null) => Reader | unde
   },
   'fd.types': (argument) => {
     if (argument !== null) {
-      return ofThread(({ fds }) => {
+      return ofThread(({ fds }, { fd }) => {
+        if (fd === null) return null;
         const found = fds.get(Number(argument));
         return found === undefined ? null : [DESCRIPTOR_KINDS[found.kind].type];
       });
     }
-    return ofThread(({ fds }) => [...new Set([...fds.values()].map(({ kind }) => DESCRIPTOR_KINDS[kind].type))]);
+    return ofThread(({ fds }, { fd }) =>
+      fd === null ? null : [...new Set([...fds.values()].map(({ kind }) => DESCRIPTOR_KINDS[kind].type))],
+    );
   },
   'evt.arg': (argument) => (argument === null ? undefined : (event) => event.argument(argument)),
   'evt.rawarg': (argument) => {

@@ -78,20 +78,37 @@ function readProcess(reader: ByteReader, version: number): Thread {
     thread.containerId = containerOfCgroups(thread.cgroups)?.id ?? '';
   }
   if (version >= 5) reader.text(); // the root folder
-  if (version >= 9) {
-    if (reader.left >= 4) thread.loginUid = reader.u32();
-    if (reader.left >= 1) thread.exeFlags = reader.u8() === 0 ? 0 : 1;
-    if (reader.left >= 24) {
-      thread.capabilities = { inheritable: reader.u64(), permitted: reader.u64(), effective: reader.u64() };
-    }
-    if (reader.left >= 1 && reader.u8() !== 0) thread.exeFlags |= 2; // upper layer
-    if (reader.left >= 24) {
-      thread.exeInode = reader.i64();
-      thread.exeChangedNs = reader.u64();
-      thread.exeModifiedNs = reader.u64();
-    }
-  }
+  if (version >= 9) readLater(reader, thread);
   return thread;
+}
+
+/** What recorders of before 0.10 write behind the root folder. Those since put two more before it, in the middle of the entry. */
+const BEFORE_0_10_BYTES = 29;
+const EXE = { writable: 1, upperLayer: 2, memfd: 4, lowerLayer: 8 } as const;
+
+/** What newer recorders added to the end of an entry, each as far as it goes. */
+function readLater(reader: ByteReader, thread: Thread): void {
+  if (reader.left > BEFORE_0_10_BYTES) {
+    if (reader.left >= 8) thread.namespaceStartedNs = reader.u64();
+    if (reader.left >= 4) thread.tty = reader.u32();
+  }
+  const flag = (bit: number): void => {
+    if (reader.left >= 1 && reader.u8() !== 0) thread.exeFlags |= bit;
+  };
+  if (reader.left >= 4) thread.loginUid = reader.u32();
+  flag(EXE.writable);
+  if (reader.left >= 24) {
+    thread.capabilities = { inheritable: reader.u64(), permitted: reader.u64(), effective: reader.u64() };
+  }
+  flag(EXE.upperLayer);
+  if (reader.left >= 24) {
+    thread.exeInode = reader.i64();
+    thread.exeChangedNs = reader.u64();
+    thread.exeModifiedNs = reader.u64();
+  }
+  flag(EXE.memfd);
+  flag(EXE.lowerLayer);
+  if (reader.left >= 8) thread.hostGroup = reader.i64();
 }
 
 /** The descriptors of one process. */
@@ -165,6 +182,21 @@ function readDescriptor(reader: ByteReader, hasLength: boolean): Descriptor | nu
   }
   descriptor.rawName = descriptor.name;
   return descriptor;
+}
+
+const HOST_NAME_BYTES = 128;
+
+export interface RecordedMachine {
+  readonly hostname: string;
+  /** When it booted; zero where the recorder did not say it. */
+  readonly bootedNs: bigint;
+}
+
+export function readMachine(body: Buffer): RecordedMachine {
+  const reader = new ByteReader(body);
+  reader.bytes(20); // processors, memory, largest process number
+  const name = reader.bytes(HOST_NAME_BYTES).toString('utf8');
+  return { hostname: name.split('\0', 1)[0] ?? '', bootedNs: reader.left >= 8 ? reader.u64() : 0n };
 }
 
 export interface RecordedUsers {

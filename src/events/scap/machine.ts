@@ -2,7 +2,7 @@ import { splitTexts } from './bytes.ts';
 import { folderOf, type RecordedSurroundings, resolvePath, type ScapEvent } from './event.ts';
 import { EVENT_TYPES } from './event-types.ts';
 import { CONTAINER_JSON_MAX_BYTES, SCAP_ADDRESSES_MAX, SCAP_FDS_MAX, SCAP_THREADS_MAX } from './limits.ts';
-import type { RecordedUsers } from './lists.ts';
+import type { RecordedMachine, RecordedUsers } from './lists.ts';
 import { endText, FAMILY, joinEnds, readAddress, readPair } from './sockets.ts';
 import {
   asFolder,
@@ -52,9 +52,17 @@ const CHANGING = new Set(
   ).split(' '),
 );
 const IS_CHANGING: readonly boolean[] = EVENT_TYPES.map(({ name }) => CHANGING.has(name) || Object.hasOwn(MADE, name));
+/** Of older recorders: calls whose paths stand where they begin and not at their end. */
+const PATHS = ['path', 'name', 'oldpath', 'newpath'] as const;
+const NO_PATHS: ReadonlyMap<string, string> = new Map();
+const HAS_PATHS: readonly boolean[] = EVENT_TYPES.map(({ name, isExit, places, number }) => {
+  const isAboutPaths = ['mkdir', 'rmdir', 'unlink', 'unlinkat', 'link', 'linkat'].includes(name) && !isExit;
+  return isAboutPaths && PATHS.some((one) => places.has(one) && EVENT_TYPES[number + 1]?.places.has(one) === false);
+});
 /** Beginnings that say something of which the end's change is made. */
 const HAS_REMEMBERED: readonly boolean[] = EVENT_TYPES.map(
-  ({ name, places }) => CHANGING.has(name) && REMEMBERED.some((one) => places.has(one)),
+  ({ name, places, number }) =>
+    HAS_PATHS[number] === true || (CHANGING.has(name) && REMEMBERED.some((one) => places.has(one))),
 );
 const IS_CLONE: readonly boolean[] = EVENT_TYPES.map(
   ({ name, isExit }) => isExit && ['clone', 'clone3', 'fork', 'vfork'].includes(name),
@@ -85,6 +93,7 @@ export class Machine implements RecordedSurroundings {
   readonly #containers = new Map<string, RecordedContainer>();
   readonly #addresses = new Set<string>();
   #users: RecordedUsers = { users: new Map(), groups: new Map() };
+  #machine: RecordedMachine = { hostname: '', bootedNs: 0n };
   /** What an event ends is only forgotten when the next one begins, so that the event itself can still be asked. */
   #ending: Thread | null = null;
   #closing: Map<number, Descriptor> | null = null;
@@ -136,6 +145,14 @@ export class Machine implements RecordedSurroundings {
 
   addAddress(address: string): void {
     if (this.#addresses.size < SCAP_ADDRESSES_MAX) this.#addresses.add(address);
+  }
+
+  get hostname(): string {
+    return this.#machine.hostname;
+  }
+
+  setMachine(machine: RecordedMachine): void {
+    this.#machine = machine;
   }
 
   setUsers(users: RecordedUsers): void {
@@ -355,6 +372,11 @@ export class Machine implements RecordedSurroundings {
       thread.fds = shared ? (leader?.fds ?? fds) : new Map([...fds].map(([fd, one]) => [fd, { ...one }]));
     }
     thread.startedNs = known?.startedNs || event.timeNs;
+    const namespaceStarted = event.long('pidns_init_start_ts');
+    if (namespaceStarted !== null) {
+      const isInner = (flags & (CLONE.otherNumbers | CLONE.newNumbers)) !== 0n || event.integer('vtid') !== tid;
+      thread.namespaceStartedNs = this.#machine.bootedNs + (isInner ? namespaceStarted : 0n);
+    }
     thread.parent = result === 0 ? (event.integer('ptid') ?? 0) : isThread ? (caller?.parent ?? 0) : event.tid;
     this.#describeSelf(event, thread, result === 0);
     if (result !== 0 && !isThread) {
@@ -415,7 +437,8 @@ export class Machine implements RecordedSurroundings {
     const environment = event.bytes('env');
     if (environment !== null) thread.environment = splitTexts(environment).filter((one) => one !== '');
     thread.tty = event.integer('tty') ?? thread.tty;
-    thread.group = event.integer('vpgid') ?? event.integer('pgid') ?? thread.group;
+    thread.group = event.integer('vpgid') ?? thread.group;
+    thread.hostGroup = event.integer('pgid') ?? thread.hostGroup;
     thread.loginUid = event.integer('loginuid') ?? thread.loginUid;
     thread.exeFlags = event.integer('flags') ?? 0;
     const permitted = event.long('cap_permitted');
@@ -429,6 +452,10 @@ export class Machine implements RecordedSurroundings {
     thread.exeInode = event.integer('exe_ino') ?? 0;
     thread.exeChangedNs = event.long('exe_ino_ctime') ?? 0n;
     thread.exeModifiedNs = event.long('exe_ino_mtime') ?? 0n;
+    const [changed, began] = [thread.exeChangedNs, thread.namespaceStartedNs];
+    const isSaid = event.long('exe_ino_mtime') !== null;
+    thread.exeChangedBeforeStartNs = isSaid && thread.startedNs !== 0n ? thread.startedNs - changed : 0n;
+    thread.exeChangedAfterNamespaceNs = isSaid && began !== 0n && changed > began ? changed - began : 0n;
     const trusted = event.text('trusted_exepath');
     if (trusted !== null && trusted !== '') thread.exePath = trusted;
     else if (filename !== null && filename !== '') thread.exePath = resolvePath(thread.cwd, filename);
@@ -613,6 +640,12 @@ function measureMemory(event: ScapEvent, thread: Thread): void {
   memory.minorFaults = read('pgft_min') ?? memory.minorFaults;
 }
 
+function pathsOf(event: ScapEvent): ReadonlyMap<string, string> {
+  return new Map(
+    PATHS.flatMap((name) => (event.bytes(name) === null ? [] : [[name, event.text(name) ?? ''] as const])),
+  );
+}
+
 function rememberParameters(event: ScapEvent): Remembered | null {
   if (HAS_REMEMBERED[event.type.number] !== true) return null;
   const tuple = event.bytes('tuple');
@@ -625,6 +658,7 @@ function rememberParameters(event: ScapEvent): Remembered | null {
     filename: event.text('filename'),
     name: event.text('name'),
     tuple: tuple === null ? null : Buffer.from(tuple),
+    paths: HAS_PATHS[event.type.number] === true ? pathsOf(event) : NO_PATHS,
   };
 }
 

@@ -3,7 +3,7 @@ import { BLOCK, PROCESS_BLOCKS, readBlocks } from './blocks.ts';
 import { type EventForm, ScapEvent } from './event.ts';
 import { EVENT_TYPES } from './event-types.ts';
 import { SCAP_MAX_BYTES, SCAP_MAX_RATIO } from './limits.ts';
-import { readDescriptors, readInterfaces, readProcesses, readUsers } from './lists.ts';
+import { readDescriptors, readInterfaces, readMachine, readProcesses, readUsers } from './lists.ts';
 import { Machine } from './machine.ts';
 
 const LIMITS = { maxOutputBytes: SCAP_MAX_BYTES, maxRatio: SCAP_MAX_RATIO };
@@ -56,7 +56,9 @@ class Reader {
       return;
     }
     const event = this.#event;
-    if (!event.load(bytes, start, end, form, ++this.#number)) return;
+    // As sysdig counts: what it does not know has no number.
+    if (!event.load(bytes, start, end, form, this.#number + 1)) return;
+    this.#number++;
     const { number } = event.type;
     // What the recorder said of containers before anything else is the state at the start, and no event.
     const isNews = this.#hasBegun || IS_CONTAINER[number] !== true;
@@ -86,7 +88,8 @@ export function readState(machine: Machine, type: number, body: Buffer): void {
   else if (type === BLOCK.descriptors || type === BLOCK.descriptorsWithLengths) {
     const { tid, fds } = readDescriptors(body, type === BLOCK.descriptorsWithLengths);
     machine.addDescriptors(tid, fds);
-  } else if (type === BLOCK.users || type === BLOCK.usersWithLengths) {
+  } else if (type === BLOCK.machine) machine.setMachine(readMachine(body));
+  else if (type === BLOCK.users || type === BLOCK.usersWithLengths) {
     machine.setUsers(readUsers(body, type === BLOCK.usersWithLengths));
   } else if (type === BLOCK.interfaces || type === BLOCK.interfacesWithLengths) {
     for (const address of readInterfaces(body, type === BLOCK.interfacesWithLengths)) machine.addAddress(address);

@@ -226,3 +226,85 @@ test('what is no recording is refused at its first bytes', async () => {
     code: 'scap.size',
   });
 });
+
+/** A process of the ninth version of the list, as recorders write it since two values were put in before its end. */
+function newProcess(tid: number, more: readonly Buffer[]): Buffer {
+  const entry = Buffer.concat([
+    ...[i64(tid), i64(tid), i64(1), i64(tid), i64(7), text('sh'), text('/bin/sh'), text('/usr/bin/dash'), text('')],
+    ...[text('/'), i64(1024), u32(0), u32(33), u32(33), Buffer.alloc(28), text(''), i64(tid), i64(tid), text('')],
+    ...[text('/'), ...more],
+  ]);
+  return block(0x215, u32(entry.length + 4), entry);
+}
+
+test('what newer recorders put into the process list is read where it stands, and older lists as they were', async () => {
+  const flag = (value: number): Buffer => Buffer.from([value]);
+  const older = [u32(1000), flag(1), i64(1), i64(2), i64(4)];
+  const newer = [
+    ...[i64(77), u32(34816), ...older],
+    ...[flag(1), i64(4711), i64(5), i64(6), flag(0), flag(1), i64(12)],
+  ];
+  const fields =
+    'user.loginuid proc.is_exe_writable proc.tty proc.exe_ino proc.pgid proc.vpgid proc.is_exe_lower_layer proc.pidns_init_start_ts';
+  const told = async (more: readonly Buffer[]): Promise<unknown[] | undefined> => {
+    const bytes = Buffer.concat([SECTION, newProcess(40, more), event('close', true, 40, [i64(0)])]);
+    return (await read(pieces(bytes, 4096), fields.split(' ')))[0];
+  };
+  assert.deepEqual(await told(newer), [1000, true, 34816, 4711, 12, 7, true, 77]);
+  assert.deepEqual(await told(older), [1000, true, 0, null, -1, 7, false, null]);
+  assert.deepEqual(await told([]), [-1, false, 0, null, -1, 7, false, null]);
+});
+
+test('blocks by the numbers of before the library, and events that nobody knows, are read as sysdig reads them', async () => {
+  const close = event('close', true, 40, [i64(0)]);
+  const old = Buffer.from(close);
+  const plain = event('close', true, 40, [i64(0)]);
+  plain.writeUInt16LE(60_000, 8 + 2 + 20);
+  const machine = block(0x201, u32(4), i64(0), i64(0), Buffer.from('recorded'.padEnd(128, '\0')), i64(9));
+  const rows = await read(pieces(Buffer.concat([SECTION, machine, close, plain, old]), 64), [
+    'evt.num',
+    'evt.hostname',
+  ]);
+  assert.deepEqual(rows, [
+    [1, 'recorded'],
+    [2, 'recorded'],
+  ]);
+  // An event whose parameters are not counted, as it was when the number was in use.
+  const body = Buffer.concat([u16(8), i64(0)]);
+  const number = EVENT_TYPES.findIndex(({ name, isExit }) => name === 'close' && isExit);
+  const time = Buffer.from(new BigUint64Array([START]).buffer);
+  const first = block(0x8010abcd, u16(0), time, i64(40), u32(22 + body.length), u16(number), body);
+  assert.deepEqual(await read(pieces(Buffer.concat([SECTION, first]), 64), ['evt.type']), [['close']]);
+});
+
+test('paths of calls are those of calls that were done; of a link the new name is the source', async () => {
+  const paths = ['fs.path.name', 'fs.path.nameraw', 'fs.path.source', 'fs.path.target'];
+  const rows = await read(
+    pieces(
+      Buffer.concat([
+        ...[SECTION, processes(40, 'sh', '')],
+        event('mkdir', true, 40, [i64(0), Buffer.from('made\0'), u32(0)]),
+        event('mkdir', true, 40, [i64(-17), Buffer.from('made\0'), u32(0)]),
+        event('openat', true, 40, [i64(-2), i64(-100), Buffer.from('none\0'), u32(1), u32(0), u32(0)]),
+        event('link', true, 40, [i64(0), Buffer.from('/etc/shadow\0'), Buffer.from('mine\0')]),
+        // An older recorder tells the path where the call begins.
+        event('unlink', false, 40, [Buffer.from('gone\0')]),
+        event('unlink', true, 40, [i64(0)]),
+        event('access', true, 40, [i64(0), Buffer.from('/etc/passwd\0')]),
+      ]),
+      4096,
+    ),
+    paths,
+  );
+  assert.deepEqual(
+    rows.filter((_, place) => place !== 4),
+    [
+      ['/srv/made', 'made', null, null],
+      [null, null, null, null],
+      ['/srv/none', 'none', null, null],
+      [null, null, '/srv/mine', '/etc/shadow'],
+      ['/srv/gone', 'gone', null, null],
+      [null, null, null, null],
+    ],
+  );
+});

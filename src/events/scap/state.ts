@@ -72,7 +72,9 @@ export interface Thread {
   isUnsure: boolean;
   parent: number;
   session: number;
+  /** As its own namespace of processes numbers it; `hostGroup` is the same by the host's number, -1 where the recorder did not say it. */
   group: number;
+  hostGroup: number;
   comm: string;
   exe: string;
   exePath: string;
@@ -98,6 +100,11 @@ export interface Thread {
   exeModifiedNs: bigint;
   /** Zero when it ran before the recording began. */
   startedNs: bigint;
+  /** When the first process of its namespace began; zero where the recorder did not say it. */
+  namespaceStartedNs: bigint;
+  /** Nanoseconds by which the program's last change came before the process, and after the namespace; zero is not said. */
+  exeChangedBeforeStartNs: bigint;
+  exeChangedAfterNamespaceNs: bigint;
   fds: Map<number, Descriptor>;
   /** What the last enter event said, for the exit event that belongs to it. */
   entered: Entered | null;
@@ -138,6 +145,8 @@ export interface Remembered {
   readonly filename: string | null;
   readonly name: string | null;
   readonly tuple: Buffer | null;
+  /** Of calls about paths, by the name of the parameter. */
+  readonly paths: ReadonlyMap<string, string>;
 }
 
 export function newThread(tid: number, pid: number): Thread {
@@ -148,6 +157,7 @@ export function newThread(tid: number, pid: number): Thread {
     parent: 0,
     session: -1,
     group: -1,
+    hostGroup: -1,
     comm: '',
     exe: '',
     exePath: '',
@@ -168,6 +178,9 @@ export function newThread(tid: number, pid: number): Thread {
     exeChangedNs: 0n,
     exeModifiedNs: 0n,
     startedNs: 0n,
+    namespaceStartedNs: 0n,
+    exeChangedBeforeStartNs: 0n,
+    exeChangedAfterNamespaceNs: 0n,
     fdLimit: -1,
     memory: NO_MEMORY,
     fds: new Map(),

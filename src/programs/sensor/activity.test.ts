@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RuleEngine } from '../../detect/index.ts';
+import type { ReplayAlert } from '../../detect/replay.ts';
 import { replayCapture } from '../../detect/replay-capture.ts';
 import { CaptureWriter, readCapture } from '../../events/capture/index.ts';
 import {
@@ -154,8 +155,10 @@ test('rules find in a recording what they find live, with processes, ancestors a
   output: read by %proc.cmdline of %proc.aname[1] as %user.name in %container.id
   priority: WARNING
 `;
-  const { events, alerts } = await replayCapture(bytesOf(recordedFile()), RuleEngine.load([{ file: 'r', text }]));
-  assert.equal(events, 3);
+  const found = { events: 0, alerts: [] as ReplayAlert[] };
+  await replayCapture(bytesOf(recordedFile()), RuleEngine.load([{ file: 'r', text }]), found);
+  const { alerts } = found;
+  assert.equal(found.events, 3);
   assert.deepEqual(
     alerts.map(({ eventNumber }) => eventNumber),
     [1, 3],
