@@ -14,7 +14,7 @@ import { Link, useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import './activity.css';
 import { type ActivityRow, EMPTY_VIEW, type LiveView } from './gatherer.ts';
-import { followActivity } from './stream.ts';
+import { followActivity, SHOWN_A_SECOND } from './stream.ts';
 import { words } from './words.ts';
 
 /** The reader's clock with thousandths; one formatter for all rows, which are drawn five times a second. */
@@ -55,9 +55,38 @@ const Row = memo(function Row({ event, clock }: { event: Activity; clock: (at: s
   );
 });
 
+const Slice = memo(function Slice({ rows, clock }: { rows: readonly ActivityRow[]; clock: (at: string) => string }) {
+  return (
+    <tbody>
+      {rows.map(({ slot, event }) => (
+        <Row key={slot} event={event} clock={clock} />
+      ))}
+    </tbody>
+  );
+});
+
+/** Rows that are drawn in one go: in a flood all of them change at once, and the page answers between two slices. */
+const SLICE_ROWS = 50;
+
+function useSlices(rows: readonly ActivityRow[]): readonly (readonly ActivityRow[])[] {
+  const [slices, setSlices] = useState<readonly (readonly ActivityRow[])[]>([]);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const draw = (at: number) => {
+      const end = (at + 1) * SLICE_ROWS;
+      setSlices((before) => [...before.slice(0, at), rows.slice(at * SLICE_ROWS, end), ...before.slice(at + 1)]);
+      if (end < rows.length) timer = setTimeout(() => draw(at + 1));
+    };
+    draw(0);
+    return () => clearTimeout(timer);
+  }, [rows]);
+  return slices.slice(0, Math.ceil(rows.length / SLICE_ROWS));
+}
+
 function Rows({ rows }: { rows: readonly ActivityRow[] }) {
   const t = useWords(words);
   const clock = useFineClock();
+  const slices = useSlices(rows);
   return (
     <div className="live-rows" role="log" aria-live="off" aria-label={t('title')}>
       <table>
@@ -70,11 +99,10 @@ function Rows({ rows }: { rows: readonly ActivityRow[] }) {
             ))}
           </tr>
         </thead>
-        <tbody>
-          {rows.map(({ slot, event }) => (
-            <Row key={slot} event={event} clock={clock} />
-          ))}
-        </tbody>
+        {slices.map((some, place) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a slice is its place
+          <Slice key={place} rows={some} clock={clock} />
+        ))}
       </table>
     </div>
   );
@@ -143,7 +171,7 @@ export default function LivePage() {
   const [round, setRound] = useState(0);
   const projects = useQuery(queries.projects()).data ?? [];
   const again = () => setRound((now) => now + 1);
-  const path = apiPath(['activity'], { project, workload, environment, filter });
+  const path = apiPath(['activity'], { project, workload, environment, filter, most: String(SHOWN_A_SECOND) });
 
   const submit = (event: FormEvent) => {
     event.preventDefault();

@@ -1,9 +1,11 @@
 import { openApiStream } from '../api/stream.ts';
 import type { ActivityBatch, ActivityWatching } from '../api/types.ts';
-import { LiveGatherer, type LiveView } from './gatherer.ts';
+import { LiveGatherer, type LiveView, ROWS_MAX } from './gatherer.ts';
 
 /** Drawn this often at most, however many events come. */
 const DRAW_MS = 200;
+/** What would be gone before it is drawn is not asked for: it is counted where it happens. */
+export const SHOWN_A_SECOND = (ROWS_MAX * 1_000) / DRAW_MS;
 /** Between two drawings the page is free for so many times as long as the last one took: a busy machine draws less often. */
 const REST = 4;
 

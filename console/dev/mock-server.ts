@@ -1045,13 +1045,14 @@ export async function startMockServer(options: MockOptions = {}): Promise<MockSe
   };
 
   /** Ten thousand events a second, if the page asks for them with the condition `flood`. */
-  const showActivity = (response: ServerResponse, isFlood: boolean): void => {
+  const showActivity = (response: ServerResponse, isFlood: boolean, most: number): void => {
     const tell = (event: string, value: object) =>
       response.write(`event: ${event}\ndata: ${JSON.stringify(value)}\n\n`);
     tell('watching', { hosts: ['mock'], arguments: true, missing: [] });
     let count = 0;
     const show = () => {
-      const events = Array.from({ length: isFlood ? 1_000 : 2 }, () => {
+      const seen = isFlood ? 1_000 : 2;
+      const events = Array.from({ length: Math.min(seen, most / 10) }, () => {
         count += 1;
         return {
           ...{ at: new Date().toISOString(), type: count % 3 === 0 ? 'execve' : 'openat', project: 'tienda' },
@@ -1060,7 +1061,7 @@ export async function startMockServer(options: MockOptions = {}): Promise<MockSe
           ...{ result: 'SUCCESS', arguments: 'nginx -g daemon off;' },
         };
       });
-      tell('activity', { host: 'mock', seen: events.length, dropped: isFlood ? 7 : 0, events });
+      tell('activity', { host: 'mock', seen, dropped: seen - events.length + (isFlood ? 7 : 0), events });
     };
     show();
     const timer = isFlood ? setInterval(show, 100) : null;
@@ -1109,7 +1110,11 @@ export async function startMockServer(options: MockOptions = {}): Promise<MockSe
     }
     if (path === '/activity') {
       openStream(response);
-      return showActivity(response, address.searchParams.get('filter') === 'flood');
+      return showActivity(
+        response,
+        address.searchParams.get('filter') === 'flood',
+        Number(address.searchParams.get('most') ?? 100_000),
+      );
     }
     if (/^\/operations\/[^/]+\/events$/.test(path)) return followOperation(response, path.split('/')[2] ?? '');
     if (method === 'GET' && path.endsWith('/logs')) {

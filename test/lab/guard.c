@@ -1,7 +1,7 @@
 /* Loads the shipped BPF object in the laboratory's machine, where there is no Node, and fills its tables as the sensor does:
- * guard OBJECT CONTAINER-ID HOOKS NAME PATH FILE
+ * guard OBJECT CONTAINER-ID HOOKS NAME PATH FILE [COPY]
  * HOOKS is "lsm", "return" or "signal"; NAME and PATH are denied programs, FILE a denied file, both written leaf first with
- * commas for zero bytes. Programs that are not in the image do not run. It says READY and stays. */
+ * commas for zero bytes. Programs that are not in the image do not run, but for COPY as it is now. It says READY and stays. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@
 struct guard { unsigned group, drift, drift_rule, files; };
 struct key { unsigned group, kind; char text[248]; };
 struct denial { unsigned effect, rule; };
+struct copy { char id[64]; unsigned long long inode, changed; };
 
 static int map_of(struct bpf_object *object, const char *name) { return bpf_object__find_map_fd_by_name(object, name); }
 
@@ -44,6 +45,13 @@ int main(int count, char **words) {
   bpf_map_update_elem(map_of(object, "settings"), &zero, settings, 0);
   struct guard guard = { 1, 2, 9, 1 };
   bpf_map_update_elem(map_of(object, "guards"), words[2], &guard, 0);
+  struct stat file;
+  if (count > 7 && stat(words[7], &file) == 0) {
+    struct copy copy = { "", file.st_ino, file.st_ctim.tv_sec * 1000000000ull + file.st_ctim.tv_nsec };
+    unsigned one = 1;
+    memcpy(copy.id, words[2], sizeof(copy.id));
+    if (bpf_map_update_elem(map_of(object, "image_copies"), &copy, &one, 0)) perror("image_copies");
+  }
   deny(object, 1, words[4]);
   deny(object, 2, words[5]);
   deny(object, 4, words[6]);

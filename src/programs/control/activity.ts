@@ -66,12 +66,16 @@ const HEARTBEAT_MS = 15_000;
 export const CAPTURE_SECONDS_MAX = 3_600;
 export const CAPTURE_BYTES_ASKED_MAX = 256 * 1024 * 1024;
 
+/** More than this no sensor shows anybody. */
+const MOST_MAX = 100_000;
 const label = z.string().regex(/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/);
 const wanted = z.object({
   project: label.optional(),
   environment: label.optional(),
   workload: label.optional(),
   filter: z.string().max(4_096).default(''),
+  /** Events a second at most; what is more is counted and not sent. */
+  most: z.coerce.number().int().min(1).max(MOST_MAX).optional(),
 });
 
 const text = z.string().max(2_000);
@@ -368,7 +372,7 @@ export function registerActivityRoutes(app: ApiApp, parts: ActivityParts): void 
 
 /** @throws Fault access.not-allowed, detect.condition-invalid, activity.arguments-hidden */
 function taskOf(principal: Principal, query: z.infer<typeof wanted>, form: ActivityTask['form']): ActivityTask {
-  const { project, environment, workload, filter } = query;
+  const { project, environment, workload, filter, most } = query;
   const seen = visibleProjects(principal, 'workload.read');
   if (project !== undefined ? !may(principal, 'workload.read', project) : seen !== '*' && seen.length === 0) {
     const place = project ?? 'the platform';
@@ -384,6 +388,7 @@ function taskOf(principal: Principal, query: z.infer<typeof wanted>, form: Activ
     filter,
     arguments: true,
     form,
+    most: most ?? null,
   };
   const shown = isAllowed(principal, task);
   if (!shown && asksArguments) throw argumentsHidden(principal, task);

@@ -86,6 +86,8 @@ export interface ActivityTask {
   readonly arguments: boolean;
   /** Lines for people, or the records of a recording. */
   readonly form: 'lines' | 'records';
+  /** Events a second at most; what is more is counted. Null: as many as the sensor shows anybody. */
+  readonly most: number | null;
 }
 
 /** Tries rules on what the host kept of its last days. Control checked who may see what of it. */

@@ -222,6 +222,7 @@ const task = z.discriminatedUnion('kind', [
     filter: z.string().max(4_096),
     arguments: z.boolean(),
     form: z.enum(['lines', 'records']),
+    most: z.number().int().min(1).max(1_000_000).nullable().default(null),
   }),
   z.strictObject({
     kind: z.literal('exec'),

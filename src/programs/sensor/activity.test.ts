@@ -122,6 +122,18 @@ test('what is too much is dropped and counted, and takes no memory', () => {
   assert.equal(dropped, 200_000 - told);
 });
 
+test('who has room for less is shown less, and all the rest is counted', () => {
+  const { watches, batches, flush, lines } = watch({ most: 200 });
+  for (let n = 0; n < 5_000; n++) watches.take(opened('/etc/shadow'));
+  flush();
+  assert.equal(lines().length, 200);
+  assert.deepEqual([batches[0]?.seen, batches[0]?.dropped], [5_000, 4_800]);
+  const all = watch({ most: 1_000_000 });
+  for (let n = 0; n < 20_000; n++) all.watches.take(opened('/etc/shadow'));
+  all.flush();
+  assert.ok(all.lines().length <= 12_000, 'not more than anybody is shown');
+});
+
 test('the agent takes a batch only from who says what it is', () => {
   const batch = { type: 'activity', watch: 'one', seen: 2, dropped: 1, body: [] };
   assert.deepEqual(readFromSensor(batch), batch);

@@ -25,6 +25,8 @@ interface Watch {
   readonly filter: LiveFilter;
   readonly lines: Activity[];
   readonly packer: CapturePacker;
+  /** Events a second, and at once. */
+  readonly most: number;
   length: number;
   seen: number;
   dropped: number;
@@ -58,7 +60,8 @@ export class ActivityWatches {
     try {
       const filter = readLiveFilter(order.filter);
       if (filter.asksArguments && !order.arguments) return 'its condition asks for arguments';
-      const empty = { lines: [], packer: new CapturePacker(), length: 0, seen: 0, dropped: 0, left: PER_SECOND };
+      const most = Math.min(order.most ?? PER_SECOND, PER_SECOND);
+      const empty = { lines: [], packer: new CapturePacker(), length: 0, seen: 0, dropped: 0, most, left: most };
       this.#watches.set(order.id, { order, filter, ...empty });
       return null;
     } catch (error) {
@@ -90,7 +93,7 @@ export class ActivityWatches {
     if (passed < FLUSH_MS && passed >= 0) return;
     this.#flushedMs = nowMs;
     for (const watch of this.#watches.values()) {
-      watch.left = Math.min(PER_SECOND, watch.left + (PER_SECOND * Math.max(passed, 0)) / 1_000);
+      watch.left = Math.min(watch.most, watch.left + (watch.most * Math.max(passed, 0)) / 1_000);
       if (watch.seen > 0) this.#send(watch);
     }
   }

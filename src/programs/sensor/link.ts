@@ -130,7 +130,16 @@ function isFromAgent(value: unknown): value is FromAgent {
 
 function isWatchOrder(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  const { id, projects, environment, workload, filter, arguments: given, form } = value as Record<string, unknown>;
+  const {
+    id,
+    projects,
+    environment,
+    workload,
+    filter,
+    arguments: given,
+    form,
+    most,
+  } = value as Record<string, unknown>;
   const isName = (one: unknown): boolean => one === null || typeof one === 'string';
   return (
     typeof id === 'string' &&
@@ -139,7 +148,8 @@ function isWatchOrder(value: unknown): boolean {
     isName(workload) &&
     typeof filter === 'string' &&
     typeof given === 'boolean' &&
-    (form === 'lines' || form === 'records')
+    (form === 'lines' || form === 'records') &&
+    (most === undefined || most === null || (Number.isSafeInteger(most) && Number(most) > 0))
   );
 }
 

@@ -28,6 +28,8 @@ export interface WatchOrder {
   readonly arguments: boolean;
   /** Lines for people, or records for a recording. */
   readonly form: 'lines' | 'records';
+  /** Events a second that whoever looks has room for, where that is less than what is shown anybody. */
+  readonly most?: number | null;
 }
 
 export type FromAgent =
