@@ -242,7 +242,8 @@ class Check {
 
   #walkChoice(value: Json, shape: Extract<Shape, { kind: 'choice' }>, path: FieldPath): void {
     if (typeof value === 'string' && shape.values.includes(value)) return;
-    const why = typeof value === 'string' && Object.hasOwn(shape.refused, value) ? shape.refused[value] : undefined;
+    const known = typeof value === 'string' && Object.hasOwn(shape.refused, value) ? shape.refused[value] : undefined;
+    const why = typeof value === 'string' ? (known ?? shape.others) : undefined;
     if (why !== undefined) {
       this.#report(path, 'refused', {
         en: `${quote(value)} is refused: ${why.en}`,

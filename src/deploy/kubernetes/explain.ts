@@ -130,7 +130,7 @@ export function typeOf(shape: Shape): string {
     case 'list':
       return `list of ${typeOf(shape.item)}`;
     case 'choice':
-      return shape.values.join(' | ');
+      return shape.values.filter((value) => value !== '').join(' | ');
     case 'integer':
       return `integer ${shape.least}…${shape.most}`;
     case 'map':

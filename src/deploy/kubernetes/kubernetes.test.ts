@@ -626,6 +626,74 @@ test('every kind of workload becomes the model', () => {
   ]);
 });
 
+test('what Kubernetes would not take, or what would never do what it says, is told at its place', () => {
+  const job = (more: string, restart = 'Never'): string =>
+    `apiVersion: batch/v1\nkind: Job\nmetadata: { name: j }\nspec: { completionMode: Indexed, completions: 3, ${more}, template: { spec: { restartPolicy: ${restart}, containers: [{ name: c, image: i }] } } }\n`;
+  const rule = (text: string): string => job(`backoffLimitPerIndex: 1, podFailurePolicy: { rules: [${text}] }`);
+  const object = (kind: string, more: string): string =>
+    `apiVersion: v1\nkind: ${kind}\nmetadata: { name: a.b }\n${more}\n`;
+  const service = (more: string): string =>
+    `apiVersion: v1\nkind: Service\nmetadata: { name: s }\nspec: { selector: { app: db }, ${more} }\n---\n${KINDS_TEXT}`;
+  const port = 'ports: [{ port: 1 }]';
+  const deployment = (labels: string, more: string): string =>
+    `apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: d }\nspec: { ${more} selector: { matchLabels: { app: d } }, template: { metadata: { labels: ${labels} }, spec: { containers: [{ name: c, image: i }] } } }\n`;
+  const cases: readonly (readonly [text: string, problems: string])[] = [
+    [job('backoffLimitPerIndex: 1', 'OnFailure'), 'conflict spec.backoffLimitPerIndex'],
+    [job('maxFailedIndexes: 1'), 'conflict spec.maxFailedIndexes'],
+    [
+      job('podFailurePolicy: { rules: [{ action: FailIndex, onExitCodes: { operator: In, values: [1] } }] }'),
+      'conflict spec.podFailurePolicy.rules[0].action',
+    ],
+    [
+      rule('{ action: FailJob, onExitCodes: { operator: In, values: [0, 1] } }'),
+      'wrong-value spec.podFailurePolicy.rules[0].onExitCodes.values',
+    ],
+    [job('successPolicy: { rules: [{}] }'), 'missing-field spec.successPolicy.rules[0]'],
+    [
+      job('successPolicy: { rules: [{ succeededIndexes: 1-3 }] }'),
+      'wrong-value spec.successPolicy.rules[0].succeededIndexes',
+    ],
+    [
+      job('successPolicy: { rules: [{ succeededIndexes: "0,2", succeededCount: 3 }] }'),
+      'wrong-value spec.successPolicy.rules[0].succeededCount',
+    ],
+    [object('ConfigMap', 'data: { a: x }\nbinaryData: { a: eA== }'), 'conflict binaryData.a'],
+    [object('ConfigMap', 'data: { ..a: x }'), "wrong-value data['..a']"],
+    [object('ConfigMap', 'data: { a: x }'), ''],
+    [object('Secret', 'type: kubernetes.io/tls\nstringData: { tls.crt: x }'), 'missing-field data'],
+    [object('Secret', 'type: kubernetes.io/tls\nstringData: { tls.crt: x, tls.key: y }'), ''],
+    [object('Secret', 'type: kubernetes.io/basic-auth\nstringData: { password: y }'), ''],
+    [
+      object('Secret', 'type: kubernetes.io/dockerconfigjson\nstringData: { .dockerconfigjson: hush }'),
+      'missing-field data',
+    ],
+    [object('Secret', 'type: kubernetes.io/dockerconfigjson\nstringData: { .dockerconfigjson: "{}" }'), ''],
+    [service('ports: [{ port: 1, name: a }, { port: 1, name: b }]'), 'conflict spec.ports[1].port'],
+    [service('ports: [{ port: 1, name: a }, { port: 2, name: a }]'), 'conflict spec.ports[1].name'],
+    [service('ports: [{ port: 1, name: a }, { port: 1, name: b, protocol: UDP }]'), ''],
+    [service(`${port}, clusterIP: 10.0.0.1`), 'refused spec.clusterIP'],
+    [service(`${port}, clusterIP: None, clusterIPs: [None], ipFamilies: [IPv4]`), ''],
+    [service(`${port}, ipFamilyPolicy: PreferDualStack, ipFamilies: [IPv4, IPv6]`), ''],
+    [service(`${port}, ipFamilyPolicy: PreferDualStack, ipFamilies: [IPv6, IPv4]`), 'refused spec.ipFamilies'],
+    [service(`${port}, ipFamilies: [IPv6]`), 'refused spec.ipFamilies'],
+    [
+      'apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: { name: p }\nspec: { minAvailable: 1, selector: { matchExpressions: [{ key: a, operator: In }] } }\n',
+      'wrong-value spec.selector.matchExpressions[0].values',
+    ],
+    [deployment('{ app: other }', ''), 'conflict spec.selector.matchLabels.app'],
+    [deployment('{ app: d }', 'minReadySeconds: 60, progressDeadlineSeconds: 60,'), 'conflict spec.minReadySeconds'],
+  ];
+  for (const [text, expected] of cases) {
+    const { problems } = translate(text);
+    assert.equal(problems.map(({ kind, field }) => `${kind} ${field}`).join(', '), expected, text.slice(0, 300));
+    assert.ok(problems.every((one) => !`${one.text.en}${one.text.es}`.includes('hush')));
+  }
+  const strange = translate(deployment('{ app: other }', '')).problems[0]?.text.en;
+  assert.match(strange ?? '', /would not own its pods/);
+  const own = translate(job('backoffLimitPerIndex: 1')).translation?.workloads[0]?.controller;
+  assert.ok(own?.kind === 'job' && own.backoffLimit === 2_147_483_647, 'with a limit for each index there is no other');
+});
+
 test('the items of a List are documents of their own, at their own lines', () => {
   const { problems, translation } = translate(
     'apiVersion: v1\nkind: List\nitems:\n  - apiVersion: v1\n    kind: ConfigMap\n    metadata: { name: c }\n    dada: {}\n',
@@ -824,6 +892,7 @@ test('a network policy without types governs what comes, and what goes only with
   assert.deepEqual(policy(''), { ingress: [], egress: null });
   assert.deepEqual(policy(', egress: []'), { ingress: [], egress: [] });
   assert.deepEqual(policy(', policyTypes: [Egress]'), { ingress: null, egress: [] });
+  assert.deepEqual(policy(', policyTypes: []'), { ingress: [], egress: null }, 'an empty list says as little as none');
   assert.deepEqual(policy(', ingress: [{}]'), { ingress: [{ peers: [], ports: [] }], egress: null });
 });
 

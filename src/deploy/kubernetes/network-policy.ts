@@ -30,7 +30,8 @@ export function readNetworkPolicy(
   const { spec, metadata } = raw;
   // NetworkPolicySpec.policyTypes: without them, Ingress, and Egress when there is any rule for it.
   const egressRules = spec.egress ?? null;
-  const types = spec.policyTypes ?? (egressRules === null ? ['Ingress'] : ['Ingress', 'Egress']);
+  const written = spec.policyTypes ?? [];
+  const types = written.length > 0 ? written : egressRules === null ? ['Ingress'] : ['Ingress', 'Egress'];
   const names = reader.readNames(metadata.annotations?.[EGRESS_NAMES] ?? '');
   if (names.length > 0 && !types.includes('Egress')) {
     reader.report(['spec', 'policyTypes'], 'wrong-value', {
@@ -57,6 +58,25 @@ export function readNetworkPolicy(
   };
 }
 
+/** A selector of labels in the words of the network, with what is wrong in it that its shape does not say. */
+export function readSelector(
+  path: FieldPath,
+  raw: RawSelector,
+  report: (path: FieldPath, kind: ProblemKind, text: Text) => void,
+): LabelSelector {
+  const matchExpressions = (raw.matchExpressions ?? []).map(({ key, operator, values }, index) => {
+    const needs = operator === 'In' || operator === 'NotIn';
+    if (needs !== (values ?? []).length > 0) {
+      report([...path, 'matchExpressions', index, 'values'], 'wrong-value', {
+        en: needs ? `${operator} needs values` : `${operator} takes no values`,
+        es: needs ? `${operator} necesita valores` : `${operator} no admite valores`,
+      });
+    }
+    return { key, operator, values: values ?? [] };
+  });
+  return { matchLabels: raw.matchLabels ?? {}, matchExpressions };
+}
+
 class Reader {
   readonly problems: PolicyProblem[] = [];
 
@@ -77,17 +97,7 @@ class Reader {
   }
 
   readSelector(path: FieldPath, raw: RawSelector): LabelSelector {
-    const matchExpressions = (raw.matchExpressions ?? []).map(({ key, operator, values }, index) => {
-      const needs = operator === 'In' || operator === 'NotIn';
-      if (needs !== (values ?? []).length > 0) {
-        this.report([...path, 'matchExpressions', index, 'values'], 'wrong-value', {
-          en: needs ? `${operator} needs values` : `${operator} takes no values`,
-          es: needs ? `${operator} necesita valores` : `${operator} no admite valores`,
-        });
-      }
-      return { key, operator, values: values ?? [] };
-    });
-    return { matchLabels: raw.matchLabels ?? {}, matchExpressions };
+    return readSelector(path, raw, (...problem) => this.report(...problem));
   }
 
   /** `api.example.org:443, *.debian.org`: one rule a name. */

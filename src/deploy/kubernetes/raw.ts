@@ -310,6 +310,7 @@ export interface RawService {
     readonly selector: Readonly<Record<string, string>>;
     readonly publishNotReadyAddresses?: Maybe<boolean>;
     readonly ipFamilyPolicy?: Maybe<'SingleStack' | 'PreferDualStack'>;
+    readonly ipFamilies?: Maybe<readonly ('IPv4' | 'IPv6')[]>;
     readonly type?: Maybe<'ClusterIP' | 'NodePort' | 'LoadBalancer'>;
     readonly clusterIP?: Maybe<string>;
     readonly sessionAffinity?: Maybe<'None' | 'ClientIP'>;
@@ -393,6 +394,8 @@ export interface RawContent {
   readonly data?: Maybe<Readonly<Record<string, string>>>;
   readonly binaryData?: Maybe<Readonly<Record<string, string>>>;
   readonly stringData?: Maybe<Readonly<Record<string, string>>>;
+  /** Of a Secret. */
+  readonly type?: Maybe<string>;
 }
 
 export interface RawClaim {

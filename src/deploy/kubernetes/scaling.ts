@@ -11,6 +11,7 @@ import type {
 } from '../model.ts';
 import { ANY_CONTAINER, scaledContainers } from '../scaling/vertical.ts';
 import type { FieldPath, ProblemKind } from './documents.ts';
+import { readSelector } from './network-policy.ts';
 import { parseQuantity } from './quantity.ts';
 import type { RawBounds, RawBudget, RawHorizontal, RawResourceMetric, RawScalingRules, RawVertical } from './raw.ts';
 
@@ -179,20 +180,14 @@ export function readVertical({ metadata, spec }: RawVertical, pod: PodSpec | nul
 export function readBudget(
   { metadata, spec }: RawBudget,
   { project, environment }: { readonly project: string; readonly environment: string },
+  report: Report,
 ): DisruptionBudget {
   const { selector, minAvailable, maxUnavailable, unhealthyPodEvictionPolicy } = spec;
   return {
     project,
     environment,
     name: metadata.name,
-    selector: {
-      matchLabels: selector.matchLabels ?? {},
-      matchExpressions: (selector.matchExpressions ?? []).map(({ key, operator, values }) => ({
-        key,
-        operator,
-        values: values ?? [],
-      })),
-    },
+    selector: readSelector(['spec', 'selector'], selector, report),
     keeps:
       minAvailable == null
         ? { kind: 'unavailable', amount: maxUnavailable ?? 0 }

@@ -28,7 +28,13 @@ export type Shape =
       /** Its value never stands in a message. */
       readonly hidden?: boolean;
     }
-  | { readonly kind: 'choice'; readonly values: readonly string[]; readonly refused: Readonly<Record<string, Text>> }
+  | {
+      readonly kind: 'choice';
+      readonly values: readonly string[];
+      readonly refused: Readonly<Record<string, Text>>;
+      /** Why no other text is taken, where Kubernetes would take others. */
+      readonly others?: Text;
+    }
   | { readonly kind: 'integer'; readonly least: number; readonly most: number }
   | { readonly kind: 'boolean' }
   | { readonly kind: 'quantity'; readonly of: 'cpu' | 'bytes' }
@@ -86,8 +92,12 @@ export function list(item: Shape, more: { uniqueBy?: string; least?: number } = 
   return { kind: 'list', item, ...more };
 }
 
-export function choice(values: readonly string[], refusedValues: Readonly<Record<string, Text>> = {}): Shape {
-  return { kind: 'choice', values, refused: refusedValues };
+export function choice(
+  values: readonly string[],
+  refusedValues: Readonly<Record<string, Text>> = {},
+  others?: Text,
+): Shape {
+  return { kind: 'choice', values, refused: refusedValues, ...(others === undefined ? {} : { others }) };
 }
 
 export function integer(least: number, most: number): Shape {

@@ -203,7 +203,7 @@ class Translator {
       ],
       policies: this.#of('NetworkPolicy').map(({ document }) => this.#readNetworkPolicy(document)),
       budgets: this.#of('PodDisruptionBudget').map(({ document }) =>
-        readBudget(as<RawBudget>(document.value), this.#options),
+        readBudget(as<RawBudget>(document.value), this.#options, (...problem) => this.#report(document, ...problem)),
       ),
       contents: this.#contents,
     };
@@ -355,7 +355,18 @@ class Translator {
     const plain = kind === 'config' ? raw.data : raw.stringData;
     const encoded = kind === 'config' ? raw.binaryData : raw.data;
     for (const [key, value] of Object.entries(encoded ?? {})) put(key, value.replace(/\s/g, ''));
+    for (const key of kind === 'config' ? Object.keys(encoded ?? {}) : []) {
+      if (!Object.hasOwn(plain ?? {}, key)) continue;
+      this.#report(document, ['binaryData', key], 'conflict', {
+        en: `${key} stands in data as well`,
+        es: `${key} está también en data`,
+      });
+    }
     for (const [key, value] of Object.entries(plain ?? {})) put(key, Buffer.from(value).toString('base64'));
+    if (kind === 'secret') {
+      const problem = faultOfSecret(raw.type ?? 'Opaque', data);
+      if (problem !== null) this.#report(document, ['data'], 'missing-field', problem);
+    }
     const content: ContentData = { kind, name: raw.metadata.name, data };
     const hash = hashContent(content, this.#options.contentKey);
     this.#contents[hash] = content;
@@ -472,7 +483,7 @@ class Translator {
         updateStrategy?.type === 'OnDelete'
           ? { kind: 'on-delete' }
           : { kind: 'rolling', maxSurge: 0, maxUnavailable: updateStrategy?.rollingUpdate?.maxUnavailable ?? 1 },
-      progressDeadlineSeconds: 600,
+      progressDeadlineSeconds: DEADLINE_SECONDS + (spec.minReadySeconds ?? 0),
       controller: {
         kind: 'ordered',
         start: spec.ordinals?.start ?? 0,
@@ -515,7 +526,7 @@ class Translator {
               maxSurge: rolling?.maxSurge ?? 0,
               maxUnavailable: rolling?.maxUnavailable ?? (rolling?.maxSurge == null ? 1 : 0),
             },
-      progressDeadlineSeconds: 600,
+      progressDeadlineSeconds: DEADLINE_SECONDS + (spec.minReadySeconds ?? 0),
       controller: { kind: 'daemon' },
     };
   }
@@ -535,7 +546,7 @@ class Translator {
       replicas: 1,
       minReadySeconds: 0,
       strategy: { kind: 'recreate' },
-      progressDeadlineSeconds: 600,
+      progressDeadlineSeconds: DEADLINE_SECONDS,
       controller,
     };
   }
@@ -557,19 +568,33 @@ class Translator {
         es: `${member} corresponde a completionMode Indexed`,
       });
     }
-    if (spec.podFailurePolicy != null && spec.template.spec.restartPolicy !== 'Never') {
-      conflict('podFailurePolicy', {
-        en: 'podFailurePolicy needs restartPolicy Never',
-        es: 'podFailurePolicy necesita restartPolicy Never',
+    for (const member of ['podFailurePolicy', 'backoffLimitPerIndex'] as const) {
+      if (spec[member] == null || spec.template.spec.restartPolicy === 'Never') continue;
+      conflict(member, {
+        en: `${member} needs restartPolicy Never`,
+        es: `${member} necesita restartPolicy Never`,
       });
+    }
+    const perIndex = spec.backoffLimitPerIndex ?? null;
+    if (spec.maxFailedIndexes != null && perIndex === null) {
+      conflict('maxFailedIndexes', NEEDS_LIMIT_PER_INDEX);
     }
     const names = [...pod.initContainers, ...pod.containers].map(({ name }) => name);
     const failureRules = (spec.podFailurePolicy?.rules ?? []).flatMap(({ action, onExitCodes }, index) => {
       if (onExitCodes == null) return [];
       const container = onExitCodes.containerName ?? null;
+      const rule = [...path, 'podFailurePolicy', 'rules', index];
+      if (action === 'FailIndex' && perIndex === null) {
+        this.#report(document, [...rule, 'action'], 'conflict', NEEDS_LIMIT_PER_INDEX);
+      }
+      if (onExitCodes.operator === 'In' && onExitCodes.values.includes(0)) {
+        this.#report(document, [...rule, 'onExitCodes', 'values'], 'wrong-value', {
+          en: '0 is no failure',
+          es: '0 no es un fallo',
+        });
+      }
       if (container !== null && !names.includes(container)) {
-        const place = [...path, 'podFailurePolicy', 'rules', index, 'onExitCodes', 'containerName'];
-        this.#report(document, place, 'missing-target', {
+        this.#report(document, [...rule, 'onExitCodes', 'containerName'], 'missing-target', {
           en: `the pod has no container ${container}`,
           es: `el pod no tiene un contenedor ${container}`,
         });
@@ -578,16 +603,42 @@ class Translator {
     });
     // Kubernetes: without completions and parallelism both are 1; with parallelism alone it is a queue of work.
     const completions = spec.completions ?? (spec.parallelism == null || spec.parallelism === 1 ? 1 : null);
+    for (const [index, { succeededIndexes, succeededCount }] of (spec.successPolicy?.rules ?? []).entries()) {
+      const rule = [...path, 'successPolicy', 'rules', index];
+      const named = succeededIndexes == null ? null : readIndexes(succeededIndexes, completions ?? 0);
+      if (succeededIndexes?.split(/[,-]/).some((one) => Number(one) >= (completions ?? 0))) {
+        this.#report(document, [...rule, 'succeededIndexes'], 'wrong-value', {
+          en: `the indexes are 0 to ${(completions ?? 0) - 1}`,
+          es: `los índices son de 0 a ${(completions ?? 0) - 1}`,
+        });
+      }
+      if (succeededCount != null && succeededCount > (named?.length ?? completions ?? 0)) {
+        this.#report(document, [...rule, 'succeededCount'], 'wrong-value', {
+          en: `there are ${named?.length ?? completions ?? 0} indexes that it counts`,
+          es: `son ${named?.length ?? completions ?? 0} los índices que cuenta`,
+        });
+      }
+      if (named !== null || succeededCount != null) continue;
+      this.#report(document, rule, 'missing-field', {
+        en: 'succeededIndexes or succeededCount is missing: the rule would never hold',
+        es: 'falta succeededIndexes o succeededCount: la regla nunca se cumpliría',
+      });
+    }
+    // The pods of a job are not timed one by one: the shorter time ends the job.
+    const deadlines = [spec.activeDeadlineSeconds, spec.template.spec.activeDeadlineSeconds].filter(
+      (one) => one != null,
+    );
     return {
       completions,
       parallelism: spec.parallelism ?? 1,
-      backoffLimit: spec.backoffLimit ?? 6,
-      activeDeadlineSeconds: spec.activeDeadlineSeconds ?? spec.template.spec.activeDeadlineSeconds ?? null,
+      // batch/v1: with a limit for each index there is no other one, if none is written.
+      backoffLimit: spec.backoffLimit ?? (perIndex === null ? 6 : 2_147_483_647),
+      activeDeadlineSeconds: deadlines.length === 0 ? null : Math.min(...deadlines),
       ttlSeconds: spec.ttlSecondsAfterFinished ?? null,
       indexed,
       suspend: spec.suspend ?? false,
       failureRules,
-      backoffLimitPerIndex: spec.backoffLimitPerIndex ?? null,
+      backoffLimitPerIndex: perIndex,
       maxFailedIndexes: spec.maxFailedIndexes ?? null,
       successRules: (spec.successPolicy?.rules ?? []).map(({ succeededIndexes, succeededCount }) => ({
         indexes: succeededIndexes == null ? null : readIndexes(succeededIndexes, completions ?? 0),
@@ -633,6 +684,13 @@ class Translator {
     this.#refuseStrangePods(document, spec.selector.matchLabels, labels);
     this.#refuseRestart(document, ['spec', 'template', 'spec'], spec.template.spec, ['Always']);
     const strategy = this.#readStrategy(document, spec);
+    const deadline = spec.progressDeadlineSeconds ?? DEADLINE_SECONDS;
+    if ((spec.minReadySeconds ?? 0) >= deadline) {
+      this.#report(document, ['spec', 'minReadySeconds'], 'conflict', {
+        en: `no pod could be available before progressDeadlineSeconds, ${deadline}, has passed`,
+        es: `ningún pod podría estar disponible antes de que venza progressDeadlineSeconds, ${deadline}`,
+      });
+    }
     const pod = this.#readPodSpec(document, ['spec', 'template', 'spec'], spec.template.spec, {
       labels,
       annotations: spec.template.metadata.annotations ?? {},
@@ -644,7 +702,7 @@ class Translator {
       replicas: spec.replicas ?? 1,
       minReadySeconds: spec.minReadySeconds ?? 0,
       strategy,
-      progressDeadlineSeconds: spec.progressDeadlineSeconds ?? 600,
+      progressDeadlineSeconds: spec.progressDeadlineSeconds ?? DEADLINE_SECONDS,
       ...(spec.paused ? { paused: true as const } : {}),
     };
   }
@@ -695,7 +753,7 @@ class Translator {
       replicas: 1,
       minReadySeconds: 0,
       strategy: { kind: 'recreate' },
-      progressDeadlineSeconds: 600,
+      progressDeadlineSeconds: DEADLINE_SECONDS,
     };
   }
 
@@ -1258,6 +1316,14 @@ class Translator {
         targetPort: raw.targetPort ?? raw.port,
         protocol: raw.protocol ?? 'TCP',
       };
+      const isTwin = (other: RawService['spec']['ports'][number]): boolean =>
+        other.port === port.port && (other.protocol ?? 'TCP') === port.protocol;
+      if (spec.ports.slice(0, index).some(isTwin)) {
+        this.#report(document, ['spec', 'ports', index, 'port'], 'conflict', twice(`${port.port}/${port.protocol}`));
+      }
+      if (port.name !== null && spec.ports.slice(0, index).some(({ name }) => name === port.name)) {
+        this.#report(document, ['spec', 'ports', index, 'name'], 'conflict', twice(port.name));
+      }
       if (spec.ports.length > 1 && port.name === null) {
         this.#report(document, ['spec', 'ports', index, 'name'], 'missing-field', {
           en: 'name is missing: a service with several ports names each',
@@ -1278,6 +1344,14 @@ class Translator {
       return port;
     });
     const { project, environment } = this.#options;
+    const sixToo = spec.ipFamilyPolicy === 'PreferDualStack';
+    const families = (spec.ipFamilies ?? []).join(', ');
+    if (!(sixToo ? ['', 'IPv4', 'IPv4, IPv6'] : ['', 'IPv4']).includes(families)) {
+      this.#report(document, ['spec', 'ipFamilies'], 'refused', {
+        en: `refused: names mean IPv4 addresses, and with ipFamilyPolicy PreferDualStack IPv6 ones after them; there is no ${families}`,
+        es: `rechazado: los nombres indican direcciones IPv4 y, con ipFamilyPolicy PreferDualStack, después las IPv6; no hay ${families}`,
+      });
+    }
     return {
       project,
       environment,
@@ -1285,7 +1359,7 @@ class Translator {
       selector: spec.selector,
       ports,
       ...(spec.publishNotReadyAddresses ? { publishNotReady: true } : {}),
-      ...(spec.ipFamilyPolicy === 'PreferDualStack' ? { sixToo: true } : {}),
+      ...(sixToo ? { sixToo: true } : {}),
     };
   }
 
@@ -1414,6 +1488,46 @@ interface PodScope {
   readonly volumes: readonly VolumeSpec[];
   /** Names of all volumes as written, also of those with a fault. */
   readonly written: readonly string[];
+}
+
+/** apps/v1: what holds where a Deployment says nothing. */
+const DEADLINE_SECONDS = 600;
+
+const NEEDS_LIMIT_PER_INDEX: Text = {
+  en: 'it needs backoffLimitPerIndex: without it no index fails by itself',
+  es: 'necesita backoffLimitPerIndex: sin él ningún índice falla por sí mismo',
+};
+
+/** What a type of Secret asks for (core/v1, SecretType), as long as it is not there; of its content nothing is said. */
+function faultOfSecret(type: string, data: ContentData['data']): Text | null {
+  const has = (key: string): boolean => Object.hasOwn(data, key);
+  const wants = SECRET_KEYS[type] ?? [];
+  const found = type === 'kubernetes.io/basic-auth' ? wants.some(has) : wants.every(has);
+  if (!found) {
+    const [en, es] = type === 'kubernetes.io/basic-auth' ? [' or ', ' o '] : [' and ', ' y '];
+    return { en: `${type} needs ${wants.join(en)}`, es: `${type} necesita ${wants.join(es)}` };
+  }
+  const [key = ''] = wants;
+  if (!type.startsWith('kubernetes.io/dockerc') || isJsonObject(Buffer.from(data[key] ?? '', 'base64'))) return null;
+  return { en: `${key} must hold a JSON object`, es: `${key} debe contener un objeto JSON` };
+}
+
+const SECRET_KEYS: Readonly<Record<string, readonly string[]>> = {
+  'kubernetes.io/basic-auth': ['username', 'password'],
+  'kubernetes.io/dockercfg': ['.dockercfg'],
+  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
+  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
+  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
+};
+
+function isJsonObject(bytes: Buffer): boolean {
+  try {
+    const value: unknown = JSON.parse(bytes.toString('utf8'));
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+  } catch {
+    // What it says would be a piece of the Secret.
+    return false;
+  }
 }
 
 /** `0,2-4` as numbers below the number of completions. */

@@ -192,58 +192,68 @@ export class HostEdge {
   }
 
   #published(): Published {
-    const routes = (this.#routes ?? []).map((route): EdgeRoute => {
-      const { project, environment, service, path, pathType, host, servicePort } = route;
-      const options = withDenials(route.options, this.#denied(route));
-      return {
-        host: host ?? publishedName({ service, project, environment, domain: this.#instance.domain }),
-        path,
-        pathType,
-        service: `${project}/${environment}/${service}:${servicePort}`,
-        endpoints: this.#endpoints(route),
-        ...(options === undefined ? {} : { options }),
-      };
+    const published = publishedOf({
+      ...{ routes: this.#routes ?? [], listeners: this.#listeners, services: this.#services ?? [] },
+      ...{ domain: this.#instance.domain, denials: this.#order?.denials ?? [], proxies: this.#order?.proxies ?? [] },
     });
-    const listeners = this.#listeners.map((listener): EdgeListener => {
-      const { project, environment, service, servicePort, port, sources, sticky, sendProxy, tls } = listener;
-      return {
-        port,
-        service: `${project}/${environment}/${service}:${servicePort}`,
-        endpoints: this.#endpoints(listener),
-        ...{ sources, sticky, sendProxy, tls },
-        denied: this.#denied(listener).flatMap(({ networks }) => networks),
-      };
-    });
-    return { routes, listeners, proxies: this.#order?.proxies ?? [], probe: this.#order?.probe ?? null };
+    return { ...published, probe: this.#order?.probe ?? null };
   }
+}
 
-  #denied({ project, environment, service }: Pick<WantedRoute, 'project' | 'environment' | 'service'>) {
-    return (this.#order?.denials ?? []).filter(
+/** What the edge is told: what is published, and where the ready replicas of each of it are. */
+export function publishedOf(given: {
+  readonly routes: readonly WantedRoute[];
+  readonly listeners: readonly WantedListener[];
+  readonly services: readonly ServiceEndpoints[];
+  readonly domain: string;
+  readonly denials: EdgeOrder['denials'];
+  readonly proxies: readonly string[];
+}): Published {
+  const { domain, denials, proxies } = given;
+  const denied = ({ project, environment, service }: Pick<WantedRoute, 'project' | 'environment' | 'service'>) =>
+    denials.filter(
       (one) =>
         one.project === project &&
         (one.environment === null || one.environment === environment) &&
         (one.service === null || one.service === service),
     );
-  }
-
-  /** Ready replicas only. */
-  #endpoints({
-    project,
-    environment,
-    service,
-    servicePort,
-  }: Pick<WantedRoute, 'project' | 'environment' | 'service' | 'servicePort'>): Endpoint[] {
-    const found = this.#services?.find(
-      (one) =>
-        one.project === project &&
-        one.environment === environment &&
-        one.service === service &&
-        (one.port === servicePort || one.portName === servicePort),
+  const endpoints = (
+    one: Pick<WantedRoute, 'project' | 'environment' | 'service' | 'servicePort'>,
+  ): readonly Endpoint[] => {
+    const found = given.services.find(
+      ({ project, environment, service, port, portName }) =>
+        project === one.project &&
+        environment === one.environment &&
+        service === one.service &&
+        (port === one.servicePort || portName === one.servicePort),
     );
     return (found?.endpoints ?? []).map(({ host, port, weight }) => ({
       host,
       port,
       ...(weight === undefined ? {} : { weight }),
     }));
-  }
+  };
+  const routes = given.routes.map((route): EdgeRoute => {
+    const { project, environment, service, path, pathType, host, servicePort } = route;
+    const options = withDenials(route.options, denied(route));
+    return {
+      host: host ?? publishedName({ service, project, environment, domain }),
+      path,
+      pathType,
+      service: `${project}/${environment}/${service}:${servicePort}`,
+      endpoints: endpoints(route),
+      ...(options === undefined ? {} : { options }),
+    };
+  });
+  const listeners = given.listeners.map((listener): EdgeListener => {
+    const { project, environment, service, servicePort, port, sources, sticky, sendProxy, tls } = listener;
+    return {
+      port,
+      service: `${project}/${environment}/${service}:${servicePort}`,
+      endpoints: endpoints(listener),
+      ...{ sources, sticky, sendProxy, tls },
+      denied: denied(listener).flatMap(({ networks }) => networks),
+    };
+  });
+  return { routes, listeners, proxies };
 }

@@ -15,6 +15,8 @@ export interface JobPod {
   readonly createdAtMs: number;
   /** Restarts of its containers in place, which count as failures of the job. */
   readonly restarts: number;
+  /** It is being removed: until it is gone nothing takes its place. */
+  readonly leaving?: true;
 }
 
 /** What is remembered of one job, so that what is done stays done when its pods are gone. */
@@ -56,12 +58,13 @@ export function decideJob(spec: JobSpec, pods: readonly JobPod[], known: JobMemo
   };
   if (blank.outcome !== null) return afterEnd(spec, pods, blank, nowMs);
   const active = pods.filter(({ state }) => state === 'active');
+  const staying = active.filter(({ leaving }) => leaving !== true);
   if (spec.suspend) {
     // Kubernetes: a suspended job has no running pods, and its clock starts anew.
     return {
       memory: { ...blank, startedMs: nowMs },
       create: [],
-      remove: active.map(({ name }) => name),
+      remove: staying.map(({ name }) => name),
       active: active.length,
       wakeMs: null,
     };
@@ -72,26 +75,27 @@ export function decideJob(spec: JobSpec, pods: readonly JobPod[], known: JobMemo
   if (end !== null) {
     const finished: JobMemory = { ...memory, outcome: end.outcome, finishedMs: nowMs, why: end.why };
     const decision = afterEnd(spec, pods, finished, nowMs);
-    return { ...decision, remove: [...new Set([...decision.remove, ...active.map(({ name }) => name)])] };
+    return { ...decision, remove: [...new Set([...decision.remove, ...staying.map(({ name }) => name)])] };
   }
   const deadlineMs = spec.activeDeadlineSeconds === null ? null : startedMs + spec.activeDeadlineSeconds * 1000;
   const create: { slot: number; index: number | null }[] = [];
   let wakeMs = deadlineMs;
   let slot = Math.max(-1, ...pods.map((pod) => pod.slot)) + 1;
-  const dueMs = retryDueMs(count.lastFailureMs, count.failedInRow);
-  if (dueMs > nowMs && active.length < spec.parallelism) {
-    wakeMs = Math.min(wakeMs ?? dueMs, dueMs);
-  } else {
-    for (const index of missing(spec, pods, count)) {
-      if (active.length + create.length >= spec.parallelism) break;
-      create.push({ slot: slot++, index });
-    }
+  for (const index of missing(spec, pods, count)) {
+    if (active.length + create.length >= spec.parallelism) break;
+    // With a limit for each index a failed one keeps none of the others waiting.
+    const tries = spec.backoffLimitPerIndex === null ? pods : pods.filter((pod) => pod.index === index);
+    const dueMs = retryDueMs(tries);
+    if (dueMs > nowMs) wakeMs = Math.min(wakeMs ?? dueMs, dueMs);
+    else create.push({ slot: slot++, index });
   }
-  return { memory, create, remove: [], active: active.length, wakeMs };
+  // Kubernetes: a smaller parallelism takes pods away that run; the youngest have done least.
+  const spare = staying.toSorted((one, other) => one.slot - other.slot).slice(spec.parallelism);
+  return { memory, create, remove: spare.map(({ name }) => name), active: active.length, wakeMs };
 }
 
 function afterEnd(spec: JobSpec, pods: readonly JobPod[], memory: JobMemory, nowMs: number): JobDecision {
-  const active = pods.filter(({ state }) => state === 'active');
+  const active = pods.filter(({ state, leaving }) => state === 'active' && leaving !== true);
   const expiresMs = spec.ttlSeconds === null ? null : (memory.finishedMs ?? nowMs) + spec.ttlSeconds * 1000;
   const expired = expiresMs !== null && nowMs >= expiresMs;
   return {
@@ -107,8 +111,6 @@ interface Tally {
   readonly succeeded: number;
   /** Failures that count against `backoffLimit`. */
   readonly failed: number;
-  readonly failedInRow: number;
-  readonly lastFailureMs: number | null;
   readonly doneIndexes: ReadonlySet<number>;
   readonly failedIndexes: ReadonlySet<number>;
   readonly failJob: JobPod | null;
@@ -139,19 +141,7 @@ function tally(spec: JobSpec, pods: readonly JobPod[]): Tally {
       failedIndexes.add(pod.index);
     }
   }
-  const ended = pods
-    .filter(({ state, endedAtMs }) => state !== 'active' && endedAtMs !== null)
-    .sort((a, b) => (b.endedAtMs ?? 0) - (a.endedAtMs ?? 0));
-  const firstGood = ended.findIndex(({ state }) => state === 'succeeded');
-  return {
-    succeeded,
-    failed,
-    failedInRow: firstGood < 0 ? ended.length : firstGood,
-    lastFailureMs: ended.find(({ state }) => state === 'failed')?.endedAtMs ?? null,
-    doneIndexes,
-    failedIndexes,
-    failJob,
-  };
+  return { succeeded, failed, doneIndexes, failedIndexes, failJob };
 }
 
 function ruleFor(spec: JobSpec, pod: JobPod): JobSpec['failureRules'][number]['action'] {
@@ -185,12 +175,14 @@ function judgeEnd(
       es: `fallaron ${count.failedIndexes.size} índices, y pueden fallar ${spec.maxFailedIndexes}`,
     });
   }
-  if (isSuccess(spec, pods, count)) {
+  if (isDone(spec, pods, count)) {
     const some = count.failedIndexes.size;
     if (some === 0) return { outcome: 'succeeded', why: null };
     return fail({ en: `${some} indexes failed`, es: `fallaron ${some} índices` });
   }
-  if (spec.backoffLimitPerIndex === null && count.failed > spec.backoffLimit) {
+  // Indexes may have failed by then, as long as others still run: the rule says what is enough.
+  if (isEnough(spec, count)) return { outcome: 'succeeded', why: null };
+  if (count.failed > spec.backoffLimit) {
     return fail({
       en: `it failed ${count.failed} times, and its backoffLimit is ${spec.backoffLimit}`,
       es: `falló ${count.failed} veces, y su backoffLimit es ${spec.backoffLimit}`,
@@ -209,12 +201,16 @@ function fail(why: Text): { outcome: 'failed'; why: Text } {
   return { outcome: 'failed', why };
 }
 
-function isSuccess(spec: JobSpec, pods: readonly JobPod[], count: Tally): boolean {
-  const { completions, indexed } = spec;
-  for (const { indexes, count: enough } of spec.successRules) {
-    const done = indexes === null ? [...count.doneIndexes] : indexes.filter((index) => count.doneIndexes.has(index));
-    if (done.length >= (enough ?? indexes?.length ?? Number.POSITIVE_INFINITY)) return true;
-  }
+/** Whether a rule of its success policy holds. */
+function isEnough({ successRules }: JobSpec, { doneIndexes }: Tally): boolean {
+  return successRules.some(({ indexes, count }) => {
+    const done = indexes === null ? [...doneIndexes] : indexes.filter((index) => doneIndexes.has(index));
+    return done.length >= (count ?? indexes?.length ?? Number.POSITIVE_INFINITY);
+  });
+}
+
+/** Whether nothing of it is left to do. */
+function isDone({ completions, indexed }: JobSpec, pods: readonly JobPod[], count: Tally): boolean {
   if (completions === null) return count.succeeded > 0 && !pods.some(({ state }) => state === 'active');
   if (!indexed) return count.succeeded >= completions;
   return (
@@ -238,9 +234,15 @@ function* missing(spec: JobSpec, pods: readonly JobPod[], count: Tally): Iterabl
   for (let index = 0; index < spec.completions; index++) if (!taken.has(index)) yield index;
 }
 
-function retryDueMs(lastFailureMs: number | null, failedInRow: number): number {
-  if (lastFailureMs === null || failedInRow === 0) return 0;
-  return lastFailureMs + Math.min(RETRY_MS.first * 2 ** (failedInRow - 1), RETRY_MS.most);
+/** When the next try may begin after these: failures since the last success count. */
+function retryDueMs(pods: readonly JobPod[]): number {
+  const ended = pods
+    .filter(({ state, endedAtMs }) => state !== 'active' && endedAtMs !== null)
+    .sort((a, b) => (b.endedAtMs ?? 0) - (a.endedAtMs ?? 0));
+  const firstGood = ended.findIndex(({ state }) => state === 'succeeded');
+  const failedInRow = firstGood < 0 ? ended.length : firstGood;
+  if (failedInRow === 0) return 0;
+  return (ended[0]?.endedAtMs ?? 0) + Math.min(RETRY_MS.first * 2 ** (failedInRow - 1), RETRY_MS.most);
 }
 
 /** One run of a schedule, as its pods show it. */
@@ -277,7 +279,8 @@ export function decideCron(
   if (!Number.isFinite(last)) last = nowMs;
   const drop = new Set(dropped(cron, runs));
   if (schedule === null) return { lastMs: last, start: null, drop: [...drop], nextMs: null };
-  if (cron.suspend) return { lastMs: nowMs, start: null, drop: [...drop], nextMs: null };
+  // Kubernetes: what is missed while it is suspended counts as missed, so the newest may be made up for afterwards.
+  if (cron.suspend) return { lastMs: last, start: null, drop: [...drop], nextMs: null };
   let due: number | null = null;
   let next = nextCronTime(schedule, last, cron.timeZone);
   // More than a hundred missed times are not counted: the newest is near.

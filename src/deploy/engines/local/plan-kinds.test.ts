@@ -10,7 +10,7 @@ import { userNumber } from './host-user.ts';
 import { podLabels, podName, readPodIdentity } from './labels.ts';
 import { MemoryEngine } from './memory.ts';
 import { EMPTY_MEMORY, type Observation, type PlanMemory, plan } from './plan.ts';
-import { decideCron } from './plan-jobs.ts';
+import { decideCron, decideJob } from './plan-jobs.ts';
 import { askGrpcHealth } from './probe-grpc.ts';
 import { Reconciler } from './reconcile.ts';
 import { NO_FILES, randomFrom, SimulatedClock, sampleContainer, sampleState, sampleWorkload } from './simulation.ts';
@@ -180,6 +180,64 @@ test('a failure rule ends a job at once, ignores what it says, and a deadline en
   await stage.end();
 });
 
+test('what is enough ends a job well although indexes failed, and a failed one keeps no other waiting', async () => {
+  const stage = new Stage();
+  const indexed = { indexed: true, completions: 3, parallelism: 1, backoffLimitPerIndex: 0, backoffLimit: 9 };
+  stage.begin([
+    job('some', { ...indexed, parallelism: 3, successRules: [{ indexes: [1], count: null }] }),
+    job('rest', indexed),
+    job('both', { ...indexed, backoffLimit: 0 }),
+  ]);
+  await stage.clock.advance(3_000);
+  const [zero, one] = stage.pods('some');
+  stage.finish(zero ?? '', 3);
+  await stage.clock.advance(1_000);
+  assert.equal(stage.status.get('some')?.phase, 'running');
+  stage.finish(one ?? '', 0);
+  await stage.clock.advance(3_000);
+  assert.equal(stage.status.get('some')?.phase, 'completed');
+  stage.finish(stage.pods('rest')[0] ?? '', 3);
+  await stage.clock.advance(3_000);
+  assert.equal(stage.pods('rest').length, 2, 'the next index begins at once');
+  stage.finish(stage.pods('both')[0] ?? '', 3);
+  await stage.clock.advance(3_000);
+  assert.match(stage.status.get('both')?.conditions[0]?.text.en ?? '', /backoffLimit is 0/);
+  await stage.end();
+});
+
+test('a job with less parallelism loses its youngest pods, and nothing takes the place of one that still ends', async () => {
+  const stage = new Stage();
+  const wide = job('wide', { completions: 4, parallelism: 3 });
+  stage.begin([wide]);
+  await stage.clock.advance(3_000);
+  const [kept = ''] = stage.pods('wide');
+  stage.want([{ ...wide, generation: 2, controller: { kind: 'job', ...JOB, completions: 4, parallelism: 1 } }], 2);
+  await stage.clock.advance(60_000);
+  assert.deepEqual(stage.pods('wide'), [kept]);
+  await stage.end();
+  const spec: JobSpec = { ...JOB, completions: 2, parallelism: 2 };
+  const pod = {
+    name: 'a',
+    slot: 0,
+    index: null,
+    state: 'active',
+    exits: [],
+    endedAtMs: null,
+    createdAtMs: 0,
+    restarts: 0,
+  } as const;
+  const ending = decideJob(
+    spec,
+    [
+      { ...pod, leaving: true },
+      { ...pod, name: 'b', slot: 1 },
+    ],
+    null,
+    1_000,
+  );
+  assert.deepEqual([ending.create, ending.remove], [[], []]);
+});
+
 test('an indexed job works on each index once, and goes with its pods when its time to live is over', async () => {
   const stage = new Stage();
   stage.begin([job('parts', { indexed: true, parallelism: 3, ttlSeconds: 60 })]);
@@ -235,12 +293,76 @@ test('a schedule starts its runs in its time zone, keeps its history, and forbid
   assert.deepEqual(stage.pods('tick'), before);
   await stage.end();
 
+  // What took the place of another stays alone, and a run whose pod cannot be made at first is made up for.
+  const turns = new Stage();
+  turns.begin([sampleWorkload('turn', 'one', { controller: { ...cron, concurrency: 'Replace' } }, NEVER)]);
+  await turns.clock.advance(605_000);
+  const [replaced] = turns.pods('turn');
+  await turns.clock.advance(600_000);
+  assert.equal(turns.pods('turn').length, 1);
+  assert.notEqual(turns.pods('turn')[0], replaced);
+  await turns.clock.advance(120_000);
+  assert.equal(turns.pods('turn').length, 1);
+  await turns.end();
+
   const at = Date.UTC(2030, 0, 1, 0, 30);
   const going = [{ run: String(at / 60_000 - 10), ended: null }];
   const next = decideCron({ ...cron, concurrency: 'Replace' }, going, at - 1, at);
   assert.deepEqual([next.start, next.drop], [String(at / 60_000), [going[0]?.run]]);
   const late = decideCron({ ...cron, startingDeadlineSeconds: 30 }, [], at - 1, at + 60_000);
   assert.equal(late.start, null);
+  // What it missed while it was suspended is made up for once, by the newest.
+  const resting = decideCron({ ...cron, suspend: true }, [], at - 1, at + 3_600_000);
+  assert.deepEqual([resting.start, resting.nextMs], [null, null]);
+  assert.equal(decideCron(cron, [], resting.lastMs, at + 3_600_000).start, String(at / 60_000 + 60));
+});
+
+test('a run of a schedule that was too late is told until the next one, though none of its pods is left', async () => {
+  const controller: Controller = {
+    ...{ kind: 'cron', schedule: '0 * * * *', timeZone: 'UTC', concurrency: 'Allow', startingDeadlineSeconds: null },
+    ...{ successfulHistory: 3, failedHistory: 1, suspend: false },
+    job: { ...JOB, completions: 1, parallelism: 1, activeDeadlineSeconds: 20 },
+  };
+  const stage = new Stage();
+  stage.begin([sampleWorkload('tick', 'one', { controller }, NEVER)]);
+  await stage.clock.advance(3_600_000 + 60_000);
+  assert.deepEqual(stage.pods('tick'), []);
+  const said = (): string =>
+    stage.status
+      .get('tick')
+      ?.conditions.map(({ type, text }) => `${type} ${text.en}`)
+      .join() ?? '';
+  assert.match(said(), /^job-failed it was not done within 20 s$/);
+  await stage.clock.advance(3_545_000);
+  stage.finish(stage.pods('tick')[0] ?? '', 0);
+  await stage.clock.advance(60_000);
+  assert.equal(said(), '');
+  await stage.end();
+});
+
+test('a run of a schedule of which no pod could be made is tried again, and is one that forbids another', () => {
+  const cron: Controller = {
+    kind: 'cron',
+    schedule: '* * * * *',
+    timeZone: 'UTC',
+    concurrency: 'Forbid',
+    ...{ startingDeadlineSeconds: null, successfulHistory: 1, failedHistory: 1, suspend: false },
+    job: { ...JOB, completions: 1, parallelism: 1 },
+  };
+  const tick = sampleWorkload('tick', 'one', { controller: cron }, NEVER);
+  const none = { pods: [], health: new Map(), busy: new Map(), networks: null };
+  const look = (memory: PlanMemory, nowMs: number) => plan('t', sampleState([tick]), none, memory, nowMs);
+  const minute = Date.UTC(2030, 0, 1);
+  const first = look(EMPTY_MEMORY, minute + 1);
+  const due = look(first.memory, minute + 60_000);
+  const made = ({ actions }: ReturnType<typeof look>) =>
+    actions.map((one) => (one.kind === 'create-pod' ? one.pod.run : one.kind));
+  const run = String((minute + 60_000) / 60_000);
+  assert.deepEqual(made(due), [run]);
+  // The engine was away: there is no pod of it.
+  const again = look(due.memory, minute + 65_000);
+  assert.deepEqual(made(again), [run]);
+  assert.deepEqual(made(look(again.memory, minute + 125_000)), [run], 'the next one waits for it');
 });
 
 test('nextCronTime() follows the clock of the zone, also where it jumps', () => {
@@ -311,6 +433,53 @@ test('ordered pods come one after the other, keep their names, and are replaced 
   stage.want([third], 4);
   await stage.clock.advance(30_000);
   assert.deepEqual(versions(), ['two', 'two']);
+  await stage.end();
+});
+
+test('what its author holds back is no roll-out that is late: a partition, or pods that only a hand removes', async () => {
+  const stage = new Stage();
+  const rolling = { kind: 'rolling', maxSurge: 0, maxUnavailable: 1 } as const;
+  const former = {
+    db: sampleWorkload('db', 'one', { controller: ORDERED, replicas: 3, strategy: rolling }),
+    each: sampleWorkload('each', 'one', { controller: { kind: 'daemon' }, strategy: { kind: 'on-delete' } }),
+  };
+  stage.begin([former.db, former.each]);
+  await stage.clock.advance(60_000);
+  const held = [
+    sampleWorkload('db', 'two', {
+      ...{ controller: { ...ORDERED, partition: 2 }, replicas: 3, strategy: rolling },
+      ...{ generation: 2, previous: former.db, progressDeadlineSeconds: 60 },
+    }),
+    sampleWorkload('each', 'two', {
+      ...{ controller: { kind: 'daemon' }, strategy: { kind: 'on-delete' } },
+      ...{ generation: 2, previous: former.each, progressDeadlineSeconds: 60 },
+    }),
+  ];
+  stage.want(held, 2);
+  const versions = (name: string): string[] =>
+    stage.engine
+      .snapshot()
+      .filter(({ labels }) => readPodIdentity(labels)?.key.name === name)
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .map(({ labels }) =>
+        readPodIdentity(labels)?.specHash === held[name === 'db' ? 0 : 1]?.specHash ? 'two' : 'one',
+      );
+  await stage.clock.advance(600_000);
+  assert.deepEqual(versions('db'), ['one', 'one', 'two']);
+  assert.deepEqual(versions('each'), ['one']);
+  for (const name of ['db', 'each']) assert.equal(stage.status.get(name)?.phase, 'available', name);
+  // A release after it remembers only the one before: what it cannot mend it makes of the newest version.
+  stage.want(
+    held.map((one) => ({ ...one, generation: 3, previous: null })),
+    3,
+  );
+  await stage.clock.advance(5_000);
+  assert.deepEqual(versions('db'), ['one', 'one', 'two']);
+  const first = stage.engine.snapshot().find(({ name }) => name.endsWith('-db-0'));
+  for (const { id } of first?.containers ?? []) stage.engine.crash(id, 1);
+  await stage.clock.advance(60_000);
+  assert.deepEqual(versions('db'), ['two', 'one', 'two']);
+  assert.equal(stage.status.get('db')?.phase, 'available');
   await stage.end();
 });
 

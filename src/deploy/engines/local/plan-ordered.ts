@@ -6,6 +6,8 @@ export interface OrderedPod {
   readonly specHash: string;
   readonly ready: boolean;
   readonly available: boolean;
+  /** Nobody remembers its version any more, so nothing of it can be mended. */
+  readonly forgotten?: boolean;
 }
 
 export interface OrderedActions<Pod> {
@@ -58,7 +60,10 @@ export function orderedActions<Pod extends OrderedPod>(question: {
   if (strategy.kind === 'on-delete' || create.length > 0 || coming.length > 0)
     return { create, scaledDown, replaced: [] };
   const old = inside
-    .filter(({ slot, specHash }) => specHash !== target && slot >= partition)
+    .filter(({ slot, specHash, ready, forgotten }) => {
+      if (specHash === target) return false;
+      return slot >= partition || (forgotten === true && !ready);
+    })
     .sort((a, b) => b.slot - a.slot);
   const most =
     strategy.kind === 'rolling' ? Math.max(1, resolveAllowance(strategy.maxUnavailable, replicas, 'up')) : replicas;

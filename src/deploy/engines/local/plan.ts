@@ -408,8 +408,11 @@ class Round {
     const available = updated.filter((pod) => pod.available).length;
     const created = updated.length + creating.filter(({ specHash }) => specHash === workload.specHash).length;
     const canary = canaryOf(workload);
-    // A trial lasts as long as its pods are well, and while nothing may be made or replaced nothing can be late.
-    const still = this.#cordoned || workload.paused === true;
+    const inPlace = staying.every(({ identity }) => mayStay(workload, identity));
+    const whole = inPlace && staying.filter((pod) => pod.available).length >= workload.replicas;
+    // A trial lasts as long as its pods are well, and while nothing may be made or replaced nothing can be late: nor where
+    // the new version waits for a hand that removes pods of the former one.
+    const still = this.#cordoned || workload.paused === true || workload.strategy.kind === 'on-delete';
     const well = still || (canary !== null && available >= canaryCount(canary, workload.replicas));
     const progressed = well || available > rollout.bestAvailable || created > rollout.bestCreated;
     const next: Rollout = {
@@ -417,7 +420,7 @@ class Round {
       lastProgressMs: progressed ? this.#nowMs : rollout.lastProgressMs,
       bestAvailable: Math.max(available, rollout.bestAvailable),
       bestCreated: Math.max(created, rollout.bestCreated),
-      completed: rollout.completed || (available >= workload.replicas && staying.length === updated.length),
+      completed: rollout.completed || whole,
     };
     const deadlineMs = next.lastProgressMs + workload.progressDeadlineSeconds * 1000;
     const late = !next.completed && this.#nowMs >= deadlineMs;
@@ -445,7 +448,10 @@ class Round {
       }
     };
     if (controller?.kind === 'ordered') {
-      const pods = staying.map((pod) => ({ ...pod, slot: pod.identity.slot, specHash: pod.identity.specHash, pod }));
+      const pods = staying.map((pod) => {
+        const { slot, specHash } = pod.identity;
+        return { ...pod, slot, specHash, forgotten: specOf(workload, specHash) === null, pod };
+      });
       const going = [...this.#observed.busy].filter(([, busy]) => busy.kind === 'remove').map(([name]) => name);
       const mine = this.#observed.pods.filter(({ name, labels }) => {
         const identity = readPodIdentity(labels);
@@ -855,7 +861,7 @@ class Round {
         ? [busy.pod]
         : [],
     );
-    const pods = [...mine.filter(({ phase }) => phase !== 'stopping').map(toJobPod), ...creating.map(comingJobPod)];
+    const pods = [...mine.map(toJobPod), ...creating.map(comingJobPod)];
     const decision = decideJob(job, pods, this.#memory.jobs?.[id] ?? null, this.#nowMs);
     this.#jobs[id] = decision.memory;
     this.#wake(decision.wakeMs);
@@ -892,34 +898,61 @@ class Round {
     const memories = new Map<string, JobMemory>();
     const job = { kind: 'job', ...cron.job } as const;
     const runs: CronRun[] = [];
-    for (const [run, pods] of groups) {
-      const memory = this.#memory.jobs?.[`${key}@${pods[0]?.identity.specHash ?? ''}#${run}`];
-      runs.push({ run, ended: memory?.outcome ?? null });
+    // A run of which no pod could be made yet is one all the same.
+    const begun = new Map<string, string>();
+    for (const [id, { outcome }] of Object.entries(this.#memory.jobs ?? {})) {
+      const [specHash = '', run] = id.startsWith(`${key}@`) ? id.slice(key.length + 1).split('#') : [];
+      if (run === undefined || outcome !== null || groups.has(run)) continue;
+      begun.set(run, specHash);
+      groups.set(run, []);
     }
-    // Times that fall into the maintenance of the host are left out, as those of a suspended schedule.
+    const specHashOf = (run: string): string => begun.get(run) ?? groups.get(run)?.[0]?.identity.specHash ?? '';
+    const known = (run: string): JobMemory | undefined => this.#memory.jobs?.[`${key}@${specHashOf(run)}#${run}`];
+    for (const [run, pods] of groups) {
+      const ended = known(run)?.outcome ?? null;
+      const leaves = pods.length > 0 && pods.every(({ pod }) => this.#observed.busy.get(pod.name)?.kind === 'remove');
+      if (ended === null || !leaves) runs.push({ run, ended });
+    }
+    // Times that fall into the maintenance of the host are left out, and not made up for.
     const decision = decideCron(
       this.#cordoned ? { ...cron, suspend: true } : cron,
       runs,
       this.#memory.schedules?.[key] ?? null,
       this.#nowMs,
     );
-    this.#schedules[key] = decision.lastMs;
+    this.#schedules[key] = this.#cordoned ? this.#nowMs : decision.lastMs;
     this.#wake(decision.nextMs);
     for (const [run, pods] of groups) {
       if (decision.drop.includes(run)) {
         for (const { pod } of pods) this.remove(pod, true, REASON.jobOver);
+        // Another took its place: nothing of it is made again.
+        const memory = known(run);
+        if (memory?.outcome === null)
+          this.#jobs[`${key}@${specHashOf(run)}#${run}`] = { ...memory, outcome: 'failed', finishedMs: this.#nowMs };
         continue;
       }
       // A run keeps the spec that it was begun with; one that nobody remembers ends by itself.
-      const specHash = pods[0]?.identity.specHash ?? '';
-      const spec = specOf(workload, specHash);
+      const spec = specOf(workload, specHashOf(run));
       if (spec !== null) memories.set(run, this.#planJob({ ...workload, ...spec }, job, pods, run));
     }
     if (decision.start !== null && !groups.has(decision.start)) {
       memories.set(decision.start, this.#planJob(workload, job, [], decision.start));
     }
     const judged = owned.map((pod) => this.#judge(workload, pod));
+    // How the last run ended is told until the next one, also where none of its pods is left: those of one that was too late.
+    const last = this.#lastRun(key);
+    if (last !== null && [...memories.keys()].every((run) => Number(run) < Number(last.run)))
+      memories.set(last.run, last.memory);
     this.#stateJob(workload, cron.suspend, [...memories.values()], judged, decision);
+  }
+
+  /** The newest run of a schedule that has ended, as it is remembered. */
+  #lastRun(key: string): { readonly run: string; readonly memory: JobMemory } | null {
+    const ended = Object.entries(this.#memory.jobs ?? {}).flatMap(([id, memory]) => {
+      const run = id.startsWith(`${key}@`) ? id.split('#')[1] : undefined;
+      return run === undefined || memory.outcome === null ? [] : [{ run, memory }];
+    });
+    return ended.sort((one, other) => Number(other.run) - Number(one.run))[0] ?? null;
   }
 
   #stateJob(
@@ -975,7 +1008,8 @@ class Round {
     const trouble = this.#memory.troubles[troubleOfSpec(workload.key, current.specHash)];
     const updated = staying.filter(({ identity }) => identity.specHash === current.specHash);
     const ready = staying.filter((pod) => pod.ready).length;
-    const settled = updated.length === staying.length && creating.length === 0 && ready >= workload.replicas;
+    const inPlace = staying.every(({ identity }) => mayStay(workload, identity));
+    const settled = inPlace && creating.length === 0 && ready >= workload.replicas;
     const late = !rollout.completed && this.#nowMs >= rollout.lastProgressMs + workload.progressDeadlineSeconds * 1000;
     const conditions: Condition[] = [];
     const state = (type: ConditionType, text: Text): void => {
@@ -1023,6 +1057,12 @@ class Round {
 function canaryOf({ canary, previous, specHash, controller, replicas }: WantedWorkload): number | null {
   if (canary === undefined || previous === null || previous.specHash === specHash) return null;
   return controller === undefined && replicas > 0 ? canary.percent : null;
+}
+
+/** Whether nothing takes the place of a pod by itself: it is of this version, or its author keeps the former one there. */
+function mayStay({ specHash, strategy, controller }: WantedWorkload, pod: PodIdentity): boolean {
+  if (pod.specHash === specHash || strategy.kind === 'on-delete') return true;
+  return controller?.kind === 'ordered' && pod.slot < controller.partition;
 }
 
 function drainRank({ controller }: WantedWorkload): number {
@@ -1135,6 +1175,7 @@ function toJobPod(judged: Judged): JobPod {
     })),
     endedAtMs: judged.finished === null ? null : Math.max(0, ...ended.map(({ exitedAtMs }) => exitedAtMs ?? 0)),
     createdAtMs: judged.pod.createdAtMs,
+    ...(judged.phase === 'stopping' ? { leaving: true as const } : {}),
     restarts: attempts.reduce((sum, [id, { attempt }]) => (id.startsWith('sidecar/') ? sum : sum + attempt), 0),
   };
 }

@@ -25,6 +25,11 @@ const label = (most: number) =>
 const project = label(40);
 const environment = label(20);
 const name = label(63);
+/** Of what is only named in messages: ConfigMaps and Secrets. */
+const objectName = z
+  .string()
+  .max(253)
+  .regex(/^[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?$/, 'is no name of an object');
 const hash = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'is no SHA-256');
 /** Program arguments and values end at a zero byte (execve(2)). */
 const text = z
@@ -525,7 +530,10 @@ const wantedState = z.strictObject({
   ).exactOptional(),
   maintenance: z.strictObject({ draining: z.boolean(), disregardBudgets: z.boolean() }).exactOptional(),
   contents: z
-    .record(hash, z.strictObject({ kind: z.enum(['config', 'secret']), name, data: map(dataKey, z.base64()) }))
+    .record(
+      hash,
+      z.strictObject({ kind: z.enum(['config', 'secret']), name: objectName, data: map(dataKey, z.base64()) }),
+    )
     .refine((entries) => Object.keys(entries).length <= WANTED_CONTENTS_MAX, 'has too many entries'),
 });
 

@@ -71,6 +71,15 @@ export const LABEL_NAME: Shape = {
     es: 'minúsculas, dígitos y guiones, como máximo 53',
   },
 };
+/** RFC 1123 subdomain: of what is only looked up by its name. */
+export const OBJECT_NAME: Shape = {
+  kind: 'text',
+  pattern: /^(?=.{1,253}$)[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*$/,
+  meaning: {
+    en: 'lower-case letters, digits, dashes and dots, at most 253',
+    es: 'minúsculas, dígitos, guiones y puntos, como máximo 253',
+  },
+};
 export const PORT_NAME: Shape = {
   kind: 'text',
   pattern: /^(?=.*[a-z])[a-z0-9](?:[-a-z0-9]{0,13}[a-z0-9])?$/,
@@ -136,10 +145,10 @@ export const ANNOTATIONS: Shape = {
   keyMeaning: { en: 'an annotation name', es: 'un nombre de anotación' },
   value: TEXT,
 };
-export const DATA_KEY = /^[-._a-zA-Z0-9]{1,253}$/;
+export const DATA_KEY = /^(?!\.$|\.\.)[-._a-zA-Z0-9]{1,253}$/;
 export const DATA_KEY_MEANING: Text = {
-  en: 'letters, digits, dashes, dots and underscores',
-  es: 'letras, dígitos, guiones, puntos y guiones bajos',
+  en: 'letters, digits, dashes, dots and underscores, not beginning with two dots',
+  es: 'letras, dígitos, guiones, puntos y guiones bajos, sin empezar por dos puntos seguidos',
 };
 export const TEXT_DATA: Shape = { kind: 'map', key: DATA_KEY, keyMeaning: DATA_KEY_MEANING, value: TEXT };
 export const BASE64: Extract<Shape, { kind: 'text' }> = {
@@ -161,10 +170,10 @@ const NAMESPACE_FIELD: Field = emulated(LABEL_NAME, {
   es: 'el entorno al que se despliega es el espacio de nombres; todos los documentos de un proyecto deben nombrar uno solo',
 });
 
-export function metadata(annotations: Field = emulated(ANNOTATIONS, CARRIED)): Field {
+export function metadata(annotations: Field = emulated(ANNOTATIONS, CARRIED), name: Shape = LABEL_NAME): Field {
   return required(
     object({
-      name: required(LABEL_NAME),
+      name: required(name),
       labels: enforced(LABELS),
       annotations,
       namespace: NAMESPACE_FIELD,

@@ -18,6 +18,7 @@ import {
   HEAD,
   LABEL_NAME,
   metadata,
+  OBJECT_NAME,
   SECRET_DATA,
   SECRET_TEXT,
   SERVER,
@@ -34,7 +35,7 @@ export const CONFIG_MAP: Kind = {
   apiVersion: 'v1',
   shape: object({
     ...HEAD('ConfigMap', 'v1'),
-    metadata: metadata(),
+    metadata: metadata(undefined, OBJECT_NAME),
     data: enforced(TEXT_DATA),
     binaryData: enforced(BASE64_DATA),
     immutable: IMMUTABLE,
@@ -46,7 +47,7 @@ export const SECRET: Kind = {
   apiVersion: 'v1',
   shape: object({
     ...HEAD('Secret', 'v1'),
-    metadata: metadata(),
+    metadata: metadata(undefined, OBJECT_NAME),
     data: enforced(SECRET_DATA),
     stringData: enforced(SECRET_TEXT),
     type: emulated(
@@ -59,8 +60,8 @@ export const SECRET: Kind = {
         },
       },
       {
-        en: 'what it holds is used as it is written; a type gives it no other meaning',
-        es: 'lo que contiene se usa tal como está escrito; el tipo no le da otro significado',
+        en: 'the keys that its type asks for must be there; what it holds is used as it is written',
+        es: 'deben estar las claves que pide su tipo; lo que contiene se usa tal como está escrito',
       },
     ),
     immutable: IMMUTABLE,

@@ -36,9 +36,9 @@ const HOST_DECIDES: Text = {
   en: 'whether pods have IPv6 is of the host; PreferDualStack takes both where it has both',
   es: 'que los pods tengan IPv6 depende del host; PreferDualStack toma ambas donde las hay',
 };
-const BY_POLICY: Text = {
-  en: 'say it by ipFamilyPolicy: SingleStack is IPv4, PreferDualStack is both',
-  es: 'decirlo con ipFamilyPolicy: SingleStack es IPv4, PreferDualStack son ambas',
+const NO_ADDRESS: Text = {
+  en: 'names resolve to the pods themselves, so a service has no address of its own; None is what it is anyway',
+  es: 'los nombres resuelven a los propios pods, así que un servicio no tiene dirección propia; None es lo que es de todos modos',
 };
 const STAYS: Text = {
   en: 'each pod asks the replicas in an order of its own that stays; at the edge ClientIP lets the address of a client choose the replica',
@@ -124,11 +124,8 @@ export const SERVICE: Kind = {
             { least: 1 },
           ),
         ),
-        clusterIP: enforced(choice(['None', ''])),
-        clusterIPs: refused({
-          en: 'names resolve to the pods themselves, so a service has no address of its own',
-          es: 'los nombres resuelven a los propios pods, así que un servicio no tiene dirección propia',
-        }),
+        clusterIP: enforced(choice(['None', ''], {}, NO_ADDRESS)),
+        clusterIPs: enforced(list(choice(['None'], {}, NO_ADDRESS))),
         sessionAffinity: emulated(choice(['None', 'ClientIP']), STAYS),
         sessionAffinityConfig: refused({
           en: 'an order that stays has no time after which it changes',
@@ -141,7 +138,7 @@ export const SERVICE: Kind = {
           choice(['SingleStack', 'PreferDualStack'], { RequireDualStack: HOST_DECIDES }),
           FAMILIES,
         ),
-        ipFamilies: refused(BY_POLICY),
+        ipFamilies: emulated(list(choice(['IPv4', 'IPv6'])), FAMILIES),
         externalName: refused({
           en: 'a workload asks for the outer name itself',
           es: 'la carga de trabajo pregunta por el nombre externo',

@@ -1,5 +1,5 @@
 import { emulated, enforced, type Kind, list, object, refused, required } from '../schema.ts';
-import { ANNOTATIONS, CARRIED, HEAD, LABEL_NAME, LABELS, metadata, NO_API, SERVER } from './common.ts';
+import { ANNOTATIONS, CARRIED, HEAD, LABEL_NAME, LABELS, metadata, NO_API, OBJECT_NAME, SERVER } from './common.ts';
 
 const NAMES_ONLY = {
   en: 'a name that pods may carry; there is no Kubernetes API, so it has no rights and no token',
@@ -11,9 +11,9 @@ export const SERVICE_ACCOUNT: Kind = {
   apiVersion: 'v1',
   shape: object({
     ...HEAD('ServiceAccount', 'v1'),
-    metadata: metadata(),
+    metadata: metadata(undefined, OBJECT_NAME),
     automountServiceAccountToken: refused(NO_API, false),
-    imagePullSecrets: emulated(list(object({ name: required(LABEL_NAME) })), NAMES_ONLY),
+    imagePullSecrets: emulated(list(object({ name: required(OBJECT_NAME) })), NAMES_ONLY),
     secrets: refused(NO_API),
   }),
 };

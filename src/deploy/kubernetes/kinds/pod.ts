@@ -31,6 +31,7 @@ import {
   LOG_KEPT,
   NO_API,
   NO_PREEMPTION,
+  OBJECT_NAME,
   ONE_DOMAIN,
   ONE_HOST,
   ONE_WAY,
@@ -294,7 +295,7 @@ const KEY_REFERENCE: Shape = object({
   optional: enforced(BOOLEAN),
 });
 
-const NAME_REFERENCE: Shape = object({ name: required(LABEL_NAME), optional: enforced(BOOLEAN) });
+const NAME_REFERENCE: Shape = object({ name: required(OBJECT_NAME), optional: enforced(BOOLEAN) });
 
 const FIELD_PATH: Extract<Shape, { kind: 'text' }> = {
   kind: 'text',
@@ -562,8 +563,8 @@ const DOWNWARD_ITEMS: Field = enforced(
 
 const SOURCE: Shape = object(
   {
-    configMap: enforced(object({ name: required(LABEL_NAME), items: KEY_ITEMS, optional: enforced(BOOLEAN) })),
-    secret: enforced(object({ name: required(LABEL_NAME), items: KEY_ITEMS, optional: enforced(BOOLEAN) })),
+    configMap: enforced(object({ name: required(OBJECT_NAME), items: KEY_ITEMS, optional: enforced(BOOLEAN) })),
+    secret: enforced(object({ name: required(OBJECT_NAME), items: KEY_ITEMS, optional: enforced(BOOLEAN) })),
     downwardAPI: enforced(object({ items: DOWNWARD_ITEMS })),
     serviceAccountToken: refused(NO_API),
     clusterTrustBundle: refused(NO_API),
@@ -601,7 +602,7 @@ const VOLUME: Shape = object(
     name: required(LABEL_NAME),
     configMap: emulated(
       object({
-        name: required(LABEL_NAME),
+        name: required(OBJECT_NAME),
         defaultMode: enforced(integer(0, 0o777)),
         items: KEY_ITEMS,
         optional: enforced(BOOLEAN),
@@ -613,7 +614,7 @@ const VOLUME: Shape = object(
     ),
     secret: emulated(
       object({
-        secretName: required(LABEL_NAME),
+        secretName: required(OBJECT_NAME),
         defaultMode: enforced(integer(0, 0o777)),
         items: KEY_ITEMS,
         optional: enforced(BOOLEAN),
@@ -670,11 +671,11 @@ export const POD_SPEC: Shape = object({
   restartPolicy: enforced(choice(['Always', 'OnFailure', 'Never'])),
   securityContext: enforced(POD_SECURITY),
   automountServiceAccountToken: refused(NO_API, false),
-  serviceAccountName: emulated(LABEL_NAME, {
+  serviceAccountName: emulated(OBJECT_NAME, {
     en: 'a name that policies may ask for; there is no Kubernetes API, so no token comes with it',
     es: 'un nombre por el que las políticas pueden preguntar; no hay API de Kubernetes, así que no trae ningún token',
   }),
-  serviceAccount: emulated(LABEL_NAME, {
+  serviceAccount: emulated(OBJECT_NAME, {
     en: 'a name that policies may ask for; there is no Kubernetes API, so no token comes with it',
     es: 'un nombre por el que las políticas pueden preguntar; no hay API de Kubernetes, así que no trae ningún token',
   }),
@@ -770,7 +771,7 @@ export const POD_SPEC: Shape = object({
   priorityClassName: emulated(TEXT, NO_PREEMPTION),
   preemptionPolicy: emulated(choice(['PreemptLowerPriority', 'Never']), NO_PREEMPTION),
   ...allRefused(ONE_HOST, ['nodeName', 'schedulingGates', 'schedulingGroup', 'workloadRef', 'overhead']),
-  imagePullSecrets: emulated(list(object({ name: required(LABEL_NAME) })), {
+  imagePullSecrets: emulated(list(object({ name: required(OBJECT_NAME) })), {
     en: 'images come from the registry of the platform, which is asked with its own token; other registries are mirrored (darsena mirror)',
     es: 'las imágenes vienen del registro de la plataforma, al que se pregunta con su propio token; los demás registros se replican (darsena mirror)',
   }),

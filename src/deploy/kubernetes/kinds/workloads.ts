@@ -76,6 +76,10 @@ const HISTORY: Field = emulated(integer(0, 1_000), {
   en: 'releases are kept in the history of the project; the engine keeps no old pods',
   es: 'las versiones quedan en la historia del proyecto; el motor no guarda pods viejos',
 });
+const PARTITION: Text = {
+  en: 'ordinals below it keep the version before; the one before is remembered until a further release, and what has to be made anew after that takes the newest',
+  es: 'los ordinales por debajo conservan la versión anterior; esta se recuerda hasta otro despliegue, y lo que deba rehacerse después toma la más nueva',
+};
 const KEEPS_DATA: Text = {
   en: 'data is never removed by itself',
   es: 'los datos nunca se eliminan por sí solos',
@@ -98,7 +102,10 @@ export const STATEFUL_SET: Kind = {
           object({
             type: enforced(choice(['RollingUpdate', 'OnDelete'])),
             rollingUpdate: enforced(
-              object({ partition: enforced(integer(0, 100_000)), maxUnavailable: enforced({ kind: 'allowance' }) }),
+              object({
+                partition: emulated(integer(0, 100_000), PARTITION),
+                maxUnavailable: enforced({ kind: 'allowance' }),
+              }),
             ),
           }),
         ),
@@ -148,9 +155,18 @@ const OWN_SELECTOR: Text = {
   es: 'los pods de un trabajo se encuentran por lo que la plataforma escribe en ellos; omitirlo',
 };
 
+/** A pod of a job has no time of its own. */
+const JOB_POD: Shape = object({
+  ...(POD_SPEC.kind === 'object' ? POD_SPEC.fields : {}),
+  activeDeadlineSeconds: emulated(integer(1, 31_536_000), {
+    en: 'it counts for the job as a whole: the shorter of this and the activeDeadlineSeconds of the job ends it, without another try',
+    es: 'cuenta para todo el trabajo: lo termina el menor entre este y el activeDeadlineSeconds del trabajo, sin otro intento',
+  }),
+});
+
 const JOB_SPEC: Shape = object({
   // No selector has to find its pods, so that they need neither labels nor a place for them.
-  template: required(object({ metadata: TEMPLATE_METADATA, spec: required(POD_SPEC) })),
+  template: required(object({ metadata: TEMPLATE_METADATA, spec: required(JOB_POD) })),
   completions: enforced(integer(0, 100_000)),
   parallelism: enforced(integer(0, 1_000)),
   backoffLimit: enforced(integer(0, 2_147_483_647)),
