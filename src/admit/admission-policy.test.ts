@@ -134,6 +134,7 @@ const ANSWERS: readonly (readonly [string, Json])[] = [
   // two variables, optional values, bindings
   ['[1, 2, 3].all(i, v, i < v) && {"a": 1}.exists(k, v, k == "a" && v == 1)', true],
   ['[1, 2, 3].exists_one(i, v, v == i + 1 && v == 2) && [5].existsOne(i, v, v == 5)', true],
+  ['[1, 2, 2].existsOne(v, v == 1) && ![1, 2, 2].existsOne(v, v == 2) && {"a": 1}.existsOne(k, k == "a")', true],
   ['[1, 2, 3].all(i, v, v / (v - 2) > 100)', false],
   ['[2].all(i, v, v / (v - 2) > 100)', null],
   ['[1, 2, 3].transformList(i, v, i > 0, v * i) == [2, 6]', true],
@@ -349,7 +350,7 @@ test('what a policy does not speak of is not refused for being too long for it',
   assert.equal(say(of(rulesFor(['pods'])), long), 'allow');
   const selector = { objectSelector: { matchLabels: { app: 'other' } } };
   assert.equal(say(of({ ...(rulesFor(['configmaps']) as object), ...selector }), long), 'allow');
-  assert.match(say(of(rulesFor(['configmaps'])), long), /^refuse: .*too long/);
+  assert.match(say(of(rulesFor(['configmaps'])), long), /^refuse: .*too many steps/);
 });
 
 test('a policy for pods is asked about the pod of whatever makes one (A1)', () => {
@@ -429,6 +430,37 @@ test('each binding says what it does, where, and with which parameters', () => {
     binding({ validationActions: ['Deny'] }),
   );
   assert.equal(say(unnamed, deployment(9)), 'allow');
+});
+
+test('long lists of ordinary workloads are judged, and lists that would take too long are not', () => {
+  const policy = admissionPolicy({
+    matchConstraints: rulesFor(['pods']),
+    validations: [
+      {
+        expression: 'object.spec.containers.all(c, c.env.all(e, c.env.exists_one(o, o.name == e.name)))',
+        message: 'a variable is there twice',
+      },
+    ],
+  });
+  const pod = (names: readonly string[]): Json => ({
+    ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' } },
+    spec: { containers: [{ name: 'a', image: 'i', env: names.map((name) => ({ name, value: 'x' })) }] },
+  });
+  const many = Array.from({ length: 300 }, (_, index) => `V${index}`);
+  assert.equal(say(policy, pod(many)), 'allow');
+  assert.equal(say(policy, pod([...many, 'V0'])), 'refuse: a variable is there twice');
+  const tooMany = Array.from({ length: 15_000 }, (_, index) => `V${index}`);
+  assert.match(say(policy, pod(tooMany)), /^refuse: .*too many steps/);
+});
+
+test('what a controller makes has a name, as policies see it in Kubernetes', () => {
+  const policy = admissionPolicy({
+    matchConstraints: rulesFor(['pods']),
+    validations: [{ expression: "object.metadata.name.startsWith('web-') && request.name != ''", message: 'no name' }],
+  });
+  const template = { metadata: {}, spec: SINNER };
+  const web = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' }, spec: { template } };
+  assert.equal(say(policy, web), 'allow');
 });
 
 test('a condition that is false decides beside one that fails, as in Kubernetes', () => {

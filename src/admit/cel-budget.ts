@@ -29,11 +29,13 @@ export function spendMembers(count: number): void {
  */
 export function withinBudget<Value>(run: () => Value, steps = EVALUATION_STEPS_MAX): Value {
   const before = left;
-  left = Math.min(before, steps);
+  const own = Math.min(before, steps);
+  left = own;
   try {
     return run();
   } finally {
-    left = before;
+    // What was taken inside is taken of what is around it as well.
+    left = before - (own - left);
   }
 }
 

@@ -97,6 +97,7 @@ export function registerMacros(environment: Environment): void {
     environment.registerFunction(`list.${name}(ast, ast, ast): ${type}`, expand);
     environment.registerFunction(`list.${name}(ast, ast, ast, ast): ${type}`, expand);
   }
+  environment.registerFunction('list.existsOne(ast, ast): bool', existsOne);
   environment.registerFunction('list.sortBy(ast, ast): list<dyn>', sortBy);
   environment.registerFunction('optional.optMap(ast, ast): optional<dyn>', (call: Call) => mapOptional(call, false));
   environment.registerFunction('optional.optFlatMap(ast, ast): optional<dyn>', (call: Call) => mapOptional(call, true));
@@ -232,6 +233,42 @@ function mapOptional({ ast, args, receiver }: Call, isFlat: boolean): object {
       if (!isFlat) return Optional.of(made);
       if (!(made instanceof Optional)) throw new TypeError('expected an optional value');
       return made;
+    },
+  };
+}
+
+/** `list.existsOne(e, …)`, the newer name of `exists_one`: members of a list, keys of a map. */
+function existsOne({ ast, args, receiver }: Call): object {
+  const name = nameOf(args[0]);
+  const body = args[1];
+  if (body === undefined) throw new TypeError('expected an expression');
+  let inner: Overlay | null = null;
+  return {
+    ast,
+    async: false,
+    typeCheck(checker: Checker, _macro: unknown, scope: Scope) {
+      const over = checker.check(receiver, scope);
+      const dyn = checker.getType('dyn');
+      if (!['list', 'map', 'dyn'].includes(over.kind))
+        throw checker.createError('invalid_comprehension_range', 'expected a list or a map', receiver);
+      inner = scope.forkWithVariable(name, (over.kind === 'list' ? over.valueType : over.keyType) ?? dyn);
+      if (!checker.check(body, inner).isDynOrBool())
+        throw checker.createError('invalid_condition_type', 'expected true or false', body);
+      return checker.getType('bool');
+    },
+    evaluate(evaluator: Evaluator, _macro: unknown, scope: Scope) {
+      const over = evaluator.run(receiver, scope);
+      const walk = quantifier(
+        (count) => count === 1,
+        () => false,
+        false,
+      );
+      for (const [key, value] of entriesOf(over)) {
+        if (inner === null) throw new TypeError('the expression was not checked');
+        const at = inner.reuse(scope).setIterValue(Array.isArray(over) ? value : key, evaluator);
+        walk.step(key, value, evaluator.run(body, at));
+      }
+      return walk.result();
     },
   };
 }

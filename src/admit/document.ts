@@ -93,7 +93,9 @@ export function madeFrom(object: ReadonlyMap<string, PolicyValue>): ReadonlyMap<
     const template = mapOf(holder);
     const metadata = new Map(mapOf(template.get('metadata')));
     const name = own.get('name') ?? '';
-    metadata.set('generateName', `${typeof name === 'string' ? name : ''}-`);
+    const prefix = `${typeof name === 'string' ? name : ''}-`;
+    // The API makes a name of the prefix before policies are asked.
+    metadata.set('generateName', prefix).set('name', `${prefix}00000`);
     const namespace = own.get('namespace');
     if (namespace !== undefined) metadata.set('namespace', namespace);
     const entries: [string, PolicyValue][] = [

@@ -1,11 +1,18 @@
 import type { Json, Text } from '../system/index.ts';
 import { type Admission, type Door, toPolicyValues } from './admission.ts';
+import { withinBudget } from './cel-budget.ts';
 import type { DirectScope } from './cel-direct.ts';
 import { type PolicyDocument, podsOf, toDirectPod, toPodValues, toPolicyValue } from './document.ts';
 import { covers, type Exception } from './exception.ts';
 import type { Subject } from './expression.ts';
 import { coversHost, type HostException } from './host-exceptions.ts';
-import { DOCUMENT_NODES_MAX, DOCUMENTS_MAX, EVALUATION_STEPS_MAX, REASONS_PER_RULE_MAX } from './limits.ts';
+import {
+  DOCUMENT_NODES_MAX,
+  DOCUMENTS_MAX,
+  EVALUATION_STEPS_MAX,
+  QUESTION_STEPS_MAX,
+  REASONS_PER_RULE_MAX,
+} from './limits.ts';
 import { type Effect, type FailMode, fillMessage, type Policy, type PolicyRule } from './policy.ts';
 import type { Reason, Verdict } from './verdict.ts';
 
@@ -141,7 +148,7 @@ export interface RuleOutcome {
 
 /** What every rule says, one by one. Pure, like `judge`. */
 export function judgeRules(question: Question): RuleOutcome[] {
-  return askRules(question).map((outcome) =>
+  return withinBudget(() => askRules(question), QUESTION_STEPS_MAX).map((outcome) =>
     outcome.result === 'error'
       ? { ...outcome, reasons: outcome.reasons.map((reason) => withGrace(reason, null, question)) }
       : outcome,

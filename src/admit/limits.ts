@@ -59,6 +59,9 @@ export const INT32_MAX = 2_147_483_647;
  */
 export const EVALUATION_STEPS_MAX = 10_000_000;
 
+/** Steps of all rules of one question together: nobody waits longer than some seconds for what a document makes of a policy. */
+export const QUESTION_STEPS_MAX = 3 * EVALUATION_STEPS_MAX;
+
 /** Characters of a text, or members of a list, that an expression may make: a whole document has at most 1.5 MiB. */
 export const EVALUATION_VALUE_MAX = 2 * 1024 * 1024;
 
