@@ -4,7 +4,7 @@ import { type Filter, FilterError, type Operand } from './filter-ast.ts';
 import { Generator, isAround, testerOf } from './generator.ts';
 import { isAllowed, makeTester, type Scalar } from './operators.ts';
 import { compileShared, type SharedSubject } from './shared-subjects.ts';
-import { comparedByItself, type FieldSource, manyOf, typeOfOperand } from './transforms.ts';
+import { comparedByItself, type FieldSource, manyOf, typeOfOperand, UNKNOWN_EVENT } from './transforms.ts';
 
 /** Checks types, operators and values of a condition without macros. Throws `FilterError`. */
 export function checkFilter<Event>(filter: Filter, fields: FieldSource<Event>): void {
@@ -27,12 +27,19 @@ export function checkFilter<Event>(filter: Filter, fields: FieldSource<Event>): 
 }
 
 const IS: ReadonlySet<string> = new Set(['=', '!=', 'in', 'intersects']);
-export const UNKNOWN_EVENT = 'unknown type of event ';
 
 function checkComparison<Event>(filter: Filter & { kind: 'check' }, fields: FieldSource<Event>): void {
   const type = typeOfOperand(filter.left, fields);
   if (isAround(filter.left) && filter.operator !== '=') {
     throw new FilterError('"evt.around" is only compared with "="', filter.at);
+  }
+  if (
+    filter.left.kind === 'field' &&
+    type === 'bytes' &&
+    fields.normalize(filter.left.name, filter.left.argument).name === 'evt.rawarg'
+  ) {
+    const hint = 'ask for evt.arg instead';
+    throw new FilterError(`"${filter.left.name}" is bytes as they come: it either exists or not`, filter.at, hint);
   }
   if (!isAllowed(filter.operator, type)) {
     throw new FilterError(`operator "${filter.operator}" cannot be used with ${type} values`, filter.at);
@@ -43,7 +50,7 @@ function checkComparison<Event>(filter: Filter & { kind: 'check' }, fields: Fiel
   }
   const { right } = filter;
   if (right.kind === 'field' || right.kind === 'transform') {
-    requireComparable(filter);
+    requireComparable(filter, fields);
     const other = typeOfOperand(right, fields);
     const isText = (one: FieldType): boolean => one === 'text' || one === 'path';
     if (other !== type && !(isText(other) && isText(type))) {
@@ -51,7 +58,7 @@ function checkComparison<Event>(filter: Filter & { kind: 'check' }, fields: Fiel
     }
     return;
   }
-  const isOfTypes = filter.left.kind === 'field' && filter.left.name === 'evt.type' && IS.has(filter.operator);
+  const isOfTypes = isEventType(filter.left) && IS.has(filter.operator);
   for (const value of right.kind === 'list' ? right.items : [right]) {
     if (isOfTypes && value.kind === 'value' && !eventTypeNames().has(value.text)) {
       throw new FilterError(`${UNKNOWN_EVENT}"${value.text}"`, value.at, { name: value.text, known: eventTypeNames() });
@@ -66,12 +73,22 @@ function checkComparison<Event>(filter: Filter & { kind: 'check' }, fields: Fiel
   }
 }
 
+/** The type of the event, or that with other letters: what it is compared with must be one all the same. */
+function isEventType(operand: Operand): boolean {
+  if (operand.kind === 'field') return operand.name === 'evt.type';
+  const [only] = operand.kind === 'transform' && operand.name !== 'len' ? operand.operands : [];
+  return operand.kind === 'transform' && operand.operands.length === 1 && only !== undefined && isEventType(only);
+}
+
 /** Not every field, and by no means every operator, has a field on its other side. */
-function requireComparable(filter: Filter & { kind: 'check' }): void {
+function requireComparable<Event>(filter: Filter & { kind: 'check' }, fields: FieldSource<Event>): void {
   if (filter.operator === 'regex' || filter.operator === 'pmatch') {
     throw new FilterError(`operator "${filter.operator}" takes values only, no field`, filter.right.at);
   }
   for (const side of [filter.left, filter.right]) {
+    const plain = side.kind === 'transform' && side.name === 'val' ? side.operands[0] : side;
+    if (plain?.kind === 'field' && manyOf(plain, fields) === 'list')
+      throw new FilterError(`field "${plain.name}" is compared with values only, no field`, plain.at);
     const name = comparedByItself(side);
     if (name !== null) throw new FilterError(`field "${name}" is compared with values only, no field`, side.at);
   }

@@ -10,6 +10,7 @@ import {
   normalizeField,
   observedEvents,
   RECORD,
+  rawArgumentType,
 } from '../events/index.ts';
 import { type Alert, describeProcess, newAlertId, timeText } from './alert.ts';
 import { compileFilters, foldFilter } from './compile.ts';
@@ -30,7 +31,8 @@ const MANY_TYPES_SHARE = 0.6;
 /** The fields of the live sensor. */
 export const liveFields: FieldSource<KernelEvent> = {
   normalize: normalizeField,
-  type: fieldType,
+  type: (name, argument = null) =>
+    name === 'evt.rawarg' && argument !== null ? rawArgumentType(argument) : fieldType(name),
   argument: fieldArgument,
   many: manyKind,
   reader: fieldReader,
@@ -58,6 +60,8 @@ export class RuleEngine {
   /** By type of event: the conditions that may hold for it, and from its first event on their function. */
   readonly #conditions: readonly (readonly (Filter | true)[])[];
   readonly #compiled: (((event: KernelEvent) => number[] | null) | undefined)[] = [];
+  /** The conditions of a type each by itself; made when one of them failed. */
+  readonly #apart = new Map<number, readonly (((event: KernelEvent) => number[] | null) | null)[]>();
   readonly #ruleIndex: readonly (readonly Entry[])[];
   readonly #timed: readonly (TimedRule<KernelEvent> | null)[];
   readonly #outputs: readonly Output<KernelEvent>[];
@@ -67,6 +71,8 @@ export class RuleEngine {
   readonly asksEnvironment: boolean;
   /** Names of hosts that rules at work compare addresses with, to be looked up. */
   readonly hostNames: readonly string[];
+  /** Rules that failed while they were compiled or tried, and how: the others go on without them. */
+  readonly failed = new Map<string, string>();
   /** How often each tuning kept an alert back. */
   readonly tuned = new Map<string, number>();
 
@@ -201,15 +207,65 @@ export class RuleEngine {
 
   /** The rules that hold, or null: the hot path, no memory is taken when none does. */
   match(event: KernelEvent): number[] | null {
-    return (this.#compiled[event.type] ?? this.#compile(event.type))(event);
+    try {
+      return (this.#compiled[event.type] ?? this.#compile(event.type))(event);
+    } catch {
+      return this.#matchApart(event);
+    }
   }
 
   /** Most events that rules name never come to a host: only those that do are compiled, each in some milliseconds. */
   #compile(type: number): (event: KernelEvent) => number[] | null {
     const conditions = this.#conditions[type] ?? [];
-    const match = conditions.length === 0 ? never : compileFilters(conditions, liveFields, subjectsOf(type));
+    const match = conditions.length === 0 ? never : this.#compileSound(type, conditions);
     this.#compiled[type] = match;
     return match;
+  }
+
+  /** One rule must not end what all of them watch with: whichever cannot be compiled is told of, and never holds. */
+  #compileSound(type: number, conditions: readonly (Filter | true)[]): (event: KernelEvent) => number[] | null {
+    try {
+      return compileFilters(conditions, liveFields, subjectsOf(type));
+    } catch {
+      const sound = this.#apartOf(type).map((one, index) => one !== null && (conditions[index] ?? false));
+      return compileFilters(sound, liveFields, subjectsOf(type));
+    }
+  }
+
+  /** Each condition by itself; null is one that cannot be compiled. */
+  #apartOf(type: number): readonly (((event: KernelEvent) => number[] | null) | null)[] {
+    const known = this.#apart.get(type);
+    if (known !== undefined) return known;
+    const made = (this.#conditions[type] ?? []).map((condition, index) => {
+      try {
+        return compileFilters([condition], liveFields);
+      } catch (error) {
+        this.fail(type, index, error);
+        return null;
+      }
+    });
+    this.#apart.set(type, made);
+    return made;
+  }
+
+  /** An event on which some rule fails is still judged by the others; the rule itself is tried again with the next one. */
+  #matchApart(event: KernelEvent): number[] | null {
+    const held: number[] = [];
+    this.#apartOf(event.type).forEach((holds, index) => {
+      try {
+        if (holds !== null && holds(event) !== null) held.push(index);
+      } catch (error) {
+        this.fail(event.type, index, error);
+      }
+    });
+    return held.length === 0 ? null : held;
+  }
+
+  /** Notes that the rule with this place among those of the type failed. */
+  fail(type: number, index: number, error: unknown): void {
+    const entry = this.#ruleIndex[type]?.[index];
+    const name = entry === undefined ? undefined : this.states[entry.rule]?.rule.name;
+    if (name !== undefined) this.failed.set(name, error instanceof Error ? error.message : String(error));
   }
 
   /** Whether what `match` answered is an alert: a rule over time may want more events first. To be asked once an event. */

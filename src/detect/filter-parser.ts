@@ -36,7 +36,7 @@ const NAME = /[a-zA-Z][a-zA-Z0-9_]*/y;
 const FIELD = /[a-zA-Z][a-zA-Z0-9_]*(?:\.[a-zA-Z][a-zA-Z0-9_]*)+/y;
 const BARE_KEY = /[^ \b\t\n\r[\]"']+/y;
 const BARE = /[^ \b\t\n\r(),="']+/y;
-const HEX = /0[xX][0-9a-zA-Z]+/y;
+const HEX = /0[xX][0-9a-fA-F]+/y;
 const NUMBER = /[+-]?[0-9]+\.?[0-9]*(?:[eE][+-][0-9]+)?/y;
 const UNARY_TRANSFORM = /(tolower|toupper|b64|basename|len)\(/y;
 const LIST_TRANSFORM = /(join|concat|getopt)\(/y;

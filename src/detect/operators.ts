@@ -21,6 +21,9 @@ const ALLOWED: Readonly<Record<FieldType, ReadonlySet<BinaryOperator>>> = {
   network: new Set<BinaryOperator>(EQUALITY),
 };
 
+/** A port may be any number of 32 bits; of one that is no port nothing has it. */
+const PORT_END = 0xffff_ffff;
+
 export function isAllowed(operator: BinaryOperator, type: FieldType): boolean {
   return ALLOWED[type].has(operator);
 }
@@ -33,12 +36,14 @@ export function parseValue(text: string, type: FieldType): Scalar {
     case 'bytes':
       return text;
     case 'number': {
-      if (!/^(?:[+-]?\d+|0[xX][0-9a-fA-F]+)$/.test(text)) throw new RangeError(`"${text}" is not a whole number`);
+      // As Falco has it: the grammar has hexadecimal numbers, and no field takes one.
+      if (!/^\s*[+-]?\d+$/.test(text)) throw new RangeError(`"${text}" is not a whole number`);
       return Number(text);
     }
     case 'port': {
       const port = /^\d+$/.test(text) ? Number(text) : portOfService(text);
-      if (port === undefined) throw new RangeError(`"${text}" is neither a port nor a service that is known`);
+      if (port === undefined || port >= PORT_END)
+        throw new RangeError(`"${text}" is neither a port nor a service that is known`);
       return port;
     }
     case 'boolean': {

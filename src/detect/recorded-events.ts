@@ -112,6 +112,7 @@ export function recordedFields(events: readonly RecordedEvent[]): FieldSource<Re
       columns.has(name) && argument === null ? { name, argument } : normalizeField(name, argument),
     type: (name) => fieldType(name) ?? typeOfValue(columns.get(name)),
     argument: (name) => (fieldType(name) === undefined ? 'none' : fieldArgument(name)),
+    anyArgument: true,
     many: (name, argument) => manyKind(name, argument) ?? (Array.isArray(columns.get(name)) ? 'ends' : null),
     reader,
   };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { type KernelEvent, RECORD } from '../events/index.ts';
 import { fromRe2, linearPattern } from '../formats/linear-pattern.ts';
 import { checkFilter, compileFilters } from './compile.ts';
 import { RuleEngine } from './engine.ts';
@@ -1171,4 +1172,43 @@ test('fields that Falco gives up are warned of in conditions, macros and outputs
     load(skips).findings.map(({ severity }) => severity),
     ['warning'],
   );
+});
+
+test('arguments of events are known by name, numbers stand in brackets, and no field takes a hexadecimal one', () => {
+  const isTaken = (condition: string): boolean => !load(rule('A', `evt.type = open and ${condition}`)).hasErrors;
+  for (const right of [
+    ...['evt.arg.name = x', 'evt.arg[1] = x', 'evt.arg[-1] = x', 'evt.rawarg.res < 0', 'evt.rawarg.name contains x'],
+    ...['evt.rawarg.data exists', 'evt.arg.via = io_uring', 'thread.cgroup.cpuset = /', 'evt.type.is.open = 1'],
+    ...['proc.aname[70000] = x', 'proc.apid[-1] = 1', 'evt.num = " 1"', 'toupper(proc.name) = OPEN'],
+  ])
+    assert.ok(isTaken(right), right);
+  for (const wrong of [
+    ...['evt.arg.nmae = x', 'evt.arg[name] = x', 'evt.rawarg[0] = 1', 'evt.rawarg.data = abc', 'evt.rawarg.addr = 1'],
+    ...['thread.cgroup[cpu] = /', 'thread.cgroup.a.b = /', 'evt.type.is.opne = 1', 'evt.around[x] = 1'],
+    ...['evt.num = 0x1F', 'evt.num < 0xZZ', 'fd.port = 4294967296', 'tolower(evt.type) = opne'],
+    ...['proc.name = val(fd.types)', 'fd.types in val(fd.types)'],
+  ])
+    assert.ok(!isTaken(wrong), wrong);
+  const [finding] = load(rule('A', 'evt.type = open and evt.arg.nmae = x')).findings;
+  assert.equal(finding?.hint, 'did you mean "name"?');
+});
+
+test('a rule that fails on an event takes no other with it', () => {
+  const engine = load(
+    `${rule('A', 'evt.type = execve and proc.name = x')}${rule('B', 'evt.type = execve and evt.rawres = 0')}`,
+  );
+  const event = {
+    type: RECORD.exec,
+    container: null,
+    result: () => 0,
+    u32: () => 0,
+    get process(): never {
+      throw new TypeError('of no kind');
+    },
+  } as unknown as KernelEvent;
+  assert.deepEqual(
+    engine.match(event)?.map((held) => engine.ruleName(RECORD.exec, held)),
+    ['B'],
+  );
+  assert.deepEqual([...engine.failed], [['A', 'of no kind']]);
 });

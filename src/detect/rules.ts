@@ -1,5 +1,5 @@
 /** Rule items to rules: lists and macros put in, appends and overrides applied, exceptions turned into conditions. */
-import { checkFilter, UNKNOWN_EVENT } from './compile.ts';
+import { checkFilter } from './compile.ts';
 import { type BinaryOperator, type Filter, FilterError, type Operand } from './filter-ast.ts';
 import { parseFilter } from './filter-parser.ts';
 import { Hints } from './hint.ts';
@@ -8,7 +8,7 @@ import { compileOutput } from './output.ts';
 import { type Finding, type FindingCode, isNested, type Place, type RuleItem, wordOf } from './rule-file.ts';
 import { readTiming, type Timing } from './timing.ts';
 import { TIMING_KEYS } from './timing-keys.ts';
-import type { FieldSource } from './transforms.ts';
+import { type FieldSource, UNKNOWN_EVENT } from './transforms.ts';
 import { warningsOf } from './warnings.ts';
 
 export const PRIORITIES = [

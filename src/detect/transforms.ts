@@ -1,6 +1,8 @@
 /** What the transformers of the language do to a value; null stays null. */
 import { basename } from 'node:path/posix';
 import {
+  eventArgumentNames,
+  eventTypeNames,
   type FieldType,
   type FieldValue,
   fieldNames,
@@ -19,6 +21,8 @@ export interface FieldSource<Event> {
   argument(name: string): 'none' | 'index' | 'name' | 'may-index' | 'may-name';
   /** How the reader's values count where it may answer several; null where it answers one. */
   many(name: string, argument: string | null): ManyKind | null;
+  /** Whether `evt.arg` and its like may be asked for whatever a recording calls it. */
+  readonly anyArgument?: boolean;
   /** Undefined when this source cannot see what the field speaks of. */
   reader(name: string, argument: string | null): ((event: Event) => FieldValue) | undefined;
 }
@@ -62,12 +66,44 @@ function typeOfField<Event>(operand: Operand & { kind: 'field' }, fields: FieldS
   }
   if (argument !== null && wants === 'none') throw new FilterError(`field "${name}" takes no argument`, operand.at);
   if (argument !== null && (wants === 'index' || wants === 'may-index')) {
-    if (!/^\d+$/.test(argument) || Number(argument) > INDEX_MAX) {
+    if (!/^[+-]?\d+$/.test(argument)) {
       throw new FilterError(`the argument of "${name}" must be a number, found "${argument}"`, operand.at);
     }
   }
+  if (argument !== null && fields.anyArgument !== true) checkArgument(operand, name, argument);
   return type;
 }
+
+/** Where the argument stands in brackets it may be a number only, or nothing; after the dot it is a name that some event has. */
+const IN_BRACKETS: Readonly<Record<string, 'number' | 'nothing'>> = {
+  'evt.arg': 'number',
+  'evt.around': 'number',
+  'evt.rawarg': 'nothing',
+  'evt.type.is': 'nothing',
+  'thread.cgroup': 'nothing',
+};
+
+function checkArgument(operand: Operand & { kind: 'field' }, name: string, argument: string): void {
+  const allowed = Object.hasOwn(IN_BRACKETS, name) ? IN_BRACKETS[name] : undefined;
+  if (allowed === undefined) return;
+  const { at } = operand;
+  if (operand.argument !== null) {
+    const isNumber = /^[+-]?\d+$/.test(argument);
+    if (allowed === 'number' && isNumber) return;
+    const message = allowed === 'number' ? `"${name}[…]" takes a number` : `"${name}" takes no brackets`;
+    throw new FilterError(`${message}, found "${argument}"`, at, `write ${name}.${argument}`);
+  }
+  if (name === 'thread.cgroup' && !/^[a-zA-Z_]+$/.test(argument))
+    throw new FilterError(`"${argument}" is no name of a control group's controller`, at);
+  const known = name === 'evt.type.is' ? eventTypeNames() : eventArgumentNames();
+  if (name === 'thread.cgroup' || known.has(argument)) return;
+  if (name === 'evt.type.is' && /^\d+$/.test(argument)) return;
+  const what = name === 'evt.type.is' ? UNKNOWN_EVENT : UNKNOWN_ARGUMENT;
+  throw new FilterError(`${what}"${argument}"`, at, { name: argument, known });
+}
+
+export const UNKNOWN_EVENT = 'unknown type of event ';
+const UNKNOWN_ARGUMENT = 'unknown argument of events ';
 
 function typeOfTransform<Event>(operand: Operand & { kind: 'transform' }, fields: FieldSource<Event>): FieldType {
   const { name, operands } = operand;
@@ -176,7 +212,13 @@ export function makeReader<Event>(operand: Operand, fields: FieldSource<Event>):
     }
     case 'field': {
       const { name, argument } = fields.normalize(operand.name, operand.argument);
-      return fields.reader(name, argument) ?? (() => null);
+      const wants = fields.argument(name);
+      // Nobody has so many ancestors, arguments or descriptors; what is asked for there is not there.
+      const isBeyond =
+        (wants === 'index' || wants === 'may-index') &&
+        argument !== null &&
+        !(Number(argument) >= 0 && Number(argument) <= INDEX_MAX);
+      return isBeyond ? () => null : (fields.reader(name, argument) ?? (() => null));
     }
     case 'transform':
       return makeTransform(operand, fields);

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { wordsOf } from './call-words.ts';
 import { CALLS, type CallArgument, callOf, FIRST_CALL } from './calls.ts';
 import { commandLine, type KernelEvent } from './event.ts';
+import { rawArgumentType } from './event-arguments.ts';
 import type { ContainerFacts, LivingFacts, ProcessFacts } from './facts.ts';
 import { capabilityNames, fileKind, OPEN_ACCESS, openFlagNames, resultName } from './kernel-words.ts';
 import {
@@ -530,7 +531,10 @@ const READER_MAKERS: Readonly<Record<string, (argument: string | null) => FieldR
     if (argument === null) return undefined;
     const shared = Object.hasOwn(RAW_ARGUMENTS, argument) ? RAW_ARGUMENTS[argument] : undefined;
     const isOfCalls = CALLS.some(({ arguments: list }) => list[argument]?.from === 'argument');
-    if (shared === undefined && !isOfCalls) return undefined;
+    if (shared === undefined && !isOfCalls) {
+      const isText = rawArgumentType(argument) === 'text';
+      return isText ? READER_MAKERS['evt.arg']?.(argument) : undefined;
+    }
     return (event) => {
       const own = callOf(event.type)?.arguments[argument];
       if (own?.from === 'argument') return event.callArgument(own.place);

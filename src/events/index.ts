@@ -3,6 +3,7 @@ export { callSpecs } from './calls.ts';
 export { calls32 } from './calls-32.ts';
 export { CapturePacker } from './capture/pack.ts';
 export { commandLine, KernelEvent, shownCommandLine, unknownProcess } from './event.ts';
+export { eventArgumentNames, rawArgumentType } from './event-arguments.ts';
 export { eventTypeNames } from './event-type-names.ts';
 export type { ContainerFacts, LivingFacts, ProcessFacts, Surroundings } from './facts.ts';
 export {

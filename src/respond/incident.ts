@@ -117,6 +117,7 @@ const RULE_TITLES: Readonly<Record<string, Text>> = {
   },
   'Sensor lost events': { en: 'Sensor lost events', es: 'El sensor perdió eventos' },
   'Drill not seen': { en: 'Drill not seen', es: 'Simulacro no visto' },
+  'Rule failed': { en: 'Rule failed', es: 'Regla que falló' },
   'Sensor detached': { en: 'Sensor detached', es: 'Sensor desconectado del núcleo' },
   'Denied command': { en: 'Denied command', es: 'Orden prohibida' },
   'Denied file': { en: 'Denied file', es: 'Archivo prohibido' },

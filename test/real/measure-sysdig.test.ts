@@ -64,7 +64,7 @@ const NETWORKS = words('fd.net fd.cnet fd.snet fd.lnet fd.rnet');
  */
 const ZEROED = { ...process.env, MALLOC_PERTURB_: '255' };
 /** What sysdig of 2022 compares as it comes and Falco refuses since: bytes with anything but equality and parts. */
-const REFUSED_SINCE = /evt\.buffer (?:icontains|glob|iglob|pmatch) /;
+const REFUSED_SINCE = /evt\.buffer (?:icontains|glob|iglob|pmatch) |evt\.rawarg\.(?:addr|tuple)\b/;
 
 /**
  * As the judge of 2022 fills them, and why not as today: `recorded-cases.test.ts` has the list; and `in` asks it for the number of

@@ -1,4 +1,5 @@
 import { basename, dirname } from 'node:path/posix';
+import { rawArgumentType } from '../event-arguments.ts';
 import { type FieldType, fieldArgument, fieldType, normalizeField } from '../field-types.ts';
 import { type FieldValue, manyKind } from '../fields.ts';
 import { capabilityNames, resultName } from '../kernel-words.ts';
@@ -813,17 +814,6 @@ const MAKERS: Readonly<Record<string, (argument: string | null) => Reader | unde
   'container.mount.propagation': ofMount('source', ({ propagation }) => propagation),
   'container.mount.rdwr': ofMount('source', ({ isWritable }) => String(isWritable)),
 };
-
-/** A raw argument has the type of the first event's that has one of its name. */
-function rawArgumentType(argument: string): FieldType {
-  const place = RAW_TYPES.get(argument);
-  if (place === 'text' || place === 'path' || place === 'relpath') return 'text';
-  return place === 'bytes' ? 'bytes' : 'number';
-}
-
-const RAW_TYPES = new Map(
-  EVENT_TYPES.flatMap(({ parameters }) => parameters.map(({ name, type }) => [name, type] as const)).reverse(),
-);
 
 /** The fields of a recording, as the rules' language asks for them. */
 export const scapFields = {

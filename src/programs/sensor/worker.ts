@@ -161,20 +161,38 @@ function run(): void {
     const alert = { ...self, container: event.container, ...describeProcess(event) };
     raise(throttle.told(rule, container, alert, stands), kernelNs);
   };
+  /** Of the rules in force now. */
+  const toldFailures = new Set<string>();
+  const tellFailures = (): void => {
+    for (const [rule, why] of engine.failed) {
+      if (toldFailures.has(rule)) continue;
+      toldFailures.add(rule);
+      complain('Rule failed', 'critical', {
+        en: `The rule "${escapeControls(rule)}" failed; the others go on: ${escapeControls(why)}`,
+        es: `La regla "${escapeControls(rule)}" falló; las demás siguen: ${escapeControls(why)}`,
+      });
+    }
+  };
   const judge = (event: KernelEvent): void => {
     if (blindFor32 && event.type === RECORD.exec && (event.process.exeFlags & EXE_FLAG.of32Bits) !== 0) tell32(event);
     if (!watches.isEmpty) watches.take(event);
     if (keeper.isOn) keeper.take(event);
     const held = engine.match(event);
+    if (engine.failed.size > toldFailures.size) tellFailures();
     if (held === null) return;
     const matchedNs = monotonicNs();
     const now = Date.now();
     for (const index of held) {
-      if (!engine.fires(event, index)) continue;
-      const rule = engine.ruleName(event.type, index);
-      const container = event.container?.id ?? '';
-      const stands = throttle.admits(rule, container, now);
-      if (stands > 0) raise(throttle.told(rule, container, engine.makeAlert(event, index), stands), matchedNs);
+      try {
+        if (!engine.fires(event, index)) continue;
+        const rule = engine.ruleName(event.type, index);
+        const container = event.container?.id ?? '';
+        const stands = throttle.admits(rule, container, now);
+        if (stands > 0) raise(throttle.told(rule, container, engine.makeAlert(event, index), stands), matchedNs);
+      } catch (error) {
+        engine.fail(event.type, index, error);
+        tellFailures();
+      }
     }
   };
   const watcher = new Watcher(probe, judge, {
@@ -224,6 +242,7 @@ function run(): void {
   let isLittered = false;
   const take = (next: RuleEngine): void => {
     engine = next;
+    toldFailures.clear();
     watchCalls();
     probe.askEnvironment(engine.asksEnvironment);
     say({ type: 'host-names', names: engine.hostNames });
