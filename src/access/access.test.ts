@@ -294,6 +294,33 @@ test('a route that names no action does not start', async (t) => {
   );
 });
 
+test('a route whose body has defaults alone is asked without one, and the description says so', async (t) => {
+  const app = createApi({ instance: 'test', log: silentLog, authenticate: () => assert.fail('not asked') });
+  t.after(() => app.close());
+  const config = { action: 'public' } as const;
+  const some = z.strictObject({ rollBack: z.boolean().default(true) });
+  const routes = {
+    '/api/v1/given': some.prefault({}),
+    '/api/v1/perhaps': some.nullish(),
+    '/api/v1/needed': some,
+  };
+  for (const [url, body] of Object.entries(routes)) {
+    app.route({ method: 'POST', url, config, schema: { body }, handler: async (request) => ({ got: request.body }) });
+  }
+  await app.ready();
+  const post = async (url: string, sent: object = {}) => (await app.inject({ method: 'POST', url, ...sent })).json();
+  const json = { headers: { 'content-type': 'application/json' } };
+  assert.deepEqual(await post('/api/v1/given'), { got: { rollBack: true } });
+  assert.deepEqual(await post('/api/v1/given', { ...json, payload: 'null' }), { got: { rollBack: true } });
+  assert.deepEqual(await post('/api/v1/given', { payload: { rollBack: false } }), { got: { rollBack: false } });
+  assert.equal((await post('/api/v1/given', { payload: { other: 1 } })).code, 'access.request-invalid');
+  assert.ok(!('code' in (await post('/api/v1/perhaps'))));
+  assert.equal((await post('/api/v1/needed')).code, 'access.request-invalid');
+  const { paths } = (await app.inject('/api/v1/openapi.json')).json();
+  const required = Object.keys(routes).map((url) => paths[url].post.requestBody.required);
+  assert.deepEqual(required, [false, false, true]);
+});
+
 test('nobody makes a token that may do more than they may', async (t) => {
   const { access } = await open(t);
   await access.ensureAdministrator('root');

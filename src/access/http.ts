@@ -63,6 +63,15 @@ export interface ApiOptions {
 }
 
 /**
+ * Fastify hands a request without a body to its schema as null (lib/validation.js), which is no value that a default stands for:
+ * what was not sent is undefined, so that a route with a body of defaults alone can be asked without one.
+ */
+const bodilessCompiler: typeof validatorCompiler = (route) => {
+  const validate = validatorCompiler(route);
+  return route.httpPart === 'body' ? (data) => validate(data ?? undefined) : validate;
+};
+
+/**
  * The REST API's frame: authentication, the question `may` for every route, problem documents (RFC 9457) in the
  * caller's language. A route without an action does not start: forgetting the question fails closed.
  */
@@ -73,7 +82,7 @@ export function createApi(options: ApiOptions): ApiApp {
     trustProxy: false,
     routerOptions: { maxParamLength: 300 },
   }).withTypeProvider<ZodTypeProvider>() as unknown as ApiApp;
-  app.setValidatorCompiler(validatorCompiler);
+  app.setValidatorCompiler(bodilessCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.decorateRequest('principal');
 

@@ -95,7 +95,13 @@ function describeOperation({ action, schema, url }: ApiRoute): object {
     security: action === 'public' ? [] : [{ token: [] }, { certificate: [] }],
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(isZod(schema.body)
-      ? { requestBody: { required: true, content: { 'application/json': { schema: toSchema(schema.body) } } } }
+      ? {
+          requestBody: {
+            // One of defaults alone can be left out.
+            required: !schema.body.safeParse(undefined).success,
+            content: { 'application/json': { schema: toSchema(schema.body) } },
+          },
+        }
       : {}),
     responses: { '2XX': { description: 'done' }, default: PROBLEM },
   };
