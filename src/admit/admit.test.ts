@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { createApi, type Principal } from '../access/index.ts';
 import { Journal, journalMigrations } from '../journal/index.ts';
@@ -47,8 +51,8 @@ const question = {
   subject: 'tienda/dev/web',
 } as const;
 
-async function open() {
-  const opened = await openDatabase<AdmitTables>('sqlite::memory:', [...journalMigrations, ...admitMigrations]);
+async function open(url = 'sqlite::memory:') {
+  const opened = await openDatabase<AdmitTables>(url, [...journalMigrations, ...admitMigrations]);
   const journal = new Journal({
     db: opened.db as never,
     clock: systemClock,
@@ -400,6 +404,32 @@ test('what is too large is refused at the door, and nothing is allowed while the
   // No answer is kept, so none is given: the pipeline and the agent have nothing to start by.
   await assert.rejects(admit.judge([question]));
   await assert.rejects(admit.preview(question));
+});
+
+test('while another process holds the database what is to start is refused soon and says why, and others wait (A3)', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'darsena-admit-locked-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const path = join(folder, 'locked.db');
+  const { opened, journal, admit } = await open(`sqlite:${path}`);
+  t.after(() => opened.close());
+  await admit.judge([question]);
+  await journal.settled();
+  const other = new DatabaseSync(path);
+  t.after(() => other.close());
+  other.exec('BEGIN EXCLUSIVE');
+  await assert.rejects(admit.judge([question]), hasCode('admit.not-kept'));
+  // What only reads is answered all the same.
+  assert.equal((await admit.preview(question)).decision, 'allow');
+  const pushed = admit.judge([{ ...question, door: 'push' }]);
+  await assert.rejects(admit.judge([question, { ...question, door: 'push' }]), hasCode('admit.not-kept'));
+  other.exec('ROLLBACK');
+  assert.equal((await pushed).length, 1);
+  assert.equal((await admit.judge([question])).length, 1);
+  assert.equal(
+    (await admit.verdicts({ project: 'tienda', door: 'start', limit: 10 })).length,
+    2,
+    'nothing of what was refused is kept',
+  );
 });
 
 test('a policy of one’s own is in force at once, but waits for a second person where production is judged by it', async () => {

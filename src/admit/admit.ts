@@ -1,14 +1,14 @@
 import type { Kysely } from 'kysely';
 import type { Journal } from '../journal/index.ts';
 import { projectOf } from '../oci/index.ts';
-import { type Clock, newId, type Text } from '../system/index.ts';
+import { type Clock, Fault, newId, type Text, withLockPatience } from '../system/index.ts';
 import type { SignedRecord, SigningKey } from '../trust/index.ts';
 import type { Admission, Door, EnvironmentClass, HostFacts } from './admission.ts';
 import { admitFault } from './errors.ts';
 import { EVERY_RULE, EXPIRING_DAYS, type Exception, stateOf } from './exception.ts';
 import type { HostException, HostExceptions } from './host-exceptions.ts';
 import { GRACE_EXCEPTION, judge, type Running } from './judge.ts';
-import { EXCEPTION_DAYS_MAX } from './limits.ts';
+import { EXCEPTION_DAYS_MAX, LOCKED_MS } from './limits.ts';
 import type { Policy } from './policy.ts';
 import { PolicyBook } from './policy-book.ts';
 import { selectPolicy } from './presets.ts';
@@ -108,10 +108,19 @@ export class Admit {
   }
 
   /**
-   * Answers questions and keeps the answers, all in one transaction: a deploy asks once for each container it starts.
-   * @throws Fault admit.policy-unknown
+   * Answers questions and keeps the answers, all in one transaction: a deploy asks once for each container it starts. What
+   * is to start is refused soon where no answer can be kept; other doors wait for the database as everybody does.
+   * @throws Fault admit.policy-unknown, admit.not-kept
    */
   async judge(questions: readonly AdmitQuestion[]): Promise<Verdict[]> {
+    const isStart = questions.some(({ door }) => RECORDED_DOORS.includes(door));
+    const verdicts = await (isStart ? inTime(() => this.#judge(questions)) : this.#judge(questions));
+    // Outside: what the journal does now waits as long as it must.
+    this.#options.journal.committed();
+    return verdicts;
+  }
+
+  async #judge(questions: readonly AdmitQuestion[]): Promise<Verdict[]> {
     const { db, journal } = this.#options;
     const exceptions = await Promise.all(
       questions.map(({ admission: { image } }) => readExceptions(db, { project: image.project, digest: image.digest })),
@@ -144,12 +153,15 @@ export class Admit {
         });
       }
     });
-    journal.committed();
     return verdicts;
   }
 
-  /** Answers without keeping anything: what a pipeline or a preview asks. */
+  /** Answers without keeping anything: what a pipeline or a preview asks. @throws Fault admit.not-kept */
   async preview(question: Omit<AdmitQuestion, 'actor' | 'subject'>): Promise<Verdict> {
+    return await inTime(() => this.#preview(question));
+  }
+
+  async #preview(question: Omit<AdmitQuestion, 'actor' | 'subject'>): Promise<Verdict> {
     const { image } = question.admission;
     const exceptions = await readExceptions(this.#options.db, { project: image.project, digest: image.digest });
     const ground = await this.#ground([question.door]);
@@ -294,6 +306,16 @@ export class Admit {
     return judge({
       ...{ id: newId(clock), at, door, policy, admission, exceptions, hostExceptions, specHash, running, quarantine },
     });
+  }
+}
+
+/** Who asks at a door hears no within a tenth of a second, and why, when somebody else holds the database. */
+async function inTime<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await withLockPatience(LOCKED_MS, work);
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'system.database-locked') throw error;
+    throw admitFault('admit.not-kept', { ms: LOCKED_MS }, { cause: error });
   }
 }
 

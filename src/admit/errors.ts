@@ -159,6 +159,20 @@ export const admitFault = defineFaults({
       remedy: 'verlas: darsena exception host list',
     },
   },
+  'admit.not-kept': {
+    kind: 'unavailable',
+    en: {
+      what: 'there is no verdict, so nothing may start',
+      why: 'another process has held the lock of the database for {ms} ms, and a verdict that is not written down permits nothing',
+      remedy: 'end what holds the database open, such as a copy or a shell of SQLite, and try again',
+    },
+    es: {
+      what: 'no hay veredicto, así que nada puede iniciarse',
+      why: 'otro proceso tiene el cerrojo de la base de datos desde hace {ms} ms, y un veredicto que no queda escrito no permite nada',
+      remedy:
+        'terminar lo que tiene abierta la base de datos, como una copia o una consola de SQLite, e intentar de nuevo',
+    },
+  },
   'admit.exception-expiry': {
     kind: 'invalid',
     en: {

@@ -91,3 +91,6 @@ export const REPLAY_LISTED_MAX = 200;
 
 /** Answers about manifests that one policy keeps by their digest. */
 export const TESTED_KEPT_MAX = 500;
+
+/** How long a verdict waits for a lock that another process holds on the database: who asks is answered within 100 ms. */
+export const LOCKED_MS = 60;

@@ -16,6 +16,7 @@ import {
 } from 'kysely';
 import { databaseFault } from './database.ts';
 import { Flusher } from './flusher.ts';
+import { lockPatience } from './lock-patience.ts';
 
 const flushFile = promisify(fdatasync);
 
@@ -266,12 +267,13 @@ class SqliteConnection implements DatabaseConnection {
    * @throws Fault system.database-locked
    */
   async whenUnlocked<T>(work: (open: OpenedFile) => T): Promise<T> {
-    for (const end = performance.now() + this.#lockedMs; ; ) {
+    const lockedMs = Math.min(this.#lockedMs, lockPatience() ?? Number.POSITIVE_INFINITY);
+    for (const end = performance.now() + lockedMs; ; ) {
       try {
         return work(this.#open);
       } catch (error) {
         if (!isLocked(error)) throw error;
-        const seconds = Math.ceil(this.#lockedMs / 1000);
+        const seconds = lockedMs < 1000 ? lockedMs / 1000 : Math.ceil(lockedMs / 1000);
         if (performance.now() >= end) throw databaseFault('system.database-locked', { seconds }, { cause: error });
       }
       this.free();
