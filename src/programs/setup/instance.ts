@@ -82,7 +82,7 @@ export interface InstanceFolders {
 }
 
 export const DEFAULT_INSTANCE = 'darsena';
-const INSTANCE_NAME = /^[a-z][a-z0-9-]{0,19}$/;
+export const INSTANCE_NAME = /^[a-z][a-z0-9-]{0,19}$/;
 
 /** The instance's own parts always meet here, wherever else it listens. */
 export const LOOPBACK = '127.0.0.1';

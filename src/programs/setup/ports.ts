@@ -25,14 +25,15 @@ const DOORS = ['console', 'agents', 'edgeHttps', 'edgeHttp'] as const;
 
 /**
  * Chooses a free port for each door: the usual one, else the next free of its range, said as an adaptation. `reserved`
- * ports belong to somebody who does not listen now; it maps them to that holder's name. The chosen ports are held until
- * `release`; no other `up` on this machine, whoever's it is, chooses them before this process ends or calls `abandon`.
+ * ports belong to somebody who does not listen now; it maps them to that holder's name. Those that `keeper` says are kept by
+ * somebody are taken only where no other is free. The chosen ports are held until `release`; no other `up` on this machine, whoever's it is, chooses them before this process ends or calls `abandon`.
  * @throws Fault `setup.no-ports`
  */
 export async function choosePorts(
   mode: Mode,
   bind: string,
   reserved: ReadonlyMap<number, string>,
+  keeper: (port: number) => Promise<string | null> = async () => null,
 ): Promise<{
   ports: Ports;
   adaptations: Adaptation[];
@@ -48,9 +49,12 @@ export async function choosePorts(
   const chosen: Partial<Record<keyof Ports, number>> = {};
   for (const door of DOORS) {
     const [usual, first, last] = PORT_RANGES[mode][door];
-    const candidates = [usual, ...Array.from({ length: last - first + 1 }, (_, index) => first + index)];
+    const free: number[] = [];
+    const kept: number[] = [];
+    for (const candidate of [usual, ...Array.from({ length: last - first + 1 }, (_, index) => first + index)])
+      ((await keeper(candidate)) === null ? free : kept).push(candidate);
     let port: number | undefined;
-    for (const candidate of candidates) {
+    for (const candidate of [...free, ...kept]) {
       // The usual port of another door is left to it.
       const foreign = DOORS.some((other) => other !== door && PORT_RANGES[mode][other][0] === candidate);
       if (taken.has(candidate) || foreign) continue;
@@ -73,7 +77,7 @@ export async function choosePorts(
     taken.add(port);
     chosen[door] = port;
     if (port !== usual) {
-      const holder = reserved.get(usual) ?? (await listenerOf(usual));
+      const holder = reserved.get(usual) ?? (await listenerOf(usual)) ?? (await keeper(usual));
       adaptations.push(portAdaptation(door, { wanted: usual, got: port, holder, privileged: false }));
     }
   }

@@ -13,6 +13,7 @@ import { forgetRegistry, removeFromCri } from './cri.ts';
 import { storedPlace } from './database.ts';
 import { setupFault } from './errors.ts';
 import { CODE_ROOT, type Instance, instanceFiles, instanceFolders, instancesOfRoot } from './instance.ts';
+import { unmarkPorts } from './port-marks.ts';
 import { endProcess, listProcesses } from './processes.ts';
 import { ROLES, removeUser, userName } from './users.ts';
 
@@ -312,6 +313,7 @@ async function removeFolders(instance: Instance, clock: Clock, say: (en: string,
     // The common parent goes with the last instance.
     await rmdir(dirname(path)).catch(() => undefined);
   }
+  await unmarkPorts(instance);
   if (await removeUnusedCode(instance, instance.code)) say(instance.code, instance.code);
   if (instance.mode === 'root') await removeCutCopies();
   await rmdir(CODE_ROOT).catch(() => undefined);

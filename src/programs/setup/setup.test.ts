@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { lchown, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +23,7 @@ import { formatLogLine } from './logs.ts';
 import type { Machine } from './machine.ts';
 import { installCommand, missingFrom, neededPackages } from './packages.ts';
 import { planPodman } from './podman.ts';
+import { keeperOfPort, markPorts, unmarkPorts } from './port-marks.ts';
 import { choosePorts, isFree } from './ports.ts';
 import { identify, isRunning, listenerOf, readPidFile } from './processes.ts';
 import { describeProgram, programsOf, sensorConfig } from './programs.ts';
@@ -192,6 +193,46 @@ test('ports: a taken one is passed over, chosen ones differ, and who listens is 
   const third = await choosePorts('rootless', '127.0.0.1', others);
   await third.abandon();
   assert.deepEqual(third.ports, second.ports);
+});
+
+test('ports of an ordinary user’s instance are passed over while it is down, and the last free one is nobody’s', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'darsena-marks-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const instance = {
+    ...instanceOf('rootless'),
+    name: 'ana',
+    ports: { console: 7_450, agents: 7_491, edgeHttps: 8_450, edgeHttp: 8_090 },
+  };
+  const isRoot = process.getuid?.() === 0;
+  await markPorts(instance, folder);
+  await markPorts(instance, folder);
+  const marks = (await readdir(folder)).sort();
+  assert.equal(marks.length, 4);
+  // As a user's: those of root are read from its descriptions.
+  if (isRoot) for (const mark of marks) await lchown(join(folder, mark), 1_000, 1_000);
+  const keeper = (port: number) => keeperOfPort(port, 'eva', folder);
+  const uid = isRoot ? 1_000 : process.getuid?.();
+  assert.equal(await keeper(7_450), `darsena ana (uid ${uid})`);
+  assert.equal(await keeper(7_451), null);
+  if (!isRoot) assert.equal(await keeperOfPort(7_450, 'ana', folder), null, 'its own');
+  await writeFile(join(folder, '.darsena-port-7460'), 'no link');
+  await symlink('../../etc', join(folder, '.darsena-port-7461'));
+  assert.deepEqual([await keeper(7_460), await keeper(7_461)], [null, null]);
+  const others = new Map(Array.from({ length: 100 }, (_, index) => [7_443 + index, 'somebody']));
+  for (const port of [7_450, 7_470, 7_480]) others.delete(port);
+  const chosen = await choosePorts('rootless', '127.0.0.1', others, keeper);
+  t.after(chosen.abandon);
+  assert.deepEqual([chosen.ports.console, chosen.ports.agents], [7_470, 7_480]);
+  others.set(7_480, 'somebody');
+  await chosen.abandon();
+  const scarce = await choosePorts('rootless', '127.0.0.1', others, keeper);
+  t.after(scarce.abandon);
+  assert.deepEqual([scarce.ports.console, scarce.ports.agents], [7_470, 7_450]);
+  if (isRoot) for (const mark of marks) await lchown(join(folder, mark), 0, 0);
+  await unmarkPorts({ ...instance, name: 'eva' }, folder);
+  assert.equal((await readdir(folder)).length, 6, 'of another instance');
+  await unmarkPorts(instance, folder);
+  assert.equal((await readdir(folder)).length, 2);
 });
 
 test('packages: what dpkg does not call installed is missing, also when its settings are left', () => {

@@ -46,6 +46,7 @@ import {
   neededPackages,
 } from './packages.ts';
 import { planPodman, writePodmanFiles } from './podman.ts';
+import { keeperOfPort, markPorts } from './port-marks.ts';
 import { choosePorts, isFree } from './ports.ts';
 import { listenerOf } from './processes.ts';
 import {
@@ -384,6 +385,7 @@ async function settleInstance(
   }
   await checkPorts(instance);
   await writeInstance(instance);
+  await markPorts(instance);
   if (known.code !== code) await removeUnusedCode(instance, known.code);
   const { ports } = instance;
   const text = `${ports.console}, ${ports.agents}, ${ports.edgeHttps}, ${ports.edgeHttp}`;
@@ -394,7 +396,7 @@ async function settleInstance(
 /** Ports for this instance alone, also when another `up` chooses at the same moment: nobody else does until this process ends. */
 async function chooseOwnPorts(mode: Machine['mode'], bind: string, name: string): ReturnType<typeof choosePorts> {
   for (;;) {
-    const chosen = await choosePorts(mode, bind, await portsOfOthers(name));
+    const chosen = await choosePorts(mode, bind, await portsOfOthers(name), (port) => keeperOfPort(port, name));
     // Somebody may have written its ports down, and let go of them, after the others were read and before we held ours.
     const others = await portsOfOthers(name);
     if (!Object.values(chosen.ports).some((port) => others.has(port))) return chosen;
