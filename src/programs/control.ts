@@ -360,6 +360,11 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     javaIndex: () => javaNames.current,
     projectRules: (project) => ruleFiles.projectSecretRules(project, secretRules),
   });
+  // Facts that the process before this one committed and did not chain are heard of while the rest is still being made.
+  let factsChangedMs = 0;
+  /** Deadlines have to be worked out again at the next tick. */
+  let dueSoon = true;
+  let telling: Promise<void> = Promise.resolve();
   const detection = new DetectionPath();
   const status = new PlatformStatus({
     instance,
@@ -1110,13 +1115,9 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   deployments.onWanted(() => {
     tellHosts().catch((error: unknown) => log.error({ err: error }, 'telling hosts what to run failed'));
   });
-  let factsChangedMs = 0;
   /** Known vulnerabilities of what each host starts containers with, as they were last judged by. */
   const openRuntimesOf = new Map<string, string>();
-  /** Deadlines have to be worked out again at the next tick. */
-  let dueSoon = true;
   let joinToken = '';
-  let telling: Promise<void> = Promise.resolve();
   await offerJoin();
   const timers = [
     every(HOST_TOKEN_RENEW_MS, () => renewHostTokens()),
