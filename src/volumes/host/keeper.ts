@@ -1,5 +1,4 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type Clock, Fault, type Json, type Log, newId, type Text } from '../../system/index.ts';
 import { volumeFault } from '../errors.ts';
@@ -829,7 +828,9 @@ export class HostVolumes {
         if (readClaimOwner(labels) !== null) throw volumeFault('volume.exists', { volume: name });
         await this.#rm(folder);
       }
-      await mkdir(folder, { mode: 0o755 });
+      // In a process of its own: a NAS that went away since holds that, and no thread of the agent.
+      const made = await this.#options.tools.run('mkdir', ['--mode=755', '--', folder], { timeoutMs: 10_000 });
+      requireDone(made, { en: 'making the volume', es: 'crear el volumen' }, 'mkdir');
     }
     return await this.#options.engine.ensureVolume({ name, labels, ...(folder === null ? {} : { folder }) });
   }

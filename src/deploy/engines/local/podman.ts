@@ -61,7 +61,7 @@ import {
   PULL_TIMEOUT_MS,
 } from './limits.ts';
 import { removePodCgroups } from './pod-cgroups.ts';
-import { rulesMissing, runNft } from './pod-rules.ts';
+import { PodRules, type RulesAct, rulesMissing } from './pod-rules.ts';
 import { findRuntimes } from './runtimes.ts';
 import { readUsage } from './usage.ts';
 import { openToAll } from './volume-folders.ts';
@@ -146,6 +146,7 @@ export class PodmanEngine implements ContainerEngine {
   /** By run-time: where its containers are made. */
   readonly #makers = new Map<string, LibpodClient>();
   #facts: Promise<EngineFacts> | null = null;
+  #rules: PodRules | null = null;
 
   constructor(options: PodmanOptions) {
     this.#client = new LibpodClient(options.socketPath);
@@ -157,6 +158,8 @@ export class PodmanEngine implements ContainerEngine {
 
   close(): void {
     for (const client of [this.#client, ...this.#makers.values()]) client.close();
+    this.#rules?.close();
+    this.#rules = null;
   }
 
   /** Asked once, however many pods begin together: Podman asks the package manager about itself for this answer. */
@@ -556,24 +559,25 @@ export class PodmanEngine implements ContainerEngine {
   async loadRules(pod: ObservedPod, ruleset: string): Promise<void> {
     const { rulesMissing } = await this.facts();
     if (rulesMissing !== null) throw engineFault('engine.refused', { operation: 'load rules', why: rulesMissing.en });
-    const done = await this.#nft(pod, ['-f', '-'], ruleset);
+    const done = await this.#nft(pod, { load: ruleset });
     if (done.code !== 0) {
       throw engineFault('engine.failed', { operation: 'load rules', why: done.stderr.slice(0, 300) });
     }
   }
 
   async readTable(pod: ObservedPod, table: string): Promise<string | null> {
-    const done = await this.#nft(pod, ['--json', 'list', 'table', 'inet', table], '');
+    const done = await this.#nft(pod, { list: table });
     if (done.code === 0) return done.stdout;
     if (done.stderr.includes('No such file or directory')) return null;
     throw engineFault('engine.failed', { operation: 'read rules', why: done.stderr.slice(0, 300) });
   }
 
   /** Runs nft inside the pod's network namespace, with the rights that its owner has there. */
-  async #nft(pod: ObservedPod, words: readonly string[], input: string): ReturnType<typeof runNft> {
+  async #nft(pod: ObservedPod, act: RulesAct): ReturnType<PodRules['run']> {
     const infra = await this.#infra(pod);
     const { rootless } = await this.facts();
-    return await runNft(infra.pid, rootless, words, input);
+    this.#rules ??= new PodRules(rootless);
+    return await this.#rules.run(infra.pid, act);
   }
 
   async ensureNetwork(order: NetworkOrder): Promise<string | null> {

@@ -74,6 +74,7 @@ import type { ServiceEndpoints, WorkloadStatus } from './status.ts';
 import type { UsageReading } from './usage.ts';
 import { folderBytes, giveToGroup } from './volume-folders.ts';
 import { NO_PARTS, type VolumeParts } from './volume-parts.ts';
+import { VolumeTouches } from './volume-touches.ts';
 
 /** Asked before every start of a container: the agent verifies digest, signatures and verdict there. A throw is a no. */
 export interface StartGate {
@@ -145,6 +146,7 @@ export class Reconciler {
   readonly #segments: Segments;
   readonly #autoscaler: Autoscaler;
   readonly #lanes = new Lanes(ACTIONS_IN_FLIGHT_MAX);
+  readonly #touches: VolumeTouches;
   readonly #busy = new Map<string, Busy>();
   readonly #running = new Set<Promise<void>>();
   readonly #stop = new AbortController();
@@ -176,6 +178,8 @@ export class Reconciler {
   #readyPods: ReadonlySet<string> = new Set();
   #wake: ((reason: Wake) => void) | null = null;
   #dirty = false;
+  /** How long the engine took for the last list: it lists all that there is. */
+  #lookMs = 0;
   /** Whether something else than an event of the engine came since the last look. */
   #pressing = false;
   #adopted = false;
@@ -196,6 +200,7 @@ export class Reconciler {
     this.#options = options;
     this.#startedAt = options.clock.now().toISOString();
     this.#files = options.contents;
+    this.#touches = new VolumeTouches(options.clock);
     this.#segments = new Segments({ engine: options.engine, log: options.log, names: options.names ?? null });
     this.#autoscaler = new Autoscaler({
       clock: options.clock,
@@ -371,7 +376,9 @@ export class Reconciler {
     const due = clock.now().getTime() - this.#lastSweepMs >= SWEEP_MS;
     const sweeping = due || this.#sweepSoon || this.#hasEmptyNetwork();
     this.#sweepSoon = false;
+    const askedMs = clock.monotonicMs();
     const [pods, networks] = await Promise.all([engine.list(), sweeping ? engine.listNetworks() : null]);
+    this.#lookMs = clock.monotonicMs() - askedMs;
     // A list that comes after the end begins nothing any more, no questions to pods either.
     this.#stop.signal.throwIfAborted();
     this.#pods = pods;
@@ -482,8 +489,9 @@ export class Reconciler {
   }
 
   #gatherMs(): number {
-    if (this.#lanes.isFull) return BUSY_GATHER_MS.full;
-    return this.#pressing ? BUSY_GATHER_MS.pressing : BUSY_GATHER_MS.events;
+    const { full, events, pressing, looks } = BUSY_GATHER_MS;
+    if (this.#lanes.isFull) return full;
+    return Math.min(full, Math.max(this.#pressing ? pressing : events, this.#lookMs * looks));
   }
 
   async #followEvents(): Promise<void> {
@@ -639,18 +647,17 @@ export class Reconciler {
       const [first] = spec.pod.initContainers;
       const beginning = first === undefined ? spec.pod.containers : [first];
       const starting = workload.joined ? [] : beginning;
-      // Its address is known from here on: containers and files may ask for it.
-      await engine.startContainer(made.infraId);
-      const { address } = await engine.locatePod(place);
-      await this.#writeFiles(identity, spec.pod, wanted, address);
-      const ids = new Map<ContainerSpec, string>();
-      for (const container of containers) {
-        const attempt = { role: roleOf(spec.pod, container), attempt: 0, failures: 0 };
-        const id = await this.#createContainer(identity, spec, container, attempt, address);
-        await this.#refuseRoot(container, images.get(container.image), id);
-        ids.set(container, id);
-      }
-      await this.#nameInside(place, workload, spec);
+      // Its network takes the engine longest, and waits more than it works: what needs no network is made meanwhile.
+      const located = engine.startContainer(made.infraId).then(() => engine.locatePod(place));
+      const making = asksForAddress(spec.pod)
+        ? located.then(({ address }) => this.#makeContainers(identity, spec, wanted, images, address))
+        : this.#makeContainers(identity, spec, wanted, images, '');
+      const named = located.then(() => this.#nameInside(place, workload, spec));
+      // What is half made is taken away when nothing is being made any more.
+      await Promise.allSettled([located, making, named]);
+      await located;
+      await named;
+      const ids = await making;
       for (const container of starting) {
         const id = ids.get(container);
         if (id !== undefined) await this.#startContainer(place, id, container);
@@ -662,6 +669,24 @@ export class Reconciler {
       await this.#discardPod(made.id, order.name);
       throw error;
     }
+  }
+
+  async #makeContainers(
+    identity: PodIdentity,
+    spec: WorkloadSpec,
+    wanted: WantedState,
+    images: ReadonlyMap<string, LocalImage>,
+    address: string,
+  ): Promise<Map<ContainerSpec, string>> {
+    await this.#writeFiles(identity, spec.pod, wanted, address);
+    const ids = new Map<ContainerSpec, string>();
+    for (const container of [...spec.pod.initContainers, ...spec.pod.containers]) {
+      const attempt = { role: roleOf(spec.pod, container), attempt: 0, failures: 0 };
+      const id = await this.#createContainer(identity, spec, container, attempt, address);
+      await this.#refuseRoot(container, images.get(container.image), id);
+      ids.set(container, id);
+    }
+    return ids;
   }
 
   /** A pod of that name that no list shows is what an agent left that ended while making it. */
@@ -828,7 +853,7 @@ export class Reconciler {
       return { ...mount, part: null, source: { kind: 'folder', path: join(source.path, part) } };
     const volume = this.#volumes.get(source.volume);
     if (volume === undefined) throw engineFault('deploy.content-missing', { container: pod, reference: source.volume });
-    const path = await (this.#options.parts ?? NO_PARTS).mount(pod, volume, part);
+    const path = await this.#touches.run(volume, () => (this.#options.parts ?? NO_PARTS).mount(pod, volume, part));
     return { ...mount, part: null, source: { kind: 'folder', path } };
   }
 
@@ -847,7 +872,8 @@ export class Reconciler {
     const root =
       source.kind === 'folder' ? source.path : source.kind === 'volume' ? this.#volumes.get(source.volume) : undefined;
     const part = folder.slice(below.path.length);
-    if (root !== undefined && part !== '') await refuseLinkInVolume(root, part, `create container ${container}`);
+    if (root === undefined || part === '') return;
+    await this.#touches.run(root, () => refuseLinkInVolume(root, part, `create container ${container}`));
   }
 
   #placing(address: string): PodPlacing {
@@ -876,7 +902,7 @@ export class Reconciler {
         const what = { en: 'fsGroup, which needs root', es: 'fsGroup, que necesita root' };
         throw engineFault('deploy.host-lacks', { pod, what });
       }
-      await giveToGroup(path, spec.fsGroup);
+      await giveToGroup(path, spec.fsGroup, this.#touches);
     }
   }
 
@@ -1402,6 +1428,11 @@ const ENGINE_AWAY: Text = {
 
 function saidOf(reasons: readonly Text[]): { why: string; porque: string } {
   return { why: reasons.map(({ en }) => en).join('; '), porque: reasons.map(({ es }) => es).join('; ') };
+}
+
+/** Whether a container of the pod, or a file in it, is told the pod's address; where users or a kernel are the pod's own, as if. */
+function asksForAddress(spec: PodSpec): boolean {
+  return spec.runtime !== undefined || spec.userNamespace === true || JSON.stringify(spec).includes('status.podIP');
 }
 
 /** The gate said no; every reason is told. */

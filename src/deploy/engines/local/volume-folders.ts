@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { lstat, open } from 'node:fs/promises';
 import { runCommand } from '../../../system/index.ts';
 import { engineFault } from './errors.ts';
+import type { VolumeTouches } from './volume-touches.ts';
 
 /** Large volumes take their time; one of millions of files is told by OnRootMismatch to be left alone. */
 const CHANGE_TIMEOUT_MS = 300_000;
@@ -14,8 +15,9 @@ const CHANGE_TIMEOUT_MS = 300_000;
 export async function giveToGroup(
   path: string,
   { group, onlyWhenRootDiffers }: { readonly group: number; readonly onlyWhenRootDiffers: boolean },
+  touches: Pick<VolumeTouches, 'run'>,
 ): Promise<void> {
-  const root = await lstat(path);
+  const root = await touches.run(path, () => lstat(path));
   if (onlyWhenRootDiffers && root.gid === group && (root.mode & 0o2070) === 0o2070) return;
   for (const [program, ...words] of [
     ['chgrp', '--recursive', '--no-dereference', '-P', String(group), '--', path],

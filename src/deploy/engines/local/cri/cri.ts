@@ -44,7 +44,7 @@ import {
   PROBE_OUTPUT_BYTES_MAX,
   PULL_TIMEOUT_MS,
 } from '../limits.ts';
-import { rulesMissing, runNft } from '../pod-rules.ts';
+import { PodRules, rulesMissing } from '../pod-rules.ts';
 import type { TightenSeccomp } from '../podman.ts';
 import { knownRuntimes } from '../runtimes.ts';
 import { readUsage } from '../usage.ts';
@@ -133,6 +133,7 @@ export class CriEngine implements ContainerEngine {
   readonly #options: CriOptions;
   readonly #inspected = new Map<string, Inspected>();
   readonly #places = new Map<string, Placed>();
+  readonly #rules = new PodRules(false);
   #sandboxes: ReadonlySet<string> = new Set();
   #facts: EngineFacts | null = null;
   #gateway: string | null = null;
@@ -145,6 +146,7 @@ export class CriEngine implements ContainerEngine {
 
   close(): void {
     this.#client.close();
+    this.#rules.close();
   }
 
   async facts(): Promise<EngineFacts> {
@@ -439,13 +441,13 @@ export class CriEngine implements ContainerEngine {
     const { rulesMissing: missing } = await this.facts();
     if (missing !== null) throw engineFault('engine.refused', { operation: 'load rules', why: missing.en });
     const { pid } = await this.#place(pod);
-    const { code, stderr } = await runNft(pid, false, ['-f', '-'], ruleset);
+    const { code, stderr } = await this.#rules.run(pid, { load: ruleset });
     if (code !== 0) throw engineFault('engine.failed', { operation: 'load rules', why: stderr.slice(0, 300) });
   }
 
   async readTable(pod: ObservedPod, table: string): Promise<string | null> {
     const { pid } = await this.#place(pod);
-    const { code, stdout, stderr } = await runNft(pid, false, ['--json', 'list', 'table', 'inet', table], '');
+    const { code, stdout, stderr } = await this.#rules.run(pid, { list: table });
     if (code === 0) return stdout;
     if (stderr.includes('No such file or directory')) return null;
     throw engineFault('engine.failed', { operation: 'read rules', why: stderr.slice(0, 300) });
