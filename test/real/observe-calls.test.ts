@@ -150,7 +150,7 @@ const REFUSED: readonly { readonly name: string; readonly program: Buffer; reado
   {
     name: 'move_mount',
     program: callProgram(429, [-100, '/tmp', -100, '/proc', 0]),
-    condition: 'evt.type = move_mount and fs.path.source = /tmp and fs.path.target = /proc',
+    condition: 'evt.type = move_mount and evt.abspath.src = /tmp and evt.abspath.dst = /proc',
   },
   {
     name: 'open_tree',
