@@ -298,6 +298,8 @@ function hexText(text: string): string {
 /** A path matches when it is the rule's path or below it; each part of the rule's path may be a shell pattern. */
 function pathTester(text: string): Tester {
   const parts = text.split('/').filter((part) => part !== '');
+  // The root is above everything, as for Falco even above what is no whole path.
+  if (parts.length === 0) return () => true;
   const absolute = text.startsWith('/');
   const tests = parts.map(globTester); // a part holds no slash, so nothing more has to be kept from matching one
   return (value) => {

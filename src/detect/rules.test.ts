@@ -1212,3 +1212,9 @@ test('a rule that fails on an event takes no other with it', () => {
   );
   assert.deepEqual([...engine.failed], [['A', 'of no kind']]);
 });
+
+test('the root as a path is above everything, and other paths above their own kind', () => {
+  for (const root of ['/', '//', '']) assert.equal(makeTester('pmatch', 'path', root)('curl'), true, root);
+  assert.equal(makeTester('pmatch', 'path', '/c')('c'), false);
+  assert.equal(makeTester('pmatch', 'path', '/c*')('/curl/x'), true);
+});

@@ -379,6 +379,8 @@ export class Machine implements RecordedSurroundings {
     }
     thread.parent = result === 0 ? (event.integer('ptid') ?? 0) : isThread ? (caller?.parent ?? 0) : event.tid;
     this.#describeSelf(event, thread, result === 0);
+    // What the caller's side said of its memory stands: the child tells its own with its next switch.
+    if (result === 0 && known !== undefined && known.startedNs !== 0n) thread.memory = known.memory;
     if (result !== 0 && !isThread) {
       thread.innerTid = -1;
       thread.innerPid = -1;
