@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { RuleEngine } from '../../detect/index.ts';
 import type { ReplayAlert } from '../../detect/replay.ts';
 import { replayCapture } from '../../detect/replay-capture.ts';
+import { tryFilters } from '../../detect/try-filters.ts';
 import { CaptureWriter, readCapture } from '../../events/capture/index.ts';
 import {
   type ContainerFacts,
@@ -176,6 +180,17 @@ test('rules find in a recording what they find live, with processes, ancestors a
     [1, 3],
   );
   assert.match(alerts[0]?.output ?? '', /^read by cat --password=secret \/etc\/shadow of sh as root in a{12}/);
+});
+
+test('of a sealed recording that was cut or changed nothing is told, also of what stands before that', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sealed-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'act.dcap');
+  const whole = recordedFile();
+  writeFileSync(path, whole);
+  assert.equal((await tryFilters(path, ['evt.num > 0'])).events, 3);
+  writeFileSync(path, whole.subarray(0, -10));
+  await assert.rejects(tryFilters(path, ['evt.num > 0']), { code: 'capture.corrupt' });
 });
 
 test('a recording that was cut or changed anywhere is refused, and so is one that lies about its lengths', async () => {
