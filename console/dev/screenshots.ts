@@ -69,6 +69,8 @@ function busyPages(mock: MockServer): readonly (readonly [name: string, path: st
     ['settings-certificates', '/settings/certificates'],
     ['settings-sites', '/settings/sites'],
     ['settings-policies', '/settings/policies'],
+    ['settings-response', '/settings/response?sel=policy:stop-shells'],
+    ['hosts-prevention', '/hosts?part=prevention'],
     ['settings-bases', '/settings/bases'],
   ];
 }

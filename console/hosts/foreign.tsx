@@ -16,6 +16,7 @@ import { hasRole, useMe } from '../shell/session.ts';
 import { foreignRules } from './foreign-queries.ts';
 import { foreignWords } from './foreign-words.ts';
 import { hostQueries } from './queries.ts';
+import '../shell/parts/toolbar.css';
 
 /** Those that are gone, latest first: where others work with containers too there are hundreds. */
 const GONE_SHOWN = 50;
@@ -193,7 +194,6 @@ export function ForeignRulesPanels({ hosts }: { hosts: readonly string[] }) {
     {
       id: 'where',
       label: t('where'),
-      from: 'medium',
       cell: ({ host, environment }) =>
         [host, environment === null ? null : `${t('environment')} ${environment}`].filter(Boolean).join(' · ') ||
         t('allHosts'),

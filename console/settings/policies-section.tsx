@@ -12,6 +12,7 @@ import { hasRole, useMe } from '../shell/session.ts';
 import { PolicyEditor } from './policy-editor.tsx';
 import { WaitingRevision } from './policy-hit.tsx';
 import { policyWords } from './policy-words.ts';
+import '../shell/parts/toolbar.css';
 
 /** The policies in force; the chosen one with its rules, and for administrators its text, to try and to change. */
 export function PoliciesSection() {

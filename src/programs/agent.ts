@@ -55,6 +55,7 @@ import { killInContainer } from './agent/kill.ts';
 import { ControlLink } from './agent/link-client.ts';
 import { engineEnvironment, ownContainerIds } from './agent/own-container.ts';
 import { PinnedControl } from './agent/pinned-control.ts';
+import { RootlessSockets } from './agent/pod-sockets.ts';
 import { Prevention } from './agent/prevention.ts';
 import { restartHost } from './agent/restart.ts';
 import { type SensorContainer, SensorServer } from './agent/sensor-server.ts';
@@ -261,17 +262,15 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     onRequest: (entry) => refusals.add(entry),
   });
 
-  // The networks of an ordinary user's pods are out of the host's sight: there pods ask the host's own resolvers.
-  const names =
-    instance.mode === 'rootless'
-      ? null
-      : new NameServer({
-          upstream: new ResolverUpstream(),
-          log,
-          open: (pod, set, addresses, seconds) => reconciler.openAddresses(pod, set, addresses, seconds),
-        });
-
   const engineEnv = engineEnvironment(instance);
+  const names = new NameServer({
+    upstream: new ResolverUpstream(),
+    log,
+    open: (pod, set, addresses, seconds) => reconciler.openAddresses(pod, set, addresses, seconds),
+    // The networks of an ordinary user's pods are out of the host's sight.
+    ...(instance.mode === 'rootless' ? { sockets: new RootlessSockets(engineEnv) } : {}),
+  });
+
   const formatAsks = new FormatAsks({ send: (ask) => link.send(ask), clock });
   const volumes = new HostVolumes({
     ...{ instance: instance.name, host, engine, clock, log, folder: files.agent.folder, env: engineEnv },
@@ -314,7 +313,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     beforeStop: (pod) => edge.drained(pod),
     memory: planMemory(join(files.agent.folder, 'plan.json')),
     storage: volumes,
-    ...(names === null ? {} : { names }),
+    names,
     ...(process.getuid?.() === 0 ? { parts: new BoundParts(join(instance.run, 'agent', 'parts')) } : {}),
     readUsage: (container) => readUsage(container),
     node: { node: hostname(), capacity: { cpuMillis: availableParallelism() * 1000, memoryBytes: totalmem() } },
@@ -380,7 +379,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   sensor.close();
   await spool.close();
   edge.close();
-  names?.close();
+  names.close();
   service.close();
   process.exit(0);
 

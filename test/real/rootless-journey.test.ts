@@ -66,7 +66,7 @@ suite('an ordinary user’s platform', { skip, timeout: 420_000 }, () => {
   }
 
   async function darsena(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-    return asUser(join(checkout, 'darsena'), [...args, '--instance', name], 300_000);
+    return asUser(join(checkout, 'darsena'), ['--instance', name, ...args], 300_000);
   }
 
   async function get(): Promise<number> {
@@ -190,6 +190,31 @@ suite('an ordinary user’s platform', { skip, timeout: 420_000 }, () => {
     await getSoon(200);
   });
 
+  /**
+   * What a pod of the example is told by the first server of its resolv.conf. Asked from inside its network, and not by exec:
+   * what watches an exec stays for a while, and the account's processes are counted here.
+   */
+  async function namesSoon(): Promise<void> {
+    const name = 'web.tienda-dev.svc.cluster.local';
+    let said = '';
+    for (let tries = 0; tries < 120; tries += 1) {
+      const [pid] = (await ownProcesses())
+        .filter((line) => /node server\.js/.test(line))
+        .map((line) => line.split(' ')[0]);
+      const conf = await readFile(`/proc/${pid}/root/etc/resolv.conf`, 'utf8').catch(() => '');
+      const [, server = ''] = /^nameserver (\S+)/m.exec(conf) ?? [];
+      const script = `const dns = new (require('node:dns').promises.Resolver)({ timeout: 2000, tries: 1 }); dns.setServers(['${server}']); Promise.all([dns.resolve4('${name}'), dns.resolveSrv('_http._tcp.${name}')]).then(([addresses, targets]) => console.log(addresses.length, targets.length, targets[0].port), (error) => console.log(error.code))`;
+      const words = ['--target', String(pid), '--net', process.execPath, '-e', script];
+      const { stdout, stderr } = await runCommand('nsenter', words, { timeoutMs: 30_000 });
+      said = `${stdout}${stderr}`.trim();
+      if (said === '1 1 8080') return;
+      await systemClock.sleep(250);
+    }
+    assert.equal(said, '1 1 8080');
+  }
+
+  test('pods ask for whole names and SRV records without root', () => namesSoon());
+
   test('everything runs as the account or the ids that were lent to it', async () => {
     const lines = await ownProcesses();
     assert.equal(lines.filter((line) => /conmon/.test(line)).length, 6);
@@ -219,6 +244,8 @@ suite('an ordinary user’s platform', { skip, timeout: 420_000 }, () => {
     assert.equal((await darsena('up', '--yes')).code, 0);
     await getSoon(200);
     assert.deepEqual(await pods(), before_);
+    // The sockets went with the agent of before.
+    await namesSoon();
   });
 
   test('down --workloads stops them too', async () => {

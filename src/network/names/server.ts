@@ -22,36 +22,24 @@ export interface NameServerOptions {
   readonly open: (pod: string, set: string, addresses: readonly string[], seconds: number) => Promise<void>;
   /** @default 53 */
   readonly port?: number;
+  /** Where this process cannot bind by itself. @default the network that it stands in */
+  readonly sockets?: ResolverSockets;
   readonly nowMs?: () => number;
 }
 
-/**
- * The resolver of the pods of one host, at the host's own address of each of their networks. It knows the services of the
- * platform, asks the host's resolvers for the rest, and opens what a policy allows by name before it answers.
- */
-export class NameServer {
-  readonly #options: NameServerOptions;
-  readonly #listeners = new Map<string, { udp: Socket; tcp: Server }>();
-  readonly #opened = new Map<string, number>();
-  #zone: Zone = EMPTY_ZONE;
-  #asking = 0;
-  #turn = 0;
+/** Opens the sockets of a resolver in a network namespace that comes and goes. */
+export interface ResolverSockets {
+  /** Names the namespace of now: sockets of another one are heard by nobody. Empty: there is none, or it cannot be told. */
+  space(): Promise<string>;
+  open(address: string, port: number): Promise<{ readonly udp: Socket; readonly tcp: Server }>;
+}
 
-  constructor(options: NameServerOptions) {
-    this.#options = options;
-  }
-
-  setZone(zone: Zone): void {
-    this.#zone = zone;
-  }
-
-  /** Listens at an address of this host, once; what the system refuses is thrown. */
-  async listen(address: string): Promise<void> {
-    if (this.#listeners.has(address)) return;
-    const port = this.#options.port ?? 53;
+/** The network that this process stands in, which is there as long as it is. */
+const HERE: ResolverSockets = {
+  space: async () => 'here',
+  async open(address, port) {
     const udp = createSocket('udp4');
-    const tcp = createServer((connection) => this.#serve(connection));
-    tcp.maxConnections = DNS_CONNECTIONS_MAX;
+    const tcp = createServer();
     try {
       await new Promise<void>((done, refuse) => {
         udp.once('error', refuse);
@@ -66,18 +54,64 @@ export class NameServer {
       tcp.close();
       throw error;
     }
-    const lost = (error: Error): void => this.#options.log.warn({ address, error: error.message }, 'resolver failed');
-    udp.on('error', lost);
-    tcp.on('error', lost);
+    return { udp, tcp };
+  },
+};
+
+/**
+ * The resolver of the pods of one host, at the host's own address of each of their networks. It knows the services of the
+ * platform, asks the host's resolvers for the rest, and opens what a policy allows by name before it answers.
+ */
+export class NameServer {
+  readonly #options: NameServerOptions;
+  readonly #listeners = new Map<string, { udp: Socket; tcp: Server; space: string }>();
+  readonly #listening = new Map<string, Promise<void>>();
+  #closed = false;
+  readonly #opened = new Map<string, number>();
+  #zone: Zone = EMPTY_ZONE;
+  #asking = 0;
+  #turn = 0;
+
+  constructor(options: NameServerOptions) {
+    this.#options = options;
+  }
+
+  setZone(zone: Zone): void {
+    this.#zone = zone;
+  }
+
+  /** Listens at an address of the pods' host, once for each space; what the system refuses is thrown. */
+  async listen(address: string): Promise<void> {
+    // Several pods of one network may begin at once.
+    const turn = (this.#listening.get(address) ?? Promise.resolve())
+      .catch(() => undefined)
+      .then(() => this.#listenAt(address));
+    this.#listening.set(address, turn);
+    await turn;
+  }
+
+  async #listenAt(address: string): Promise<void> {
+    const { sockets = HERE, port = 53, log } = this.#options;
+    const space = await sockets.space();
+    const known = this.#listeners.get(address);
+    if (known !== undefined && space !== '' && known.space === space) return;
+    if (known !== undefined) shut(known);
+    this.#listeners.delete(address);
+    const { udp, tcp } = await sockets.open(address, port);
+    if (this.#closed) return shut({ udp, tcp });
+    tcp.maxConnections = DNS_CONNECTIONS_MAX;
+    const lost = (error: Error): void => log.warn({ address, error: error.message }, 'resolver failed');
+    udp.removeAllListeners('error').on('error', lost);
+    tcp.removeAllListeners('error').on('error', lost);
+    tcp.on('connection', (connection) => this.#serve(connection));
     udp.on('message', (bytes, from) => void this.#hear(udp, bytes, from));
-    this.#listeners.set(address, { udp, tcp });
+    // Opening may have made the space.
+    this.#listeners.set(address, { udp, tcp, space: space === '' ? await sockets.space() : space });
   }
 
   close(): void {
-    for (const { udp, tcp } of this.#listeners.values()) {
-      udp.close();
-      tcp.close();
-    }
+    this.#closed = true;
+    for (const sockets of this.#listeners.values()) shut(sockets);
     this.#listeners.clear();
   }
 
@@ -189,6 +223,11 @@ export class NameServer {
         this.#opened.set(`${client.pod} ${set} ${address}`, nowMs + (seconds * 1000) / 2);
     }
   }
+}
+
+function shut({ udp, tcp }: { readonly udp: Socket; readonly tcp: Server }): void {
+  udp.close();
+  tcp.close();
 }
 
 function addressRecord(name: string, data: string): Answer {

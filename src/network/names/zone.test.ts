@@ -131,6 +131,48 @@ test('while the resolvers of the host are away, names of the platform are answer
   await assert.rejects(resolver.resolve4('www.example.org'), { code: 'ESERVFAIL' });
 });
 
+test('sockets are opened once for each space that pods are in, and anew when it is another one', async (t) => {
+  const [one, other] = [await freePort(), await freePort()];
+  let space = 'first';
+  let opened = 0;
+  const server = new NameServer({
+    upstream: { ask: async () => Promise.reject(new Error('nobody')) },
+    log: silentLog,
+    open: async () => undefined,
+    sockets: {
+      space: async () => space,
+      async open(address) {
+        opened += 1;
+        const port = space === 'first' ? one : other;
+        const udp = createSocket('udp4');
+        const tcp = createServer();
+        await new Promise<void>((done) => udp.bind(port, address, done));
+        await new Promise<void>((done) => tcp.listen(port, address, done));
+        return { udp, tcp };
+      },
+    },
+  });
+  t.after(() => server.close());
+  server.setZone({ services: ZONE.services, clients: new Map([['127.0.0.1', WEB]]) });
+  const ask = async (port: number): Promise<readonly string[]> => {
+    const resolver = new Resolver({ timeout: 500, tries: 1 });
+    resolver.setServers([`127.0.0.1:${port}`]);
+    return await resolver.resolve4('web.shop-dev.svc.cluster.local').catch(() => []);
+  };
+  await Promise.all([server.listen('127.0.0.1'), server.listen('127.0.0.1'), server.listen('127.0.0.1')]);
+  assert.equal(opened, 1);
+  assert.notDeepEqual(await ask(one), []);
+  space = 'second';
+  await server.listen('127.0.0.1');
+  assert.equal(opened, 2);
+  assert.notDeepEqual(await ask(other), []);
+  assert.deepEqual(await ask(one), [], 'the former ones are shut');
+  space = '';
+  await server.listen('127.0.0.1');
+  await server.listen('127.0.0.1');
+  assert.equal(opened, 4, 'a space that cannot be told may be another one each time');
+});
+
 async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done));

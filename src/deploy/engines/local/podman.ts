@@ -291,7 +291,7 @@ export class PodmanEngine implements ContainerEngine {
         ...(order.userNamespace ? { userns: { nsmode: 'auto' } } : {}),
         ...(order.sysctls === undefined ? {} : { sysctl: order.sysctls }),
         // Servers of its own are asked instead of ours; names of services are in its hosts file all the same.
-        ...(order.resolver === null || rootless ? {} : { dns_server: nameserversOf(order.resolver) }),
+        ...(order.resolver === null ? {} : { dns_server: nameserversOf(order.resolver) }),
         ...(order.dns === undefined || order.dns.servers.length === 0 ? {} : { dns_server: order.dns.servers }),
         ...(order.dns === undefined ? {} : { dns_search: order.dns.searches, dns_option: order.dns.options }),
         ...(rootless

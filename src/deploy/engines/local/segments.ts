@@ -35,7 +35,7 @@ export type Names = Pick<NameServer, 'listen' | 'setZone'>;
 export interface SegmentsOptions {
   readonly engine: PodEngine;
   readonly log: Log;
-  /** Null where pods cannot reach a resolver of ours: an ordinary user's networks are out of the host's sight. */
+  /** Null: pods ask the resolvers of the host. */
   readonly names: Names | null;
 }
 
@@ -198,7 +198,7 @@ interface KnownPod {
 }
 
 const NO_RESOLVER =
-  'a policy allows names, and the resolver that follows them needs root and port 53 of the pod network';
+  'a policy allows names, and the resolver that follows them cannot listen at port 53 of the pod network';
 
 function segmentPods(placed: readonly PlacedPod[]): SegmentPod[] {
   return placed.flatMap(({ pod, place, key, spec }): SegmentPod[] => {
