@@ -63,8 +63,11 @@ const NETWORKS = words('fd.net fd.cnet fd.snet fd.lnet fd.rnet');
  * begins as zeros, mallopt(3), it answers the same each time.
  */
 const ZEROED = { ...process.env, MALLOC_PERTURB_: '255' };
-/** What sysdig of 2022 compares as it comes and Falco refuses since: bytes with anything but equality and parts. */
-const REFUSED_SINCE = /evt\.buffer (?:icontains|glob|iglob|pmatch) |evt\.rawarg\.(?:addr|tuple)\b/;
+/**
+ * What sysdig of 2022 takes and Falco refuses since: bytes with anything but equality and parts, addresses as they come, and a text
+ * that ends in a backslash, whose quote is one of its letters now.
+ */
+const REFUSED_SINCE = /evt\.buffer (?:icontains|glob|iglob|pmatch) |evt\.rawarg\.(?:addr|tuple)\b|\\\\"/;
 
 /**
  * As the judge of 2022 fills them, and why not as today: `recorded-cases.test.ts` has the list; and `in` asks it for the number of
@@ -88,7 +91,9 @@ function isKnownEvent(
 ): boolean {
   if (/evt\.latency\.human/.test(filter) && events.every((one) => orphans.has(one))) return true;
   if (!/\bfd\./.test(filter)) return false;
-  const isOne = capture === 'run_as_user_0_container.scap' && events.every((one) => one === 1519);
+  // Its recorder took the end of the line with the name of a socket, which the judge compares and does not print.
+  if (capture === 'run_as_user_0_container.scap' && filter.includes('docker.sock')) return true;
+  const isOne = capture === 'run_as_user_0_container.scap' && events.every((one) => one === 1519 || one === 1518);
   return isOne || capture === 'test_ipv6_client.scap';
 }
 
