@@ -1,15 +1,18 @@
 /** Every action of response and a playbook, on a real instance: said before, done, seen from outside, and taken back. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { runCommand, systemClock, type Text } from '../../src/system/index.ts';
 import { eventually, exists, FaultGround, missingPart, type Outcome } from './faults-ground.ts';
+import { Ground, missingParts } from './observe-ground.ts';
+import { missingRootlessParts, openRootlessGround } from './rootless-ground.ts';
 
-const skip = await missingPart();
+const skip = (await missingPart()) || missingParts();
+const IS_SOAK = process.env['DARSENA_SOAK'] === '1';
 const WAIT_MS = 60_000;
 /** A program of a package by Debian's books; by this beginning of its name busybox does what it is told. */
 const PROBE = '/usr/bin/busybox-probe';
@@ -346,6 +349,150 @@ suite('every action of response', { skip, timeout: 900_000 }, () => {
       ['done', 'skipped', 'done', 'done'],
     );
     assert.equal(await inspect(web.containerId, '{{.State.Status}}'), 'running');
+  });
+
+  test('by policy: first only said, then done within its limit, and where it asks somebody else agrees', async () => {
+    interface Did {
+      readonly id: string;
+      readonly actor: string;
+      readonly kind: string;
+      readonly state: string;
+      readonly detail: Text | null;
+    }
+    type Shown = Incident & { readonly actions: readonly Did[] };
+    const other = { HOME: join(ground.home, 'eva') };
+    /** What the policy did about any incident, once it did anything more than before. */
+    const didBy = async (name: string, workload: string, more = 1): Promise<{ incident: Shown; did: Did }[]> => {
+      const before = (await all(name)).length;
+      await ground.exec(`mini/${workload}`, PROBE, 'true');
+      return eventually(
+        () => all(name),
+        (found) => found.length >= before + more && found.every(({ did }) => !/queued|running/.test(did.state)),
+        WAIT_MS,
+      );
+    };
+    const all = async (name: string): Promise<{ incident: Shown; did: Did }[]> => {
+      const said = await json<{ items: Incident[] } | Incident[]>('incident', 'list', '--project', 'mini');
+      const shown = await Promise.all(
+        ('items' in said ? said.items : said).map(({ number }) => json<Shown>('incident', 'show', String(number))),
+      );
+      return shown.flatMap((incident) =>
+        incident.actions.filter(({ actor }) => actor === `policy:${name}`).map((did) => ({ incident, did })),
+      );
+    };
+    const apply = async (name: string, more: string): Promise<void> => {
+      const file = join(ground.home, `${name}.yaml`);
+      await writeFile(
+        file,
+        `name: ${name}\nmatch: { rules: [Denied package], projects: [mini] }\ndo: [pause]\n${more}`,
+      );
+      const tried = await json<{ items: { how: string }[] }>('response', 'policy', 'try', file);
+      assert.ok(tried.items.length > 0, 'what was stored would have made it act');
+      await darsena('response', 'policy', 'apply', file);
+    };
+    await apply('trial', '');
+    const [trial] = await didBy('trial', 'store');
+    assert.equal(trial?.did.state, 'dry-run', JSON.stringify(trial?.did));
+    assert.equal(await inspect(trial.incident.containerId, '{{.State.Status}}'), 'running');
+    await darsena('response', 'policy', 'remove', 'trial');
+
+    await apply('hold', 'mode: enforce\nlimit: { actions: 1, minutes: 60 }\n');
+    const [held] = await didBy('hold', 'store');
+    assert.equal(held?.did.state, 'done', JSON.stringify(held?.did));
+    assert.equal(await inspect(held.incident.containerId, '{{.State.Status}}'), 'paused');
+    const over = (await didBy('hold', 'web')).find(({ incident }) => incident.workload === 'web');
+    assert.equal(over?.did.state, 'declined', JSON.stringify(over?.did));
+    assert.match(over.did.detail?.en ?? '', /held back/, JSON.stringify(over.did));
+    assert.equal(await inspect(over.incident.containerId, '{{.State.Status}}'), 'running');
+    await act(held.incident, 'unpause');
+    await darsena('response', 'policy', 'remove', 'hold');
+
+    await apply('ask', 'mode: enforce\napprove: [dev]\n');
+    const [asked] = await didBy('ask', 'store');
+    assert.equal(asked?.did.state, 'awaiting', JSON.stringify(asked?.did));
+    const answer = ['incident', 'approve', String(asked.incident.number), asked.did.id];
+    const own = await ground.darsena(...answer);
+    assert.equal(own.code, 5, `${own.stdout}${own.stderr}`);
+    assert.equal(await inspect(asked.incident.containerId, '{{.State.Status}}'), 'running');
+    done(await ground.darsenaWith(other, ...answer), 'approve');
+    await eventually(
+      () => inspect(asked.incident.containerId, '{{.State.Status}}'),
+      (state) => state === 'paused',
+      WAIT_MS,
+    );
+    await act(asked.incident, 'unpause');
+    await darsena('response', 'policy', 'remove', 'ask');
+  });
+
+  test('what somebody runs beside the platform is told, and by rule stopped, also without root, but for what is allowed', async (t) => {
+    const beside = new Ground();
+    const rootless = IS_SOAK && (await missingRootlessParts()) === null ? await openRootlessGround('beside') : null;
+    const word = `beside-${ground.name}`;
+    const uid = rootless === null ? 0 : (await stat(rootless.folder)).uid;
+    /** Of the account that was made for it. */
+    const asUser = async (...args: string[]): Promise<string> => {
+      const line = (await readFile('/etc/passwd', 'utf8')).split('\n').find((one) => one.split(':')[2] === String(uid));
+      const env = {
+        PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
+        HOME: line?.split(':')[5] ?? '',
+        XDG_RUNTIME_DIR: rootless?.folder ?? '',
+      };
+      const rights = [`--reuid=${uid}`, `--regid=${uid}`, '--init-groups', '--', 'podman'];
+      const { code, stdout, stderr } = await runCommand('setpriv', [...rights, ...args], {
+        env,
+        timeoutMs: WAIT_MS * 2,
+        cwd: '/',
+      });
+      assert.equal(code, 0, stderr);
+      return stdout.trim();
+    };
+    const start = (name: string): string =>
+      beside.startContainerWith(['--name', `${word}-${name}`], beside.image, 'sleep', '600');
+    const startRootless = (name: string): Promise<string> =>
+      asUser('run', '-d', '--network', 'none', '--name', `${word}-${name}`, rootless?.image ?? '', 'sleep', '600');
+    const isRunning = async (id: string, of: 'root' | 'user' = 'root'): Promise<boolean> =>
+      (of === 'root'
+        ? beside.podman('inspect', '-f', '{{.State.Running}}', id)
+        : await asUser('inspect', '-f', '{{.State.Running}}', id)) === 'true';
+    const stops = async (id: string, of: 'root' | 'user' = 'root'): Promise<number> => {
+      const began = performance.now();
+      await eventually(
+        () => isRunning(id, of),
+        (running) => !running,
+        WAIT_MS,
+      );
+      return Math.round(performance.now() - began);
+    };
+    try {
+      const ids = [start('one'), start('kept'), ...(rootless === null ? [] : [await startRootless('user')])];
+      interface Listed {
+        readonly items: readonly { id: string; name: string | null; uid: number; stoppedAt: string | null }[];
+      }
+      const listed = await eventually(
+        () => json<Listed>('foreign', 'list'),
+        ({ items }) => ids.every((id) => items.some((one) => one.id === id)),
+        WAIT_MS,
+      );
+      t.diagnostic(JSON.stringify(listed.items.filter(({ id }) => ids.includes(id))));
+      assert.ok(await isRunning(ids[0] ?? ''), 'without a rule it is only told');
+      const told = await json<{ items: { rule: string }[] }>('incident', 'list');
+      assert.match(JSON.stringify(told), /Container not started by the platform/);
+      await darsena('foreign', 'allow', '--name', `${word}-kept`, '--reason', 'the walk');
+      // By its name alone: others of this machine run containers too.
+      await darsena('foreign', 'rule', 'stop', '--name', `${word}-*`, '--reason', 'the walk');
+      t.diagnostic(`stopped ${await stops(ids[0] ?? '')} ms after the rule`);
+      t.diagnostic(`one that is started under the rule: ${await stops(start('late'))} ms after its start`);
+      if (rootless !== null) {
+        t.diagnostic(`of an ordinary user: ${await stops(ids[2] ?? '', 'user')} ms`);
+        t.diagnostic(
+          `of an ordinary user, under the rule: ${await stops(await startRootless('again'), 'user')} ms after its start`,
+        );
+      }
+      assert.ok(await isRunning(ids[1] ?? ''), 'what is allowed goes on');
+    } finally {
+      await rootless?.close();
+      await beside.close();
+    }
   });
 
   test('kill-container: it ends and a fresh one takes its place', async () => {

@@ -108,7 +108,8 @@ export class StrangerWatch {
       const isNews = found.some(({ id }) => !this.#found.some((one) => one.id === id));
       if (isNews || [...this.#seen.keys()].some((id) => !this.#own.has(id))) {
         this.knowOwn(await this.#parts.ownIds());
-        found = found.filter(({ id }) => !this.#own.has(id));
+        // By the kernel's word: what a monitor says of itself makes nothing one of ours.
+        found = found.filter(({ id, cgroup }) => !(this.#own.has(id) && cgroup.includes(id)));
       }
       this.#found = found;
       for (const [id, atMs] of this.#own) if (Date.now() - atMs > OWN_MS) this.#own.delete(id);

@@ -61,3 +61,47 @@ test('a container in which somebody has a session open keeps its name and its im
     [['podman', 'shop', 'localhost/shop:1']],
   );
 });
+
+test('an ordinary user’s container is called as its monitor says, unless that is the platform’s name or another’s', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'darsena-proc-'));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  const show = async (pid: string, ppid: number, namespace: string, command: string, cgroup = '/x'): Promise<void> => {
+    await mkdir(join(root, pid, 'ns'), { recursive: true });
+    await symlink(`pid:[${namespace}]`, join(root, pid, 'ns', 'pid'));
+    await symlink(`mnt:[${namespace}]`, join(root, pid, 'ns', 'mnt'));
+    await writeFile(join(root, pid, 'status'), 'Name:\tx\nUid:\t1000\t0\t0\t0\n');
+    await writeFile(
+      join(root, pid, 'cmdline'),
+      command
+        .split(' ')
+        .map((word) => `${word}\0`)
+        .join(''),
+    );
+    await writeFile(join(root, pid, 'cgroup'), `0::${cgroup}\n`);
+    await writeFile(join(root, pid, 'stat'), `${pid} (x) S ${ppid} ${'0 '.repeat(17)}${pid} 0\n`);
+  };
+  const [mine, ours, others] = ['a', 'b', 'c'].map((sign) => sign.repeat(64)) as [string, string, string];
+  const store = join(root, 'store', 'overlay-containers');
+  await mkdir(join(store, mine, 'userdata'), { recursive: true });
+  await writeFile(join(store, 'containers.json'), JSON.stringify([{ id: mine, names: ['shop'] }]));
+  const monitor = (id: string) => `conmon -c ${id} -b ${join(store, id, 'userdata')}`;
+  await show('self', 1, '1', 'x');
+  await show('4000300', 1, '1', monitor(mine));
+  await show('4000301', 4_000_300, '2', 'sleep 1');
+  await show('4000302', 1, '1', monitor(ours));
+  await show('4000303', 4_000_302, '3', 'sleep 2');
+  await show('4000304', 1, '1', monitor(others));
+  await show('4000305', 4_000_304, '4', 'sleep 3');
+  // Younger than who claims to be it.
+  await show('4000306', 1, '5', 'sleep 4', `/libpod-${others}`);
+  const found = await findStrangers({ isOwn: (id) => id === ours, makers: new Set(), node: '/nowhere' }, root);
+  assert.deepEqual(
+    found.map(({ id, name, pid }) => [id, name, pid]).sort((a, b) => Number(a[2]) - Number(b[2])),
+    [
+      [mine, 'shop', 4_000_301],
+      ['ns-3', null, 4_000_303],
+      ['ns-4', null, 4_000_305],
+      [others, null, 4_000_306],
+    ],
+  );
+});

@@ -1,6 +1,6 @@
 /** Finds containers that the platform did not start, by what the kernel shows of them and what their engines wrote down. */
-import { readFileSync, readlinkSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { constants, readFileSync, readlinkSync } from 'node:fs';
+import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { STRANGER_TEXT_MAX, STRANGERS_MAX, type Stranger } from '../../prevent/index.ts';
@@ -58,13 +58,24 @@ export async function findStrangers(own: OwnContainers, root = '/proc'): Promise
     return false;
   };
   const found = new Map<string, Stranger>();
-  const bundles = bundlesOf(sights.all);
-  // The oldest process of each is its first one.
-  for (const one of sights.inside.sort((a, b) => a.started - b.started || a.pid - b.pid)) {
-    const id = NAMED.exec(one.cgroup)?.[1] ?? NAMELESS + one.pidNamespace;
-    if (found.has(id) || own.isOwn(id) || found.size >= STRANGERS_MAX || isBelowMaker(one.pid)) continue;
+  const monitors = monitorsOf(sights.all);
+  const bundles = new Map([...monitors.values()].map(({ id, bundle }) => [id, bundle]));
+  const namedBy = ({ cgroup }: ProcessSight): string | undefined => NAMED.exec(cgroup)?.[1];
+  const seen = new Set<string>();
+  // Those with a name of the kernel's first: what others say of themselves takes no name from them. The oldest process of each is its first.
+  const isNamed = (one: ProcessSight): number => (namedBy(one) === undefined ? 1 : 0);
+  for (const one of sights.inside.sort((a, b) => isNamed(a) - isNamed(b) || a.started - b.started || a.pid - b.pid)) {
+    const given = namedBy(one) ?? NAMELESS + one.pidNamespace;
+    if (seen.has(given) || own.isOwn(given) || found.size >= STRANGERS_MAX || isBelowMaker(one.pid)) continue;
+    seen.add(given);
+    // An engine of an ordinary user may have no control group to name: then its monitor says which one it is, as anybody could.
+    const claimed = given.startsWith(NAMELESS) ? monitors.get(one.ppid)?.id : undefined;
+    const isFree = claimed !== undefined && !own.isOwn(claimed) && !found.has(claimed);
+    const id = isFree ? claimed : given;
+    const parent = monitors.get(one.ppid);
+    const bundle = (parent?.id === id ? parent.bundle : bundles.get(id)) ?? null;
     // A container within one that is known: what runs in an engine that itself runs in a container.
-    found.set(id, { id, ...(await describe(one, id, bundles.get(id) ?? null)) });
+    found.set(id, { id, ...(await describe(one, id, bundle)) });
   }
   return [...found.values()];
 }
@@ -196,20 +207,20 @@ export function cgroupOf(text: string): string {
   return paths.find((path) => NAMED.test(path)) ?? paths.find((path) => path !== '/') ?? '/';
 }
 
-/** Where each container's bundle lies, by its monitor's command line: `conmon … -c ID … -b FOLDER`. */
-function bundlesOf(processes: readonly ProcessSight[]): Map<string, string> {
-  const bundles = new Map<string, string>();
-  for (const { command } of processes) {
+/** Which container each monitor keeps, and where its bundle lies, by its command line: `conmon … -c ID … -b FOLDER`. */
+function monitorsOf(processes: readonly ProcessSight[]): Map<number, { readonly id: string; readonly bundle: string }> {
+  const monitors = new Map<number, { readonly id: string; readonly bundle: string }>();
+  for (const { pid, command } of processes) {
     const words = command.split(' ');
     if (!(words[0] ?? '').endsWith('conmon')) continue;
     const after = (option: string): string | undefined => words[words.indexOf(option) + 1];
     const [id, bundle] = [after('-c'), after('-b')];
-    if (id === undefined || bundle?.startsWith('/') !== true) continue;
+    if (id === undefined || !/^[0-9a-f]{64}$/.test(id) || bundle?.startsWith('/') !== true) continue;
     // A session of `exec` has a monitor of its own, whose folder lies below that of the container.
     const end = bundle.indexOf(`/${id}/userdata`);
-    bundles.set(id, end === -1 ? bundle : bundle.slice(0, end + `/${id}/userdata`.length));
+    monitors.set(pid, { id, bundle: end === -1 ? bundle : bundle.slice(0, end + `/${id}/userdata`.length) });
   }
-  return bundles;
+  return monitors;
 }
 
 type Described = Omit<Stranger, 'id'>;
@@ -283,9 +294,18 @@ function engineOf(cgroup: string): Stranger['engine'] {
   return cgroup.includes('crio') ? 'cri-o' : 'unknown';
 }
 
+/** Of an ordinary user's engine it lies where that user says: what would never end, or is no file, is not read. */
 async function readJson(path: string): Promise<unknown> {
-  const text = await readFile(path, 'utf8').catch(() => null);
-  return text === null || text.length > FILE_BYTES_MAX ? null : parse(text);
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => null);
+  if (file === null) return null;
+  try {
+    const about = await file.stat();
+    return about.isFile() && about.size <= FILE_BYTES_MAX ? parse(await file.readFile('utf8')) : null;
+  } catch {
+    return null;
+  } finally {
+    await file.close();
+  }
 }
 
 function parse(text: string): unknown {
