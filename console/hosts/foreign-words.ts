@@ -60,7 +60,7 @@ export const foreignWords = defineWords(
     onlyReport: 'Only report',
     onlyReportOf: 'Only report: {name}',
     onlyReportText: 'What it stopped is reported and runs on.',
-    onHost: 'host {name}',
+    onHost: 'only host {name}',
     nowHits: {
       one: 'Of what runs now it stops {count} container: {names}',
       other: 'Of what runs now it stops {count} containers: {names}',
@@ -126,7 +126,7 @@ export const foreignWords = defineWords(
     onlyReport: 'Solo avisar',
     onlyReportOf: 'Solo avisar: {name}',
     onlyReportText: 'De lo que detenía se avisa, y sigue en marcha.',
-    onHost: 'host {name}',
+    onHost: 'solo el host {name}',
     nowHits: {
       one: 'De lo que está en marcha ahora detiene {count} contenedor: {names}',
       other: 'De lo que está en marcha ahora detiene {count} contenedores: {names}',
