@@ -641,3 +641,33 @@ test('a ValidatingAdmissionPolicy is one however it is written: as JSON, in brac
     /expected ci, push/,
   );
 });
+
+test('a policy or binding that Kubernetes would not take is refused: read as it stands it would refuse nothing', () => {
+  const resourceRules = [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }];
+  const policy = (spec: Json): Json => ({
+    ...{ apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicy', metadata: { name: 'p' } },
+    spec: { matchConstraints: { resourceRules }, validations: [{ expression: 'false' }], ...(spec as object) },
+  });
+  const bound = (spec: Json): Json => ({
+    ...{ apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicyBinding' },
+    ...{ metadata: { name: 'b' }, spec: { policyName: 'p', validationActions: ['Deny'], ...(spec as object) } },
+  });
+  const reading = (...objects: readonly Json[]): Policy =>
+    readPolicy(objects.map((one) => JSON.stringify(one)).join('\n---\n'), 'p.yaml');
+  assert.doesNotThrow(() => reading(policy({}), bound({})));
+  const wrong: readonly (readonly [objects: readonly Json[], reason: RegExp])[] = [
+    [[policy({ matchConstraints: { resourceRules: resourceRules[0] ?? null } })], /expected a list/],
+    [[policy({ matchConstraints: { resourceRules, namespaceSelectors: {} } })], /namespaceSelectors is not known/],
+    [[policy({ matchConditions: { name: 'c', expression: 'true' } })], /expected a list/],
+    [[policy({}), bound({ validationActions: 'Deny' })], /expected a list/],
+    [[policy({}), bound({ validationActions: ['deny'] })], /expected Deny, Warn, Audit/],
+    [
+      [
+        policy({}),
+        bound({ matchResources: { objectSelector: { matchExpressions: [{ key: 'a', operator: 'Has' }] } } }),
+      ],
+      /expected In, NotIn/,
+    ],
+  ];
+  for (const [objects, reason] of wrong) assert.throws(() => reading(...objects), reason);
+});

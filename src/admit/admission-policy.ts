@@ -5,10 +5,13 @@ import type { Door } from './admission.ts';
 import { madeFrom, type PolicyValue, toPolicyValue } from './document.ts';
 import { compileKubernetes, type KubernetesExpression } from './expression.ts';
 import { POLICY_BYTES_MAX, POLICY_RULES_MAX } from './limits.ts';
+import { checkShape, MATCH_RESOURCES, VALIDATION_ACTIONS } from './object-shape.ts';
 import type { Effect, FailMode, PolicyRule } from './policy.ts';
 
 /** Doors at which documents are judged. */
 export const DOCUMENT_DOORS: readonly Door[] = ['ci', 'start', 'promote'];
+
+const LIST = { listOf: 'any' } as const;
 
 /** Characters of the name of a policy, as in policies of our own. */
 const POLICY_NAME_MAX = 63;
@@ -75,6 +78,10 @@ export function readAdmissionPolicy(policy: Members, objects: readonly Members[]
   const isOfKyverno = policy['kind'] !== 'ValidatingAdmissionPolicy';
   if (isOfKyverno && members(spec['evaluation'])['mode'] === 'JSON')
     report(['spec', 'evaluation', 'mode'], 'expected Kubernetes: what starts is an object of Kubernetes');
+  checkShape(spec['matchConstraints'], MATCH_RESOURCES, ['spec', 'matchConstraints'], report);
+  checkShape(spec['failurePolicy'], { oneOf: ['Fail', 'Ignore'] }, ['spec', 'failurePolicy'], report);
+  for (const list of ['matchConditions', 'variables', 'validations', 'validationActions'])
+    checkShape(spec[list], list === 'validationActions' ? VALIDATION_ACTIONS : LIST, ['spec', list], report);
   const bindings = isOfKyverno ? [bindingOf(spec)] : readBindings(spec, fullName, objects);
   const scene = { ...readScene(spec, report), ...(isOfKyverno ? inNamespaceOf(policy) : {}) };
   const validations = items(spec['validations']);

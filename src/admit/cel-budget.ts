@@ -9,12 +9,15 @@ interface Runnable {
 /** Members of a list that are compared, or copied, for the price of one node. */
 const MEMBERS_PER_STEP = 16;
 
+/** That an evaluation took or made too much: unlike what is merely not found, nothing may stand in for its answer. */
+export class OverBudget extends RangeError {}
+
 /** Steps that the evaluation under way may still take. */
 let left = Number.POSITIVE_INFINITY;
 
 function spend(steps: number): void {
   left -= steps;
-  if (left < 0) throw new RangeError('it takes too many steps');
+  if (left < 0) throw new OverBudget('it takes too many steps');
 }
 
 /** For functions that look at each member of a list, or at lists in lists. */
@@ -111,6 +114,6 @@ function sizeOf(value: unknown): number {
   return size;
 }
 
-export function tooLarge(): RangeError {
-  return new RangeError(`it makes a text or a list of more than ${EVALUATION_VALUE_MAX} members`);
+export function tooLarge(): OverBudget {
+  return new OverBudget(`it makes a text or a list of more than ${EVALUATION_VALUE_MAX} members`);
 }

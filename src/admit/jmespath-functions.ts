@@ -5,7 +5,7 @@ import { spendMembers, tooLarge } from './cel-budget.ts';
 import { nanosOf } from './cel-kubernetes.ts';
 import { compareVersionTexts } from './cel-names.ts';
 import { patternOf } from './cel-text.ts';
-import { isSameJson } from './jmespath-values.ts';
+import { isSameJson, wordOf } from './jmespath-values.ts';
 import { compareAmounts, durationText, matchesWildcard, secondsOf } from './kyverno-amounts.ts';
 import { EVALUATION_VALUE_MAX } from './limits.ts';
 
@@ -112,10 +112,6 @@ function best(list: readonly Json[], keyOf: (one: Json) => Json, sign: 1 | -1): 
   );
 }
 
-function textOf(value: Json): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
-}
-
 /** The functions of the specification. */
 const STANDARD: Readonly<Record<string, Handler>> = {
   abs: (a) => Math.abs(a.number(0)),
@@ -133,7 +129,7 @@ const STANDARD: Readonly<Record<string, Handler>> = {
   ends_with: (a) => a.text(0).endsWith(a.text(1)),
   floor: (a) => Math.floor(a.number(0)),
   join: (a) => {
-    const parts = a.list(1).map(textOf);
+    const parts = a.list(1).map(wordOf);
     if (parts.reduce((sum, part) => sum + part.length + a.text(0).length, 0) > EVALUATION_VALUE_MAX) throw tooLarge();
     return parts.join(a.text(0));
   },
@@ -164,7 +160,7 @@ const STANDARD: Readonly<Record<string, Handler>> = {
     const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
     return typeof number === 'number' && Number.isFinite(number) ? number : null;
   },
-  to_string: (a) => textOf(a.any(0)),
+  to_string: (a) => wordOf(a.any(0)),
   type: (a) => {
     const value = a.any(0);
     if (Array.isArray(value)) return 'array';
@@ -196,8 +192,14 @@ const KYVERNO: Readonly<Record<string, Handler>> = {
   split: (a) => (a.text(1) === '' ? [...a.text(0)] : a.text(0).split(a.text(1))),
   truncate: (a) => a.text(0).slice(0, Math.max(0, a.number(1))),
   regex_match: (a) => a.word(1).search(patternOf(a.text(0))) >= 0,
-  regex_replace_all: (a) => bounded(a.word(1).replace(patternOf(a.text(0)), a.word(2).replace(/\$\{(\w+)\}/g, '$$$1'))),
-  regex_replace_all_literal: (a) => bounded(a.word(1).replace(patternOf(a.text(0)), () => a.word(2))),
+  regex_replace_all: (a) => {
+    const words = a.word(2);
+    return replaceMatches(a.word(1), a.text(0), (groups) => expand(words, groups));
+  },
+  regex_replace_all_literal: (a) => {
+    const words = a.word(2);
+    return replaceMatches(a.word(1), a.text(0), () => words);
+  },
   pattern_match: (a) => matchesWildcard(a.text(0), a.word(1)),
   label_match: (a) =>
     Object.entries(a.object(0)).every(([name, value]) => isSameJson(a.object(1)[name] ?? null, value)),
@@ -271,9 +273,27 @@ function parsed(parse: () => Json): Json {
   }
 }
 
-function bounded(text: string): string {
-  if (text.length > EVALUATION_VALUE_MAX) throw tooLarge();
-  return text;
+/** What stands for each match, counted as it is made: a word for each letter of a long text is more than a process holds. */
+function replaceMatches(text: string, pattern: string, wordsOf: (groups: readonly string[]) => string): string {
+  let characters = text.length;
+  return text.replace(patternOf(pattern), (...found: unknown[]) => {
+    const numbered = found.slice(
+      0,
+      found.findIndex((one) => typeof one === 'number'),
+    );
+    const words = wordsOf(numbered.map((one) => (typeof one === 'string' ? one : '')));
+    characters += words.length;
+    spendMembers(words.length);
+    if (characters > EVALUATION_VALUE_MAX) throw tooLarge();
+    return words;
+  });
+}
+
+/** `$1` and `${1}` are what a group found, and `$$` is `$`, as in Go. */
+function expand(words: string, groups: readonly string[]): string {
+  return words.replace(/\$(?:\$|(\d+)|\{(\d+)\})/g, (whole, one?: string, other?: string) =>
+    whole === '$$' ? '$' : (groups[Number(one ?? other)] ?? ''),
+  );
 }
 
 function replaceTimes(text: string, from: string, to: string, times: number): string {

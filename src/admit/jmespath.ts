@@ -1,9 +1,9 @@
 import { FormatError, parseStrictJson } from '../formats/index.ts';
 import type { Json } from '../system/index.ts';
-import { spendMembers } from './cel-budget.ts';
+import { spendMembers, tooLarge } from './cel-budget.ts';
 import { callFunction, isFunction, type JmesArgument } from './jmespath-functions.ts';
 import { isObject, isSameJson, isTruthy } from './jmespath-values.ts';
-import { KUBERNETES_CHARACTERS_MAX, KUBERNETES_DEPTH_MAX } from './limits.ts';
+import { EVALUATION_VALUE_MAX, KUBERNETES_CHARACTERS_MAX, KUBERNETES_DEPTH_MAX } from './limits.ts';
 
 /** A query that was read. @throws RangeError for a value that it cannot be asked of; null where nothing is found */
 export type JmesPath = (value: Json) => Json;
@@ -447,7 +447,9 @@ function projected(list: Json, next: Node): Json {
 
 function flatten(list: Json): Json {
   if (!Array.isArray(list)) return null;
-  spendMembers(list.length);
+  const members = list.reduce<number>((sum, one) => sum + (Array.isArray(one) ? one.length : 1), 0);
+  spendMembers(members);
+  if (members > EVALUATION_VALUE_MAX) throw tooLarge();
   return list.flatMap((one) => (Array.isArray(one) ? one : [one]));
 }
 

@@ -2,14 +2,17 @@ import { FormatError } from '../formats/index.ts';
 import {
   DOCUMENT_DOORS,
   isAdmissionObject,
+  members,
   type ReadRules,
   type Report,
   readAdmissionPolicy,
   readObjects,
   same,
+  type WrittenObject,
 } from './admission-policy.ts';
 import { type FindStandard, isKyvernoObject, readKyvernoPolicy } from './kyverno-policy.ts';
 import { POLICY_RULES_MAX } from './limits.ts';
+import { checkShape, MATCH_RESOURCES, VALIDATION_ACTIONS } from './object-shape.ts';
 import type { Policy, PolicyProblem } from './policy.ts';
 
 const KIND =
@@ -27,6 +30,18 @@ export function isForeignPolicy(text: string): boolean {
   }
 }
 
+function reportAt(locate: WrittenObject['locate'], problems: PolicyProblem[]): Report {
+  return (path, reason) => {
+    const { line, column } = locate(path) ?? { line: 1, column: 1 };
+    problems.push({ line, column, rule: null, reason });
+  };
+}
+
+/** Whether objects of a group say what may be: one that is not read must not be passed over among others. */
+function isOfPolicies(apiVersion: string): boolean {
+  return /^(?:(?:[a-z]+\.)?kyverno\.io|admissionregistration\.k8s\.io)\//.test(apiVersion);
+}
+
 /**
  * Reads the policies of Kubernetes and Kyverno of a text, with the bindings and parameters beside them, as one policy here. It
  * has the name of the first; each rule begins with the name of its own.
@@ -35,23 +50,25 @@ export function readForeignPolicies(text: string, problems: PolicyProblem[], sta
   const written = readObjects(text);
   const objects = written.map(({ object }) => object);
   const read = written.flatMap(({ object, locate }): ReadRules[] => {
-    const report: Report = (path, reason) => {
-      const { line, column } = locate(path) ?? { line: 1, column: 1 };
-      problems.push({ line, column, rule: null, reason });
-    };
+    const report = reportAt(locate, problems);
     if (isAdmissionObject(object)) return [readAdmissionPolicy(object, objects, report)];
-    return isKyvernoObject(object) ? [readKyvernoPolicy(object, objects, report, standards)] : [];
+    if (isKyvernoObject(object)) return [readKyvernoPolicy(object, objects, report, standards)];
+    const { apiVersion, kind } = object;
+    if (isOfPolicies(String(apiVersion)) && kind !== 'ValidatingAdmissionPolicyBinding')
+      report(['kind'], `objects of the kind ${String(kind)} are not understood here, and none is left out`);
+    return [];
   });
   const names = objects.flatMap(({ kind, metadata }) =>
     kind === 'ValidatingAdmissionPolicy' ? [String((metadata as { name?: unknown } | null)?.name ?? '')] : [],
   );
   for (const { object, locate } of written) {
-    const policyName = (object['spec'] as { policyName?: unknown } | null)?.policyName;
-    if (object['kind'] !== 'ValidatingAdmissionPolicyBinding' || policyName === undefined) continue;
-    if (names.includes(String(policyName))) continue;
-    const { line, column } = locate(['spec', 'policyName']) ?? { line: 1, column: 1 };
-    const reason = `expected bindings of ${names.join(', ')}, got one of ${String(policyName)}`;
-    problems.push({ line, column, rule: null, reason });
+    if (object['kind'] !== 'ValidatingAdmissionPolicyBinding') continue;
+    const report = reportAt(locate, problems);
+    const { policyName, matchResources, validationActions } = members(object['spec']);
+    checkShape(matchResources, MATCH_RESOURCES, ['spec', 'matchResources'], report);
+    checkShape(validationActions, VALIDATION_ACTIONS, ['spec', 'validationActions'], report);
+    if (policyName === undefined || names.includes(String(policyName))) continue;
+    report(['spec', 'policyName'], `expected bindings of ${names.join(', ')}, got one of ${String(policyName)}`);
   }
   const [first] = read;
   if (first === undefined) {

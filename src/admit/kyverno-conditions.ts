@@ -1,14 +1,11 @@
 import type { Json } from '../system/index.ts';
 import { spendMembers } from './cel-budget.ts';
 import { compareVersionTexts } from './cel-names.ts';
-import { isObject, isSameJson } from './jmespath-values.ts';
+import { isObject, isSameJson, wordOf } from './jmespath-values.ts';
 import { compareAmounts, matchesWildcard, secondsOf } from './kyverno-amounts.ts';
 import { matchesValue, rangeOf } from './kyverno-pattern.ts';
 
 type Operator = (key: Json, value: Json) => boolean;
-
-/** Of what key and value are, in the words that they are compared by. */
-const wordOf = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 /** A text that is a list in JSON is a list, as in Kyverno; one that is another value in JSON says nothing. */
 function listOf(text: string): string[] | null {

@@ -1,6 +1,6 @@
 import type { Json } from '../system/index.ts';
 import { spendMembers } from './cel-budget.ts';
-import { isObject } from './jmespath-values.ts';
+import { isObject, jsonText } from './jmespath-values.ts';
 import { compareAmounts, hasWildcard, matchesWildcard, secondsOf } from './kyverno-amounts.ts';
 
 /** Where a value is not as the pattern says; `isSkip`: a condition of the pattern does not hold, so it says nothing. */
@@ -252,6 +252,6 @@ function isText(value: Json, wanted: string, sign: string): boolean {
 }
 
 function brief(value: Json): string {
-  const text = JSON.stringify(value);
+  const text = jsonText(value);
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

@@ -190,6 +190,70 @@ test('what a document says stays a value in the query around it', () => {
   assert.equal(substitute('is {{ x }}', forged), 'is {{ secret }}');
 });
 
+test('nothing that a document says ends the quotation marks of a query, whichever of several it stands in', () => {
+  const document: Json = { a: 'x', b: "n') || 'x' == 'x' || contains('x", end: '}}', list: ['`', '"'], t: '", "q' };
+  const ask = (text: string): Json => substitute(text, (query) => compileJmesPath(query)(document));
+  assert.equal(ask("{{ contains('{{ a }}', '{{ b }}') }}"), false);
+  assert.equal(
+    ask("{{ join('{{ a }}', ['{{ end }}', '{{ to_string('{{ b }}') }}']) }}"),
+    "}}xn') || 'x' == 'x' || contains('x",
+  );
+  assert.equal(ask('{{ length(`["{{ t }}"]`) }}'), 1);
+  assert.equal(ask('{{ length(`{{ list }}`) }}'), 2);
+  assert.equal(ask('{{ `{{ t }}` }}'), '", "q');
+  assert.throws(() => ask("{{ contains('{{ a }}', {{ b }}) }}"), /expected a name in a query/);
+});
+
+test('what takes too much is never taken for what is not there', () => {
+  const twice = '| [@, @][] '.repeat(24);
+  const rule = (validate: Json): Policy =>
+    read(cluster({ validationFailureAction: 'Enforce', rules: [{ name: 'r', match: PODS, validate }] }));
+  const deny = { conditions: { all: [{ key: 'a', operator: 'Equals', value: 'a' }] } };
+  const heavy = `request.object.spec.containers ${twice}`;
+  const nested = `to_string(request.object.spec ${'| [@, @] '.repeat(30)})`;
+  const wide =
+    "regex_replace_all('a', join('', map(&'aaaaaaaaaaaaaaaa', request.object.spec.containers[].env[])), join('', map(&'aaaaaaaaaaaaaaaa', request.object.spec.containers[].env[])))";
+  const env = Array.from({ length: 2_000 }, (_, at) => ({ name: `E${at}`, value: '1' }));
+  for (const query of [heavy, nested, wide]) {
+    const policies = [
+      rule({ foreach: [{ list: query, deny }] }),
+      rule({ deny: { conditions: { any: [{ key: `{{ ${query} || 'x' }}`, operator: 'Equals', value: 'b' }] } } }),
+    ];
+    for (const policy of policies) {
+      assert.match(
+        say(policy, pod({ containers: [{ name: 'a', image: 'i', env }] })),
+        /^refuse error .*(?:too many steps|more than)/,
+      );
+    }
+  }
+});
+
+test('a policy that is not in the form of Kyverno is refused: what is misspelt would exclude everything, or speak of nothing', () => {
+  const rule = (over: Json, spec: Json = {}): string =>
+    cluster({
+      rules: [{ name: 'r', match: PODS, validate: { pattern: { spec: '*' } }, ...(over as object) }],
+      ...(spec as object),
+    });
+  const wrong: readonly (readonly [text: string, reason: RegExp])[] = [
+    [rule({}, { validationFailureAction: 'Enforced' }), /expected Audit, Enforce/],
+    [rule({}, { validationFailureActon: 'Enforce' }), /validationFailureActon is not known here/],
+    [rule({ exclude: { any: [{ resources: { kind: ['Node'] } }] } }), /kind is not known here/],
+    [rule({ exclude: { any: [{ resources: { names: 'x' } }] } }), /expected a list/],
+    [rule({ match: { any: { resources: { kinds: ['Pod'] } } } }), /expected a list/],
+    [rule({ match: {} }), /it speaks of nothing/],
+    [rule({ preconditions: { any: { key: 'a', operator: 'Equals', value: 'a' } } }), /expected a list/],
+    [rule({ validate: { foreach: [] } }), /one or more/],
+    [rule({ validate: { foreach: [{ pattern: 'x' }] } }), /expected list/],
+    [rule({ validate: { anyPattern: { spec: 'x' } } }), /expected a list/],
+    [rule({ validate: { pattern: 'x', deny: {} } }), /got pattern and deny/],
+    [
+      `${rule({})}\n---\n${JSON.stringify({ apiVersion: 'policies.kyverno.io/v1', kind: 'ImageValidatingPolicy' })}`,
+      /ImageValidatingPolicy are not understood/,
+    ],
+  ];
+  for (const [text, reason] of wrong) assert.throws(() => read(text), reason);
+});
+
 const cluster = (spec: Json, extra: Json = {}): string =>
   JSON.stringify({
     apiVersion: 'kyverno.io/v1',

@@ -17,16 +17,17 @@ import {
   same,
   withUsual,
 } from './admission-policy.ts';
-import { withinBudget } from './cel-budget.ts';
+import { OverBudget, withinBudget } from './cel-budget.ts';
 import { madeFrom, type PolicyValue, toPodValues } from './document.ts';
 import { atTime } from './jmespath-functions.ts';
-import { isObject } from './jmespath-values.ts';
+import { isObject, wordOf } from './jmespath-values.ts';
 import { matchesWildcard } from './kyverno-amounts.ts';
 import { operatorOf } from './kyverno-conditions.ts';
 import { isSpokenOf } from './kyverno-match.ts';
 import { matchPattern } from './kyverno-pattern.ts';
 import { queriesIn, queryOf, type Resolve, substitute } from './kyverno-query.ts';
 import { POLICY_RULES_MAX } from './limits.ts';
+import { checkShape, KYVERNO_FILTER, type ObjectShape } from './object-shape.ts';
 import type { PolicyRule } from './policy.ts';
 
 const KINDS: readonly string[] = ['ClusterPolicy', 'Policy'];
@@ -53,9 +54,7 @@ export function readKyvernoPolicy(
   const name = nameOf(String(metadata['name'] ?? ''));
   if (!/^[a-z][a-z0-9-]{0,62}$/.test(name))
     report(['metadata', 'name'], `expected a name, got ${JSON.stringify(name)}`);
-  for (const member of ['validationFailureActionOverrides', 'webhookConfiguration']) {
-    if (spec[member] !== undefined) report(['spec', member], `${member} is not understood here`);
-  }
+  checkShape(spec, SPEC, ['spec'], report);
   if (spec['applyRules'] === 'One') report(['spec', 'applyRules'], 'expected All: every rule is asked here');
   const written = items(spec['rules']);
   if (written.length === 0 || written.length > POLICY_RULES_MAX)
@@ -88,6 +87,55 @@ interface RuleScope {
   readonly namespace: string | null;
   readonly action: string;
 }
+
+const ACTION: ObjectShape = { oneOf: ['Audit', 'Enforce', 'audit', 'enforce'] };
+
+/** What a policy says beside its rules; what decides elsewhere, and is not understood here, is missing on purpose. */
+const SPEC: ObjectShape = {
+  members: {
+    ...{
+      rules: { listOf: 'any' },
+      applyRules: { oneOf: ['All', 'One'] },
+      failurePolicy: { oneOf: ['Fail', 'Ignore'] },
+    },
+    ...{ validationFailureAction: ACTION, background: 'any', admission: 'any', emitWarning: 'any' },
+    ...{ schemaValidation: 'any', webhookTimeoutSeconds: 'any', useServerSideApply: 'any' },
+    ...{ generateExisting: 'any', generateExistingOnPolicyUpdate: 'any', mutateExistingOnPolicyUpdate: 'any' },
+  },
+};
+
+const CONDITION: ObjectShape = { members: { key: 'any', operator: 'any', value: 'any', message: 'any' } };
+const CONDITIONS: ObjectShape = { members: { any: { listOf: 'any' }, all: { listOf: 'any' } } };
+const BODY = { anyPattern: { listOf: 'any' }, deny: { members: { conditions: 'any' } } } satisfies Record<
+  string,
+  ObjectShape
+>;
+const VALIDATE: ObjectShape = {
+  members: {
+    ...{ ...BODY, message: 'text', pattern: 'any', foreach: { listOf: 'any' }, cel: 'any' },
+    ...{ failureAction: ACTION, allowExistingViolations: 'any' },
+    podSecurity: {
+      members: {
+        ...{ level: 'any', version: 'any' },
+        exclude: {
+          listOf: {
+            members: {
+              ...{ controlName: 'text', images: { listOf: 'text' }, restrictedField: 'text' },
+              values: { listOf: 'any' },
+            },
+          },
+        },
+      },
+    },
+  },
+};
+const EACH: ObjectShape = {
+  members: {
+    ...{ ...BODY, list: 'text', pattern: 'any', foreach: { listOf: 'any' } },
+    ...{ context: { listOf: 'any' }, preconditions: 'any', elementScope: 'any' },
+  },
+};
+const BODIES: readonly string[] = ['pattern', 'anyPattern', 'deny', 'foreach', 'podSecurity', 'cel'];
 
 const RULE_MEMBERS: readonly string[] = [
   ...['name', 'match', 'exclude', 'context', 'preconditions', 'celPreconditions', 'validate'],
@@ -124,7 +172,7 @@ function readRule(rule: Members, index: number, scope: RuleScope): PolicyRule | 
     }
   };
   eachIn(validate['foreach'], [...at, 'validate']);
-  if (!isKnown) return null;
+  if (!isKnown || !isSpeaking(rule, at, report)) return null;
   if (rule['validate'] === undefined) {
     report(at, 'expected validate');
     return null;
@@ -142,6 +190,25 @@ function readRule(rule: Members, index: number, scope: RuleScope): PolicyRule | 
   const run = wrong ? null : compileRule(rule, at, scope);
   if (run === null) return null;
   return toRule(id, effect, rule, run, speaksOf, scope.policy);
+}
+
+/** Whether a rule says what it speaks of, and says it in a form that is read here; what is not is reported. */
+function isSpeaking(rule: Members, at: (string | number)[], report: Report): boolean {
+  const said = [
+    checkShape(rule['match'], KYVERNO_FILTER, [...at, 'match'], report),
+    checkShape(rule['exclude'], KYVERNO_FILTER, [...at, 'exclude'], report),
+    checkShape(rule['validate'], VALIDATE, [...at, 'validate'], report),
+  ];
+  if (said.includes(false)) return false;
+  const match = members(rule['match']);
+  const [any, all] = [items(match['any']), items(match['all'])];
+  const filters = any.length > 0 ? any : all.length > 0 ? all : [match];
+  const names = (filter: Members): boolean =>
+    Object.keys(members(filter['resources'])).length > 0 ||
+    ['subjects', 'roles', 'clusterRoles'].some((one) => items(filter[one]).length > 0);
+  if (filters.map(members).some(names)) return true;
+  report([...at, 'match'], 'expected resources, subjects, roles or clusterRoles: it speaks of nothing');
+  return false;
 }
 
 /** `requireRunAsNonRoot` is `require-run-as-non-root`. */
@@ -208,7 +275,7 @@ function toRule(
     const known = answers.get(whole);
     if (known !== undefined) return known;
     const time = typeof values['now'] === 'string' ? values['now'] : '';
-    const said = atTime(time, () => matched(values).map((one) => withinBudget(() => run(sceneOf(one, values)))));
+    const said = atTime(time, () => matched(values).map((one) => askOf(one, run, values)));
     answers.set(whole, said);
     return said;
   };
@@ -227,6 +294,16 @@ function toRule(
       return failed;
     },
   };
+}
+
+/** What took too much is an error of this object alone: what was found of another stands. */
+function askOf(object: PolicyMap, run: Run, values: Record<string, unknown>): Answer {
+  try {
+    return withinBudget(() => run(sceneOf(object, values)));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return { status: 'error', message: error.message };
+  }
 }
 
 function toJson(value: PolicyValue): Json {
@@ -336,15 +413,30 @@ function guarded(run: () => Answer): Answer {
   try {
     return run();
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
+    if (!isUnanswered(error)) throw error;
     return { status: 'error', message: error.message };
   }
 }
 
+/** That a query finds nothing, or cannot be asked of what is there: something else may stand for it. */
+function isUnanswered(error: unknown): error is RangeError {
+  return error instanceof RangeError && !(error instanceof OverBudget);
+}
+
 function compileBody(body: Members, at: (string | number)[], message: string, scope: RuleScope): Run | null {
   const { pattern, anyPattern, deny, foreach, podSecurity } = body;
+  const [first, second] = BODIES.filter((name) => body[name] !== undefined);
+  if (second !== undefined) {
+    scope.report([...at, second], `expected one of ${BODIES.join(', ')}, got ${first} and ${second}`);
+    return null;
+  }
   if (deny !== undefined) return compileDeny(members(deny), at, message, scope);
   if (pattern !== undefined) return (scene) => askPattern(pattern, message, scene);
+  for (const [name, list] of Object.entries({ anyPattern, foreach })) {
+    if (list === undefined || items(list).length > 0) continue;
+    scope.report([...at, name], 'expected a list of one or more');
+    return null;
+  }
   if (anyPattern !== undefined) return (scene) => askAnyPattern(items(anyPattern), message, scene);
   if (foreach !== undefined) return compileForEach(items(foreach), at, message, scope);
   if (podSecurity !== undefined) return compilePodSecurity(members(podSecurity), at, scope);
@@ -360,7 +452,7 @@ function fail(message: string, detail: string, scene: KyvernoScene): Answer {
 function worded(message: string, scene: KyvernoScene): string {
   try {
     const text = substitute(message, resolverOf(scene, 'needed'));
-    return typeof text === 'string' ? text : JSON.stringify(text);
+    return wordOf(text);
   } catch (error) {
     if (error instanceof RangeError) return message;
     throw error;
@@ -374,7 +466,7 @@ function resolverOf(scene: KyvernoScene, missing: 'needed' | 'empty'): Resolve {
     try {
       found = queryOf(text)(scene.context);
     } catch (error) {
-      if (!(error instanceof RangeError) || missing === 'needed') throw error;
+      if (!isUnanswered(error) || missing === 'needed') throw error;
     }
     if (found !== null) return found;
     if (missing === 'empty') return '';
@@ -414,6 +506,7 @@ function compileConditions(written: Json | undefined, at: (string | number)[], s
     if (all.includes(null)) return null;
     return (scene, isPrecondition) => all.every((holds) => holds?.(scene, isPrecondition) === true);
   }
+  if (!checkShape(written, CONDITIONS, at, scope.report)) return null;
   const { any, all } = members(written);
   const compile = (list: Json | undefined, name: string): (Holds | null)[] =>
     items(list).map((one, index) => compileCondition(one, [...at, name, index], scope));
@@ -425,6 +518,7 @@ function compileConditions(written: Json | undefined, at: (string | number)[], s
 }
 
 function compileCondition(written: Json, at: (string | number)[], { report }: RuleScope): Holds | null {
+  if (!checkShape(written, CONDITION, at, report)) return null;
   const { key, operator, value } = members(written);
   const test = typeof operator === 'string' ? operatorOf(operator) : null;
   if (test === null) {
@@ -480,7 +574,7 @@ function compileEntry(entry: Members, at: (string | number)[], scope: RuleScope)
         const found = run();
         if (found !== null) return found;
       } catch (error) {
-        if (!(error instanceof RangeError) || usual === undefined) throw error;
+        if (!isUnanswered(error) || usual === undefined) throw error;
       }
       return usual === undefined ? null : substitute(usual, needed);
     };
@@ -503,6 +597,11 @@ function compileForEach(
   const parts = written.map((one, index) => {
     const each = members(one);
     const here = [...at, 'foreach', index];
+    if (!checkShape(one, EACH, here, scope.report)) return null;
+    if (typeof each['list'] !== 'string') {
+      scope.report(here, 'expected list: what it is asked of each of');
+      return null;
+    }
     const body = compileBody(each, here, message, scope);
     const enter = compileContext(each['context'], [...here, 'context'], scope);
     const holds = compileConditions(each['preconditions'], [...here, 'preconditions'], scope);
@@ -534,7 +633,7 @@ function elementsOf(list: string, scene: KyvernoScene): readonly Json[] {
     const found = typeof query === 'string' ? queryOf(query)(scene.context) : query;
     return Array.isArray(found) ? found : [found];
   } catch (error) {
-    if (error instanceof RangeError) return [];
+    if (isUnanswered(error)) return [];
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import type { Json } from '../system/index.ts';
 import { compileJmesPath, type JmesPath } from './jmespath.ts';
-import { isObject } from './jmespath-values.ts';
+import { isObject, wordOf } from './jmespath-values.ts';
 import { PATTERNS_KEPT_MAX } from './limits.ts';
 
 /** `{{ query }}` in a text, the innermost; a query may have objects in braces. */
@@ -44,50 +44,64 @@ export function substitute(value: Json, resolve: Resolve): Json {
   return Object.fromEntries(
     Object.entries(value).map(([name, one]) => {
       const written = name.includes('{{') ? inText(name, resolve) : name;
-      return [typeof written === 'string' ? written : JSON.stringify(written), substitute(one, resolve)];
+      return [wordOf(written), substitute(one, resolve)];
     }),
   );
 }
 
+/** What was found stands in a text as its number between two of these until all is found, so that it is never read as text of the policy. */
+const HELD = /\0(\d+)\0/g;
+
 function inText(text: string, resolve: Resolve): Json {
+  if (text.includes('\0')) throw new RangeError('a text of a policy has a NUL');
+  const found: Json[] = [];
+  const ask = (variable: string): Json => resolve(inQuery(insideOf(variable), found));
   let filled = text;
   for (let round = 0; ; round += 1) {
     const [first] = filled.match(VARIABLE) ?? [];
-    if (first === undefined) return filled.replaceAll('\\{{', '{{');
+    if (first === undefined) {
+      return filled.replaceAll('\\{{', '{{').replace(HELD, (_, at: string) => wordOf(found[Number(at)] ?? null));
+    }
     if (round >= ROUNDS_MAX) throw new RangeError('variables stand in variables too deep');
-    // What a document says is a value and never a query.
-    if (filled.trim() === first) return resolve(insideOf(first));
-    filled = filled.replace(VARIABLE, (variable, offset: number) => {
-      const value = resolve(insideOf(variable));
-      const words = typeof value === 'string' ? value : JSON.stringify(value);
-      return inPlace(words, filled.slice(0, offset)).replaceAll('{{', '\\{{');
-    });
+    if (filled.trim() === first) return ask(first);
+    filled = filled.replace(VARIABLE, (variable) => `\0${found.push(ask(variable)) - 1}\0`);
   }
+}
+
+/** A query with what was found for the variables in it, each as a value of the quotation marks that it stands in. */
+function inQuery(query: string, found: readonly Json[]): string {
+  let open = '';
+  // Within back quotes stands JSON, whose texts have quotation marks of their own.
+  let isInText = false;
+  return query.replace(/\0(\d+)\0|\\.|['"`]/gs, (part, at: string | undefined) => {
+    if (at !== undefined) return asValue(found[Number(at)] ?? null, open === '`' && isInText ? '`"' : open);
+    if (open === '') open = part.startsWith('\\') ? '' : part;
+    else if (part === open) open = '';
+    else if (part === '"') isInText = !isInText;
+    if (open === '') isInText = false;
+    return part;
+  });
 }
 
 /**
- * A value as it may stand in a query around it: what a document says must not end the quotation marks that it stands in.
+ * A value as it may stand in a query: what a document says must not end the quotation marks that it stands in.
  * @throws RangeError where it stands in none and is more than a name
  */
-function inPlace(words: string, before: string): string {
-  const opened = before.lastIndexOf('{{');
-  if (opened < 0 || before.indexOf('}}', opened) >= 0) return words;
-  const quote = openQuote(before.slice(opened + 2));
-  if (quote === "'") return words.replaceAll('\\', '\\\\').replaceAll("'", "\\'");
-  if (quote === '"') return JSON.stringify(words).slice(1, -1);
-  if (quote === '`') return words.replaceAll('`', '\\`');
-  if (/^[\w.-]*$/.test(words)) return words;
-  throw new RangeError(`expected a name in a query, got ${JSON.stringify(words.slice(0, 60))}`);
-}
-
-/** The quotation mark that is open at the end of a text; empty: none. */
-function openQuote(text: string): string {
-  let open = '';
-  for (let at = 0; at < text.length; at += 1) {
-    const character = text[at] ?? '';
-    if (open !== '' && character === '\\') at += 1;
-    else if (open === '' && /['"`]/.test(character)) open = character;
-    else if (character === open) open = '';
+function asValue(value: Json, open: string): string {
+  const words = wordOf(value);
+  const quoted = JSON.stringify(words);
+  const isName = /^[\w.-]*$/.test(words);
+  switch (open) {
+    case "'":
+      return words.replaceAll('\\', '\\\\').replaceAll("'", "\\'");
+    case '"':
+      return quoted.slice(1, -1);
+    case '`"':
+      return quoted.slice(1, -1).replaceAll('`', '\\`');
+    case '`':
+      return (isName || typeof value !== 'string' ? words : quoted).replaceAll('`', '\\`');
+    default:
+      if (isName) return words;
+      throw new RangeError(`expected a name in a query, got ${JSON.stringify(words.slice(0, 60))}`);
   }
-  return open;
 }
