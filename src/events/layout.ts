@@ -38,7 +38,7 @@ export const RECORD_FLAG = {
   environmentCut: 256,
 } as const;
 /** `cut` is not the kernel's: what is kept of the command line or the paths is not all of them. */
-export const EXE_FLAG = { upperLayer: 1, memfd: 2, of32Bits: 4, cut: 256, fromOutside: 512 } as const;
+export const EXE_FLAG = { upperLayer: 1, memfd: 2, of32Bits: 4, writers: 8, cut: 256, fromOutside: 512 } as const;
 /** A record whose flag says that something was cut: its paths are whole as long as they are shorter than this. */
 export const WHOLE_PATH = { names: 32, bytes: 8_192 } as const;
 

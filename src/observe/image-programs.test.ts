@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { unknownProcess } from '../events/index.ts';
+import { EXE_FLAG, unknownProcess } from '../events/index.ts';
 import { type Comparison, ImagePrograms, layersIn } from './image-programs.ts';
 import { COMPARED_AT_ONCE_BYTES, COMPARED_BYTES_A_SECOND, COMPARED_BYTES_MAX, COMPARED_LATER_MS } from './limits.ts';
 
@@ -58,6 +58,11 @@ test('what is not sure is not the image’s', (t) => {
   const has = (one: ReturnType<typeof facts>, mounts: typeof layers | null = layers) =>
     new ImagePrograms({ layersOf: () => mounts }).has(one, 'c 5');
   assert.equal(has(facts()), true);
+  assert.equal(
+    has({ ...facts(), exeFlags: EXE_FLAG.upperLayer | EXE_FLAG.writers }),
+    false,
+    'somebody may write to it',
+  );
   assert.equal(has(facts(), null), false, 'a process that ended');
   assert.equal(has({ ...facts(), exeInode: 1 }), false, 'a new file and no copy');
   assert.equal(has({ ...facts(), exeChangedNs: 1e18 }), false, 'another file stood there when it was executed');

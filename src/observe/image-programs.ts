@@ -2,13 +2,14 @@
  * Programs that lie in the writable layer of a container and are the image's all the same. A change of owner or of rights copies
  * a file up (fs/overlayfs/copy_up.c), and start-up scripts do that to whole folders. The kernel does not say it; so the bytes
  * are compared with those of the layer below. The file must be a copy of that very file, as its number says, and the one that was
- * executed, as the time of its last change says, which no program can set.
+ * executed, as the time of its last change says, which no program can set. Nobody may have had it open to write when it was
+ * executed: through a mapping that was written through before, bytes change and that time does not.
  *
  * Layers are looked into from the host, where a link of the image or of the container would lead to the host's own files.
  */
 import { closeSync, fstatSync, lstatSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import type { ProcessFacts } from '../events/index.ts';
+import { EXE_FLAG, type ProcessFacts } from '../events/index.ts';
 import { openPlainFile, sameBytes } from '../system/plain-file.ts';
 import {
   CHANGED_LATELY_MS,
@@ -76,8 +77,9 @@ export class ImagePrograms {
    * @param where the container and the mount namespace: the number of a namespace alone is the next container's as soon as it is free
    */
   has(process: ProcessFacts, where: string): boolean {
-    const { exePath, exeInode, exeChangedNs } = process;
+    const { exePath, exeInode, exeChangedNs, exeFlags } = process;
     if (!exePath.startsWith('/') || exeInode === 0 || exeChangedNs === 0) return false;
+    if ((exeFlags & EXE_FLAG.writers) !== 0) return false;
     const key = keyOf(process, where);
     const known = this.#known.get(key);
     if (known !== undefined) return known;

@@ -1,5 +1,5 @@
 /**
- * A program that makes one system call and ends: for acts that no tool of a small container has. Machine code of x86-64; its
+ * A program that makes a system call, or a few, and ends: for acts that no tool of a small container has. Machine code of x86-64; its
  * only segment is itself.
  */
 
@@ -9,26 +9,35 @@ const SEGMENT_BYTES = 56;
 const CODE_AT = ELF_BYTES + SEGMENT_BYTES;
 /** mov rax, rdi, rsi, rdx, r10, r8: the opcodes before an immediate of 64 bits. */
 const MOVES = [0xb848, 0xbf48, 0xbe48, 0xba48, 0xba49, 0xb849] as const;
-/** syscall; mov eax, 60; xor edi, edi; syscall */
-const TAIL = Buffer.from('0f05b83c00000031ff0f05', 'hex');
+const SYSCALL = Buffer.from('0f05', 'hex');
+/** mov eax, 60; xor edi, edi; syscall */
+const TAIL = Buffer.from('b83c00000031ff0f05', 'hex');
 
 /** Arguments of the call; a text is passed as the address of its bytes. */
 export function callProgram(number: number, args: readonly (number | string)[]): Buffer {
-  const values = [number, ...args, ...Array<number>(MOVES.length - 1 - args.length).fill(0)];
-  const textsAt = CODE_AT + MOVES.length * 10 + TAIL.length;
+  return callsProgram([[number, ...args]]);
+}
+
+/** One call after the other, whatever they answer: the number of each, and its arguments. */
+export function callsProgram(calls: readonly (readonly [number, ...(number | string)[]])[]): Buffer {
+  const textsAt = CODE_AT + calls.length * (MOVES.length * 10 + SYSCALL.length) + TAIL.length;
   const texts: Buffer[] = [];
   let next = textsAt;
-  const code = values.map((value, index) => {
-    const move = Buffer.alloc(10);
-    move.writeUInt16LE(MOVES[index] ?? 0, 0);
-    if (typeof value === 'number') move.writeBigInt64LE(BigInt(value), 2);
-    else {
-      move.writeBigInt64LE(BigInt(BASE + next), 2);
-      const bytes = Buffer.from(`${value}\0`);
-      texts.push(bytes);
-      next += bytes.length;
-    }
-    return move;
+  const code = calls.flatMap((call) => {
+    const moves = MOVES.map((opcode, index) => {
+      const value = call[index] ?? 0;
+      const move = Buffer.alloc(10);
+      move.writeUInt16LE(opcode, 0);
+      if (typeof value === 'number') move.writeBigInt64LE(BigInt(value), 2);
+      else {
+        move.writeBigInt64LE(BigInt(BASE + next), 2);
+        const bytes = Buffer.from(`${value}\0`);
+        texts.push(bytes);
+        next += bytes.length;
+      }
+      return move;
+    });
+    return [...moves, SYSCALL];
   });
   const body = Buffer.concat([...code, TAIL, ...texts]);
   const size = CODE_AT + body.length;

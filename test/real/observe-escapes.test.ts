@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findStrangers, stopStranger } from '../../src/programs/agent/strangers.ts';
-import { callProgram } from './call-program.ts';
+import { callProgram, callsProgram } from './call-program.ts';
 import { Ground, missingParts, SHIPPED_RULES } from './observe-ground.ts';
 
 /** A shell line (`bb` is busybox), or a system call with its number and arguments; what the alert's sentence must show. */
@@ -275,15 +275,28 @@ ls /bin/ls; echo ls $?; cat /etc/secret; echo secret $?; cat /etc/other; echo ot
   });
 
   test('a program of the image that has another owner runs where programs of others do not, whoever guards', async (t) => {
-    // The last writes one byte, and takes care to leave size and time of change as they were.
+    const at = 0x10000000;
+    // Maps the first page of what is open as 5 and writes it as it is, closes it, and two seconds later writes through the mapping,
+    // where a program has bytes that nobody reads.
+    const holder = callsProgram([
+      [9, at, 4_096, 3, 0x11, 5], // mmap: to read and write, shared, at this place
+      [17, 6, at, 1, 0], // pread64
+      [3, 5], // close
+      [7, 0, 0, 2_000], // poll of nothing
+      [17, 7, at + 9, 1, 0],
+    ]);
+    // One writes one byte, and takes care to leave size and time of change as they were; so does the other, through a mapping.
     const ACTS = `b=/bin/busybox; o=/bin/busybox-own
 $b chown 7:7 $o; $o true; echo chowned $?
 $b cp $o /bin/busybox-more; /bin/busybox-more true; echo copied $?
 t=$($b stat -c %Y $o); s=$($b stat -c %s $o)
-$b printf X | $b dd of=$o bs=1 seek=$((s-1)) conv=notrunc 2>/dev/null; $b touch -d @$t $o; $o true; echo written $?`;
+$b printf X | $b dd of=$o bs=1 seek=$((s-1)) conv=notrunc 2>/dev/null; $b touch -d @$t $o; $o true; echo written $?
+h=/bin/busybox-held; $b chown 7:7 $h; $b sleep 0.1; /bin/holder 5<>$h 6<$h 7</bin/holder & $b sleep 1; $h true; echo held $?
+wait; $h true; echo mapped $?`;
     const folder = join(ground.folder, 'owned');
     mkdirSync(join(folder, 'bin'), { recursive: true });
-    copyFileSync('/bin/busybox', join(folder, 'bin/busybox-own'));
+    for (const name of ['busybox-own', 'busybox-held']) copyFileSync('/bin/busybox', join(folder, 'bin', name));
+    writeFileSync(join(folder, 'bin/holder'), holder, { mode: 0o755 });
     const image = 'localhost/darsena-observe-owned:1';
     ground.makeImageOf(image, folder);
     const acts = (container: string): Record<string, number> => {
@@ -294,7 +307,7 @@ $b printf X | $b dd of=$o bs=1 seek=$((s-1)) conv=notrunc 2>/dev/null; $b touch 
     const isStopped = (code: number | undefined): boolean => code === 126 || code === 137;
     assert.deepEqual(
       acts(ground.startContainerOf(image)),
-      { chowned: 0, copied: 0, written: 0 },
+      { chowned: 0, copied: 0, written: 0, held: 0, mapped: 0 },
       'where nobody guards',
     );
     for (const who of ['the warden alone', 'the kernel, by the word of the warden', 'the kernel alone'] as const) {
@@ -321,7 +334,8 @@ $b printf X | $b dd of=$o bs=1 seek=$((s-1)) conv=notrunc 2>/dev/null; $b touch 
       t.diagnostic(`${who}: ${JSON.stringify(did)}`);
       if (who === 'the kernel alone') assert.ok(isStopped(did['chowned']), 'nobody says that it is a copy');
       else assert.equal(did['chowned'], 0, who);
-      assert.ok(isStopped(did['copied']) && isStopped(did['written']), `${who}: ${JSON.stringify(did)}`);
+      for (const act of ['copied', 'written', 'held', 'mapped'])
+        assert.ok(isStopped(did[act]), `${who}, ${act}: ${JSON.stringify(did)}`);
       warden.kill('SIGKILL');
     }
     ground.agent.send({ type: 'guards', guards: [] });

@@ -411,4 +411,17 @@ static __always_inline __u64 changed_at(struct inode *inode) {
   return 0;
 }
 
+/* The file above, of an overlay's inode; 0 when it was never written to. In every overlay inode the pointer to the upper dentry
+ * follows the generic inode directly (struct ovl_inode, fs/overlayfs/ovl_entry.h); overlay may be a module, so its own type is not
+ * always in the kernel's BTF. */
+static __always_inline struct dentry *upper_of(struct inode *inode) {
+  struct dentry *upper = 0;
+  bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
+  return upper;
+}
+
+/* Whether anybody has the file above open to write, or mapped so: of a mapping the overlay's own inode knows nothing (ovl_mmap), and
+ * what is written through one that was written through before changes no time. */
+static __always_inline int has_writers(struct inode *above) { return BPF_CORE_READ(above, i_writecount.counter) > 0; }
+
 #endif

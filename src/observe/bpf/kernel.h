@@ -44,9 +44,13 @@ struct timespec64 {
   __s64 tv_sec;
   long tv_nsec;
 };
+typedef struct {
+  int counter;
+} atomic_t;
 struct inode {
   unsigned short i_mode;
   unsigned long i_ino;
+  atomic_t i_writecount;
   struct super_block *i_sb;
   __s64 i_mtime_sec;
   __s64 i_ctime_sec;
@@ -130,9 +134,6 @@ struct tty_struct {
   int index;
   struct tty_driver *driver;
 };
-typedef struct {
-  int counter;
-} atomic_t;
 struct signal_struct {
   atomic_t live;
   struct tty_struct *tty;

@@ -199,11 +199,10 @@ static __always_inline __u32 ask(struct prevented *p, __u32 kind) {
  * are those of the file above: the overlay learns of what is written through a mapping only later. */
 static __noinline int is_of_image(struct inode *inode, const char *id) {
   if (!inode || !id || BPF_CORE_READ(inode, i_sb, s_magic) != OVERLAY_MAGIC) return 0;
-  struct dentry *upper = 0;
-  bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
+  struct dentry *upper = upper_of(inode);
   if (!upper) return 1;
   struct inode *above = BPF_CORE_READ(upper, d_inode);
-  if (!above) return 0;
+  if (!above || has_writers(above)) return 0;
   struct image_copy key = {};
   bpf_probe_read_kernel(key.id, sizeof(key.id), id);
   key.inode = BPF_CORE_READ(inode, i_ino);

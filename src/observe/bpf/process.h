@@ -17,15 +17,12 @@ static __always_inline void put_inode_times(struct exec_record *r, struct inode 
     r->modified = nanoseconds(BPF_CORE_READ(five, i_mtime.tv_sec), BPF_CORE_READ(five, i_mtime.tv_nsec));
 }
 
-/* Whether the running file was written after the image was made. In every overlay inode the pointer to the upper dentry
- * follows the generic inode directly (struct ovl_inode, fs/overlayfs/ovl_entry.h); overlay may be a module, so its own type
- * is not always in the kernel's BTF. */
+/* Whether the running file was written after the image was made, and may be written to now. */
 static __always_inline __u32 exe_flags_of(struct dentry *dentry, struct inode *inode) {
   __u32 flags = 0;
   if (BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAY_MAGIC) {
-    void *upper = 0;
-    bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
-    if (upper) flags |= EXE_UPPER_LAYER;
+    struct dentry *upper = upper_of(inode);
+    if (upper) flags |= has_writers(BPF_CORE_READ(upper, d_inode)) ? EXE_UPPER_LAYER | EXE_WRITERS : EXE_UPPER_LAYER;
   }
   char start[8] = {};
   bpf_probe_read_kernel_str(start, sizeof(start), BPF_CORE_READ(dentry, d_name.name));

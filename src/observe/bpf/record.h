@@ -34,6 +34,7 @@ enum exe_flag {
   EXE_UPPER_LAYER = 1,
   EXE_FROM_MEMFD = 2,
   EXE_32_BIT = 4,
+  EXE_WRITERS = 8, /* a file of the own layer that somebody may write to while it runs */
   EXE_CUT = 256, /* never set here: what user space keeps of the texts is not all of them */
   EXE_FROM_OUTSIDE = 512, /* nor this: the program began outside of the container that the process is in by now */
 };

@@ -43,20 +43,23 @@ const FOREVER = Number.MAX_SAFE_INTEGER;
 test('a copy with other rights is of the image as long as nobody changes it, and is vouched for; whoever may be writing is waited for', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'darsena-warden-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const [lower, own] = [join(folder, 'lower'), join(folder, 'tool')];
+  const [lower, upper] = [join(folder, 'lower'), join(folder, 'upper')];
+  const own = join(upper, 'tool');
   mkdirSync(lower);
+  mkdirSync(upper);
   writeFileSync(join(lower, 'tool'), Buffer.alloc(3 * 1024 * 1024, 'image'));
   copyFileSync(join(lower, 'tool'), own);
   chmodSync(own, 0o700);
-  const layers = { lower: [lower] };
-  let [isWritten, held, vouched] = [false, 0, 0];
+  const layers = { upper, lower: [lower] };
+  let [isWritten, held, vouched, path] = [false, 0, 0, '/tool'];
   const hold = () => {
     held += isWritten ? 0 : 1;
     return !isWritten;
   };
-  const origins = new Origins(hold, () => {
+  const letGo = () => {
     held -= 1;
-  });
+  };
+  const origins = new Origins({ hold, letGo, pathOf: () => path });
   const of = (untilMs = FOREVER) => {
     const fd = openSync(own, 'r');
     try {
@@ -68,6 +71,9 @@ test('a copy with other rights is of the image as long as nobody changes it, and
   isWritten = true;
   assert.equal(of(), 'other', 'somebody has it open to write');
   isWritten = false;
+  path = '/moved';
+  assert.equal(of(), 'other', 'it has another name by now, and another file may have this one');
+  path = '/tool';
   assert.equal(of(0), 'late');
   assert.deepEqual([of(), held], ['copy', 0]);
   isWritten = true;
@@ -107,7 +113,7 @@ test('what is only reported of a program takes nothing from what else forbids it
   t.after(() => closeSync(fd));
   // No layer has it: it is drift.
   const judge = (path: string, word: WardenWord = WORD, untilMs = Number.MAX_SAFE_INTEGER) =>
-    judgeExec(word, { lower: ['/proc/1/nowhere'] }, { fd, path }, tools(), untilMs);
+    judgeExec(word, { upper: null, lower: ['/proc/1/nowhere'] }, { fd, path }, tools(), untilMs);
   assert.deepEqual(judge('/tmp/nc'), { rule: 0, late: false }, 'a trial names it, and it is not in the image');
   assert.deepEqual(judge('/opt/nc'), { rule: 2, late: false });
   assert.equal(judge('/opt/other'), null);

@@ -1,6 +1,6 @@
 /** What the warden knows of a container, and what it answers. */
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, lstatSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { isExcepted, names } from '../../prevent/guard.ts';
 import { holdAgainstWriters, letWritersGo } from '../../system/native.ts';
 import { openPlainFile, sameBytes } from '../../system/plain-file.ts';
@@ -13,6 +13,8 @@ const HASHES_KEPT = 512;
 
 /** Layers of an image below a container's own, as its root's mount names them, nearest first. */
 export interface Layers {
+  /** The container's own; null: it is not known, and nothing in it is a copy of the image's. */
+  readonly upper: string | null;
   readonly lower: readonly string[];
 }
 
@@ -46,7 +48,9 @@ export function layersOf({ type, options }: Pick<ContainerMount, 'type' | 'optio
   if (type !== 'overlay') return null;
   const given = options.split(',').flatMap((one) => /^lowerdir\+?=(.*)$/.exec(one)?.[1] ?? []);
   const lower = given.flatMap((text) => text.split(/(?<!\\):/).map((path) => path.replaceAll('\\:', ':')));
-  return lower.length > 0 && lower.every((path) => path.startsWith('/')) ? { lower } : null;
+  const own = /(?:^|,)upperdir=([^,]*)/.exec(options)?.[1] ?? '';
+  const upper = own.startsWith('/') ? own : null;
+  return lower.length > 0 && lower.every((path) => path.startsWith('/')) ? { upper, lower } : null;
 }
 
 /** Blanks and their like stand in octal (proc(5)). */
@@ -79,52 +83,75 @@ const COPIES_KEPT = 1_024;
 /** `copy`: it lies in the container's own layer with the bytes of the image; `late`: that was not found out in time. */
 export type Origin = 'image' | 'copy' | 'other' | 'late';
 
+/** What the kernel is asked about open files. */
+export interface OpenFiles {
+  readonly hold: (fd: number) => boolean;
+  readonly letGo: (fd: number) => void;
+  readonly pathOf: (fd: number) => string;
+}
+
+const OPEN_FILES: OpenFiles = {
+  hold: holdAgainstWriters,
+  letGo: letWritersGo,
+  pathOf: (fd) => readlinkSync(`/proc/self/fd/${fd}`),
+};
+
 /**
  * Where programs are from. A change of owner or of rights copies a file up (fs/overlayfs/copy_up.c), and start-up scripts do that to whole
- * folders: such a file has other times than the image's, and its bytes are compared. Nobody has it open to write meanwhile, also not by a
- * mapping, and whatever is written afterwards changes its time of change: so an answer holds as long as that time does.
+ * folders: such a file has other times than the image's, and its bytes are compared. Meanwhile nobody has the file in the own layer open to
+ * write, or mapped so: of a mapping the overlay's file knows nothing (ovl_mmap), and what is written through one that was written through
+ * before changes no time. Whatever is written afterwards changes its time of change: so an answer holds as long as that time does.
  */
 export class Origins {
   /** Of what was compared how far, and what came of it. */
   readonly #copies = new Map<string, { at: number; isSame: boolean | null }>();
-  readonly #hold: (fd: number) => boolean;
-  readonly #letGo: (fd: number) => void;
+  readonly #files: OpenFiles;
 
-  constructor(hold: (fd: number) => boolean = holdAgainstWriters, letGo: (fd: number) => void = letWritersGo) {
-    this.#hold = hold;
-    this.#letGo = letGo;
+  constructor(files: OpenFiles = OPEN_FILES) {
+    this.#files = files;
   }
 
   /** @param untilMs by when comparing has to be done: others wait behind it. What is not done goes on the next time */
   of(fd: number, path: string, layers: Layers, untilMs: number): Origin {
     if (isOfImage(fd, path, layers)) return 'image';
     const below = layers.lower.find((layer) => lstatSync(`${layer}${path}`, { throwIfNoEntry: false }) !== undefined);
-    if (below === undefined) return 'other';
+    if (below === undefined || layers.upper === null) return 'other';
     const { dev, ino, size, ctimeNs, ctimeMs } = fstatSync(fd, { bigint: true });
     const key = `${dev} ${ino} ${size} ${ctimeNs} ${below}${path}`;
     const known = this.#copies.get(key) ?? { at: 0, isSame: null };
     if (known.isSame !== null) return known.isSame ? 'copy' : 'other';
-    let image: number | null = null;
+    const youngMs = TICK_MS - (Date.now() - Number(ctimeMs));
+    if (youngMs > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Math.min(youngMs, TICK_MS));
+    const isAsItWas = (one: number): boolean => {
+      const now = fstatSync(one, { bigint: true });
+      return now.size === size && now.ctimeNs === ctimeNs;
+    };
+    const opened: number[] = [];
+    const open = (layer: string): number => {
+      const one = openPlainFile(layer, path);
+      opened.push(one);
+      return one;
+    };
     try {
-      image = openPlainFile(below, path);
+      const image = open(below);
       if (fstatSync(image, { bigint: true }).size !== size) return 'other';
-      if (!this.#hold(fd)) return 'other';
+      const own = open(layers.upper);
+      // A file that takes another name has another time of change: with the same one it has been under this name until the end.
+      if (this.#files.pathOf(fd) !== path || !isAsItWas(own) || !this.#files.hold(own)) return 'other';
       try {
-        const youngMs = TICK_MS - (Date.now() - Number(ctimeMs));
-        if (youngMs > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Math.min(youngMs, TICK_MS));
         const goesOn = (at: number): boolean => {
           known.at = at;
           return Date.now() <= untilMs;
         };
         known.isSame = sameBytes(image, fd, { from: known.at, goesOn });
-        if (fstatSync(fd, { bigint: true }).ctimeNs !== ctimeNs) return 'other';
+        if (!isAsItWas(fd) || !isAsItWas(own)) return 'other';
       } finally {
-        this.#letGo(fd);
+        this.#files.letGo(own);
       }
     } catch {
       return 'other'; // a link, a device, or gone
     } finally {
-      if (image !== null) closeSync(image);
+      for (const one of opened) closeSync(one);
     }
     this.#copies.set(key, known);
     const [oldest] = this.#copies.keys();
