@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -95,4 +104,16 @@ test('a disk that refuses leaves all in memory, and takes it when it has room', 
   assert.equal(await log.settled(), true);
   assert.match(readFileSync(join(folder, 'alerts-1.ndjson'), 'utf8'), /^\{"id":"a"/);
   await log.close();
+});
+
+test('a file that cannot be read keeps the agent from nothing, stays where it is, and its number is not given again', async (t) => {
+  const { folder, open } = ground(t);
+  writeFileSync(join(folder, 'alerts-1.ndjson'), '{"id":"a","text":"1"}\n');
+  mkdirSync(join(folder, 'alerts-2.ndjson'));
+  const { log, alerts } = await open();
+  assert.deepEqual(idsOf(alerts), ['a']);
+  log.add({ id: 'b', text: '2' });
+  assert.equal(await log.settled(), true);
+  assert.deepEqual(readdirSync(folder).sort(), ['alerts-1.ndjson', 'alerts-2.ndjson', 'alerts-3.ndjson']);
+  assert.equal(await log.close(), true);
 });

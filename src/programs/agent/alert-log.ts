@@ -41,6 +41,8 @@ export class AlertLog<T extends Identified> {
   readonly #places = new Map<string, LogFile>();
   /** Oldest first; the last one may be written to. */
   readonly #files: LogFile[] = [];
+  /** No number comes again: a file that could not be removed, or read, keeps its own. */
+  #lastNumber = 0;
   #writing: Promise<boolean> | null = null;
   #retry: NodeJS.Timeout | undefined;
 
@@ -49,7 +51,7 @@ export class AlertLog<T extends Identified> {
     this.#log = log;
   }
 
-  /** @param read null for what is none; such a line is left out and told */
+  /** @param read null for what is none; such a line is left out and told, and so is a file that cannot be read */
   static async open<T extends Identified>(
     folder: string,
     read: (value: unknown) => T | null,
@@ -60,9 +62,13 @@ export class AlertLog<T extends Identified> {
     const alerts = new Map<string, T>();
     const numbers = (await readdir(folder)).flatMap((name) => NAME.exec(name)?.[1] ?? []).map(Number);
     for (const number of numbers.sort((a, b) => a - b)) {
+      log.#lastNumber = number;
       const file: LogFile = { number, ids: new Set(), descriptor: undefined, bytes: 0 };
+      const kept = await log.#readFile(file, read);
+      // Whoever mends the disk finds it where it was.
+      if (kept === null) continue;
       log.#files.push(file);
-      for (const alert of await log.#readFile(file, read)) {
+      for (const alert of kept) {
         alerts.set(alert.id, alert);
         log.#place(alert.id, file);
       }
@@ -102,10 +108,7 @@ export class AlertLog<T extends Identified> {
   tidy(alertOf: (id: string) => T | undefined): void {
     if (this.#writing !== null) return;
     const last = this.#files.at(-1);
-    if (last?.descriptor !== undefined && last.ids.size === 0 && last.bytes > 0) {
-      ftruncateSync(last.descriptor, 0);
-      last.bytes = 0;
-    }
+    if (last?.descriptor !== undefined && last.ids.size === 0 && last.bytes > 0) this.#empty(last, last.descriptor);
     const [oldest] = this.#files;
     if (oldest === undefined || this.#files.length <= FILES_MAX) return;
     for (const id of [...oldest.ids]) {
@@ -116,10 +119,22 @@ export class AlertLog<T extends Identified> {
     void this.#writeOn();
   }
 
-  async close(): Promise<void> {
-    await this.settled();
+  /** @returns whether all that was added is on disk */
+  async close(): Promise<boolean> {
+    const isWhole = await this.settled();
     clearTimeout(this.#retry);
     for (const file of [...this.#files]) this.#end(file);
+    return isWhole;
+  }
+
+  #empty(file: LogFile, descriptor: number): void {
+    try {
+      ftruncateSync(descriptor, 0);
+      file.bytes = 0;
+    } catch (error) {
+      this.#log.warn({ err: error }, 'a file of alerts that nobody needs could not be emptied');
+      this.#end(file);
+    }
   }
 
   #writeOn(): Promise<boolean> {
@@ -183,16 +198,29 @@ export class AlertLog<T extends Identified> {
     const last = this.#files.at(-1);
     if (last?.descriptor !== undefined && last.bytes < FILE_BYTES) return { file: last, descriptor: last.descriptor };
     if (last !== undefined) this.#end(last);
-    const file: LogFile = { number: (last?.number ?? 0) + 1, ids: new Set(), descriptor: undefined, bytes: 0 };
+    const file: LogFile = { number: this.#lastNumber + 1, ids: new Set(), descriptor: undefined, bytes: 0 };
     const descriptor = openSync(this.#path(file), 'wx', 0o600);
+    this.#lastNumber = file.number;
     file.descriptor = descriptor;
     this.#files.push(file);
-    await syncFolder(this.#folder);
+    try {
+      await syncFolder(this.#folder);
+    } catch (error) {
+      // Its lines would be on disk, and its name might not.
+      this.#end(file);
+      throw error;
+    }
     return { file, descriptor };
   }
 
-  async #readFile(file: LogFile, read: (value: unknown) => T | null): Promise<T[]> {
-    const text = await readFile(this.#path(file), 'utf8');
+  async #readFile(file: LogFile, read: (value: unknown) => T | null): Promise<T[] | null> {
+    let text: string;
+    try {
+      text = await readFile(this.#path(file), 'utf8');
+    } catch (error) {
+      this.#log.error({ err: error, file: this.#path(file) }, 'a file of alerts cannot be read; it stays where it is');
+      return null;
+    }
     // What follows the last line's end was being written when the machine stopped: nobody was told that it is kept.
     const lines = text.split('\n').slice(0, -1);
     const alerts = lines.flatMap((line) => {
@@ -221,8 +249,14 @@ export class AlertLog<T extends Identified> {
 
   /** Nothing more is written to it. */
   #end(file: LogFile): void {
-    if (file.descriptor !== undefined) closeSync(file.descriptor);
+    const { descriptor } = file;
+    // Closed it is also where that fails (close(2)), and its number may be another file's.
     file.descriptor = undefined;
+    try {
+      if (descriptor !== undefined) closeSync(descriptor);
+    } catch (error) {
+      this.#log.warn({ err: error, file: this.#path(file) }, 'a file of alerts could not be closed');
+    }
     if (file.ids.size === 0) this.#remove(file);
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -102,4 +102,46 @@ test('more pairs of rule and container than are told apart are told of the host,
   assert.match(mixed?.output ?? '', /and 9 more of any container/);
   assert.ok(sent.filter(({ rule }) => rule === 'own').every(({ count = 1 }) => count === 1));
   await spool.close();
+});
+
+test('alerts that an earlier program kept in a file each are sent, and their files go', async (t) => {
+  const { folder, sent, open } = ground(t);
+  writeFileSync(join(folder, 'id-1.json'), JSON.stringify(alertOf(1, 'before')));
+  writeFileSync(join(folder, 'id-2.json'), '{"id":');
+  const spool = await open();
+  assert.deepEqual(
+    readdirSync(folder).sort(),
+    ['alerts-1.ndjson', 'id-2.json'],
+    'what cannot be read is not thrown away',
+  );
+  spool.resend();
+  assert.deepEqual(
+    sent.map(({ id }) => id),
+    ['id-1'],
+  );
+  spool.stored('id-1');
+  await spool.close();
+});
+
+test('a sum whose alert the disk refuses is on disk as a sum still when the agent ends', async (t) => {
+  const { folder, sent, open } = ground(t);
+  const first = await open();
+  for (let place = 0; place < 2_100; place++) first.add(alertOf(place, 'flood'), []);
+  await first.close();
+  // A file of the next name is there already: it cannot be begun.
+  const next = Math.max(...readdirSync(folder).map((name) => Number(/\d+/.exec(name)?.[0] ?? 0))) + 1;
+  writeFileSync(join(folder, `alerts-${next}.ndjson`), '');
+  const blocker = join(folder, `alerts-${next + 1}.ndjson`);
+  const second = await open();
+  writeFileSync(blocker, '');
+  const before = sent.length;
+  await eventually('the sums leave', () => countIn(sent.slice(before)) >= 100);
+  await second.close();
+  assert.ok(readdirSync(folder).includes('sums'), readdirSync(folder).join(' '));
+  rmSync(blocker);
+  sent.length = 0;
+  const third = await open();
+  third.resend();
+  await eventually(`all are told; ${countIn(sent)} were`, () => countIn(sent) === 2_100);
+  await third.close();
 });

@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Alert } from '../../detect/index.ts';
 import { type Log, writeFileAtomic } from '../../system/index.ts';
@@ -98,8 +98,28 @@ export class AlertSpool {
     const spool = new AlertSpool(folder, disk, options);
     for (const alert of alerts)
       spool.#waiting.set(alert.id, { alert, grace: undefined, sentMs: Number.NEGATIVE_INFINITY });
+    await spool.#adopt();
     await spool.#readSums();
     return spool;
+  }
+
+  /** Earlier programs kept a file for each alert. */
+  async #adopt(): Promise<void> {
+    const adopted: string[] = [];
+    for (const name of (await readdir(this.#folder)).filter((one) => one.endsWith('.json')).sort()) {
+      const path = join(this.#folder, name);
+      try {
+        const alert = readSpooled(JSON.parse(await readFile(path, 'utf8')));
+        if (alert === null) throw new TypeError('it is no alert');
+        adopted.push(path);
+        if (this.#waiting.has(alert.id)) continue;
+        this.#waiting.set(alert.id, { alert, grace: undefined, sentMs: Number.NEGATIVE_INFINITY });
+        this.#disk.add(alert);
+      } catch (error) {
+        this.#log.error({ err: error, file: path }, 'an alert of before cannot be read; its file stays where it is');
+      }
+    }
+    if (await this.#disk.settled()) for (const path of adopted) await rm(path, { force: true });
   }
 
   /** @param stations see link/stations.ts; only the first sending tells them, a later one says nothing of the way */
@@ -133,8 +153,8 @@ export class AlertSpool {
     clearInterval(this.#summer);
     await this.#telling;
     this.#keepAll();
-    await this.#disk.close();
-    await this.#writeSums();
+    // What left its sum and is not on disk is there as that sum still.
+    if ((await this.#disk.close()) || this.#sumsOnDisk === '') await this.#writeSums();
   }
 
   #take(alert: SpooledAlert, stations: readonly number[]): void {
@@ -190,6 +210,8 @@ export class AlertSpool {
   async #tellSums(): Promise<void> {
     if (this.#sums.size === 0) {
       this.#isFlooded = false;
+      // What could not be taken from there the last time, because the disk did not take its alerts.
+      if (this.#sumsOnDisk !== '' && (await this.#disk.settled())) await this.#writeSums();
       return;
     }
     if (this.#waiting.size < ALERTS_MAX) {
