@@ -59,6 +59,20 @@ test('who approves a policy sees what it changes, and agrees to that text alone'
   assert.deepEqual([named.said.length, named.sent], [1, [['/policies/team/approve', { revision: 2 }]]]);
 });
 
+test('a revision that is no number agrees to nothing, and neither does one that nobody saw', async () => {
+  for (const word of ['two', '0', '1.5', '']) {
+    await assert.rejects(run({}, true, 'policy', 'approve', 'team', '--revision', word), {
+      code: 'commander.invalidArgument',
+    });
+  }
+  const path = '/policies/team/revisions';
+  const none = await run({ [path]: { items: [revision(3, 'active', 'x\n')] } }, true, 'policy', 'approve', 'team');
+  assert.deepEqual(none.sent, [['/policies/team/approve', { revision: 3 }]]);
+  const hidden = { [path]: { items: [revision(2, 'waiting', 'a\n\u001b[30mb\n'), revision(1, 'active', 'a\n')] } };
+  const said = (await run(hidden, false, 'policy', 'approve', 'team')).said.join('\n');
+  assert.ok(said.includes('+�[30mb'), said);
+});
+
 test('a first text is shown whole, or beside that of the platform', async () => {
   const path = '/policies/team/revisions';
   const first = { [path]: { items: [revision(1, 'waiting', 'x\n')] } };

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { InvalidArgumentError } from 'commander';
 import { type CliProgram, diffLines, type Json, systemClock, type Text } from '../system/index.ts';
 import type { PlacedDocument } from './document.ts';
 import type { RuleOutcome } from './judge.ts';
@@ -184,10 +185,11 @@ function bookCommands(cli: CliProgram, noun: ReturnType<CliProgram['program']['c
       .option(
         '--revision <number>',
         cli.t({ en: 'of this text alone, without showing it', es: 'solo de este texto, sin mostrarlo' }),
+        readRevision,
       )
       .description(cli.t(text))
-      .action(async (name: string, options: { revision?: string }) => {
-        const revision = options.revision === undefined ? await readWaiting(cli, name, verb) : Number(options.revision);
+      .action(async (name: string, options: { revision?: number }) => {
+        const revision = options.revision ?? (await readWaiting(cli, name, verb));
         if (revision === null) return;
         tell(await cli.api.post<PolicyRevision>(`${pathOf(name)}/${verb}`, { revision }));
       });
@@ -272,16 +274,29 @@ function bookCommands(cli: CliProgram, noun: ReturnType<CliProgram['program']['c
     });
 }
 
+/** Of a policy that has none yet: one that no text has. */
+const LAST_REVISION = 999_999_999;
+
+/** What is no number would be sent as none, which agrees to whichever text waits. */
+function readRevision(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('1, 2 …');
+  return Number(text);
+}
+
 /** The text that waits and the one in force, that of the platform or none; every text is of the name alone. */
-async function textsOf(cli: CliProgram, name: string): Promise<{ waiting: PolicyRevision | null; before: string }> {
+async function textsOf(
+  cli: CliProgram,
+  name: string,
+): Promise<{ waiting: PolicyRevision | null; before: string; newest: number }> {
   const path = `/policies/${encodeURIComponent(name)}`;
   const { items } = await cli.api.get<{ items: PolicyRevision[] }>(`${path}/revisions`);
   const waiting = items.find(({ state }) => state === 'waiting') ?? null;
   const active = items.find(({ state }) => state === 'active');
-  if (waiting === null || active !== undefined) return { waiting, before: active?.source ?? '' };
+  const newest = items[0]?.revision ?? 0;
+  if (waiting === null || active !== undefined) return { waiting, before: active?.source ?? '', newest };
   const known = await cli.api.get<{ items: PolicyRow[] }>('/policies');
-  if (!known.items.some((one) => one.name === name)) return { waiting, before: '' };
-  return { waiting, before: (await cli.api.get<PolicyView>(path)).source };
+  if (!known.items.some((one) => one.name === name)) return { waiting, before: '', newest };
+  return { waiting, before: (await cli.api.get<PolicyView>(path)).source, newest };
 }
 
 const DIFF_TONE = { '-': 'bad', '+': 'good', '@': 'faint' } as const;
@@ -297,7 +312,8 @@ function showWaiting(
     es: `${name} ${revision}, pedida por ${author} el ${createdAt}${isNew ? '; aún no hay ninguna con ese nombre' : ', y lo que cambia'}:`,
   });
   for (const { op, text } of diffLines(before, source)) {
-    const line = op === '@' ? `@@ ${text}` : `${op}${text}`;
+    // A colour in somebody's text could hide the line from who agrees to it.
+    const line = op === '@' ? `@@ ${text}` : `${op}${text.replaceAll('\u001b', '�')}`;
     cli.print.result(op === ' ' ? line : cli.print.colour(DIFF_TONE[op], line));
   }
 }
@@ -307,12 +323,9 @@ function showWaiting(
  * shown. Null: the person did not agree, and nothing is decided.
  */
 async function readWaiting(cli: CliProgram, name: string, verb: 'approve' | 'reject'): Promise<number | null> {
-  const { waiting, before } = await textsOf(cli, name);
-  // The platform says in its words that none waits.
-  if (waiting === null) {
-    await cli.api.post(`/policies/${encodeURIComponent(name)}/${verb}`, {});
-    return null;
-  }
+  const { waiting, before, newest } = await textsOf(cli, name);
+  // The platform says in its words that none waits, also when one came meanwhile that nobody has seen.
+  if (waiting === null) return newest === 0 ? LAST_REVISION : newest;
   if (!cli.output.json) showWaiting(cli, waiting, before);
   const remedy = `darsena policy ${verb} ${name} --revision ${waiting.revision}`;
   const question: Record<typeof verb, Text> = {

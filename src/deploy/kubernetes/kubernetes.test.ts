@@ -663,6 +663,7 @@ test('what Kubernetes would not take, or what would never do what it says, is to
     [object('Secret', 'type: kubernetes.io/tls\nstringData: { tls.crt: x }'), 'missing-field data'],
     [object('Secret', 'type: kubernetes.io/tls\nstringData: { tls.crt: x, tls.key: y }'), ''],
     [object('Secret', 'type: kubernetes.io/basic-auth\nstringData: { password: y }'), ''],
+    [object('Secret', 'type: constructor\nstringData: { password: y }'), ''],
     [
       object('Secret', 'type: kubernetes.io/dockerconfigjson\nstringData: { .dockerconfigjson: hush }'),
       'missing-field data',

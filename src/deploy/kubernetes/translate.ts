@@ -1501,7 +1501,7 @@ const NEEDS_LIMIT_PER_INDEX: Text = {
 /** What a type of Secret asks for (core/v1, SecretType), as long as it is not there; of its content nothing is said. */
 function faultOfSecret(type: string, data: ContentData['data']): Text | null {
   const has = (key: string): boolean => Object.hasOwn(data, key);
-  const wants = SECRET_KEYS[type] ?? [];
+  const wants = SECRET_KEYS.get(type) ?? [];
   const found = type === 'kubernetes.io/basic-auth' ? wants.some(has) : wants.every(has);
   if (!found) {
     const [en, es] = type === 'kubernetes.io/basic-auth' ? [' or ', ' o '] : [' and ', ' y '];
@@ -1512,13 +1512,13 @@ function faultOfSecret(type: string, data: ContentData['data']): Text | null {
   return { en: `${key} must hold a JSON object`, es: `${key} debe contener un objeto JSON` };
 }
 
-const SECRET_KEYS: Readonly<Record<string, readonly string[]>> = {
-  'kubernetes.io/basic-auth': ['username', 'password'],
-  'kubernetes.io/dockercfg': ['.dockercfg'],
-  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
-  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
-  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
-};
+const SECRET_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['kubernetes.io/basic-auth', ['username', 'password']],
+  ['kubernetes.io/dockercfg', ['.dockercfg']],
+  ['kubernetes.io/dockerconfigjson', ['.dockerconfigjson']],
+  ['kubernetes.io/ssh-auth', ['ssh-privatekey']],
+  ['kubernetes.io/tls', ['tls.crt', 'tls.key']],
+]);
 
 function isJsonObject(bytes: Buffer): boolean {
   try {

@@ -56,6 +56,10 @@ test('storage that holds whoever touches it holds two threads at most, is told a
     touches.run('/nas/a/other', () => assert.fail('touched')),
     AWAY,
   );
+  await assert.rejects(
+    touches.run('/san/c/other', () => assert.fail('touched')),
+    /other storage that does not answer/,
+  );
   assert.deepEqual([running, most], [TOUCHES_MAX, TOUCHES_MAX]);
   back.resolve();
   await pass();

@@ -12,8 +12,8 @@ import { TOUCH_MS, TOUCHES_MAX } from './limits.ts';
 export class VolumeTouches {
   readonly #clock: Clock;
   readonly #lanes = new Lanes(TOUCHES_MAX);
-  /** Places of which a touch is overdue. */
-  readonly #held = new Map<string, number>();
+  /** Places of which touches are overdue: how many, and why the first of them is. */
+  readonly #held = new Map<string, { readonly touches: number; readonly why: Text }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -52,19 +52,22 @@ export class VolumeTouches {
     inTime.abort();
     if (!isLate) return await answer.promise;
     isOver = true;
-    this.#held.set(place, (this.#held.get(place) ?? 0) + 1);
+    const why = isBegun ? HELD : BEHIND;
+    const known = this.#held.get(place);
+    this.#held.set(place, { touches: (known?.touches ?? 0) + 1, why: known?.why ?? why });
     void begun.finally(() => this.#release(place)).catch(() => undefined);
-    throw away(place, isBegun ? HELD : BEHIND);
+    throw away(place, why);
   }
 
   #refuse(place: string): void {
-    if (this.#held.has(place)) throw away(place, HELD);
+    const held = this.#held.get(place);
+    if (held !== undefined) throw away(place, held.why);
   }
 
   #release(place: string): void {
-    const left = (this.#held.get(place) ?? 1) - 1;
-    if (left === 0) this.#held.delete(place);
-    else this.#held.set(place, left);
+    const { touches = 1, why = HELD } = this.#held.get(place) ?? {};
+    if (touches === 1) this.#held.delete(place);
+    else this.#held.set(place, { touches: touches - 1, why });
   }
 }
 
