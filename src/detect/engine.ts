@@ -1,5 +1,6 @@
 /** The rules at work: files in, alerts out. */
 import {
+  CONTENT_WAYS,
   EVENT_NAMES,
   fieldArgument,
   fieldReader,
@@ -8,6 +9,7 @@ import {
   type KernelEvent,
   manyKind,
   normalizeField,
+  ONLY_CONTENT,
   observedEvents,
   RECORD,
   rawArgumentType,
@@ -16,6 +18,7 @@ import { type Alert, describeProcess, newAlertId, timeText } from './alert.ts';
 import { compileFilters, foldFilter } from './compile.ts';
 import { type Filter, FilterError } from './filter-ast.ts';
 import { fieldsOf, hostNamesOf } from './filter-fields.ts';
+import { withGivenNames } from './given-names.ts';
 import { ALL_NODES_MAX, HOST_NAMES_MAX } from './limits.ts';
 import { subjectsOf } from './live-subjects.ts';
 import { compileOutput, type Output } from './output.ts';
@@ -69,6 +72,8 @@ export class RuleEngine {
   readonly #tunings: readonly (readonly ActiveTuning[])[];
   /** Whether a rule about programs that start asks for the environment they start with. */
   readonly asksEnvironment: boolean;
+  /** Calls whose bytes rules ask for, by Falco's names. */
+  readonly contentEvents: ReadonlySet<string>;
   /** Names of hosts that rules at work compare addresses with, to be looked up. */
   readonly hostNames: readonly string[];
   /** Rules that failed while they were compiled or tried, and how: the others go on without them. */
@@ -96,6 +101,16 @@ export class RuleEngine {
     this.#timed = states.map(({ rule }) => (rule.timing === null ? null : new TimedRule(rule.timing, liveFields)));
     this.#conditions = conditions;
     this.#ruleIndex = ruleIndex;
+    this.contentEvents = new Set(
+      EVENT_NAMES.filter(
+        (name, type) =>
+          CONTENT_WAYS.has(name) &&
+          ((conditions[type] ?? []).some((one) => one !== true && asksContent(one)) ||
+            (ruleIndex[type] ?? []).some(({ rule }) =>
+              CONTENT_FIELDS.some((field) => this.#outputs[rule]?.fields.has(field) === true),
+            )),
+      ),
+    );
     this.asksEnvironment =
       (conditions[RECORD.exec] ?? []).some((one) => one !== true && asks(one, ENVIRONMENT)) ||
       (ruleIndex[RECORD.exec] ?? []).some(({ rule }) => this.#outputs[rule]?.fields.has(ENVIRONMENT) === true);
@@ -327,6 +342,13 @@ const never = (): null => null;
 
 const ENVIRONMENT = 'proc.env';
 
+/** What a call moved; the fields that tell of it. */
+const CONTENT_FIELDS = ['evt.buffer', 'evt.buffer.b64'] as const;
+
+export function asksContent(filter: Filter): boolean {
+  return CONTENT_FIELDS.some((field) => asks(filter, field));
+}
+
 function asks(filter: Filter, field: string): boolean {
   return fieldsOf(filter, liveFields).some(({ name }) => name === field);
 }
@@ -399,13 +421,14 @@ interface Folded {
 
 /** What of a rule's conditions is left for each type of event. */
 function foldForEvents(rule: Rule): readonly (readonly Folded[])[] {
-  const entries = entriesOf(rule);
+  const entries = entriesOf(rule).map(({ filter, step }) => ({ filter: withGivenNames(filter), step }));
   return EVENT_NAMES.map((name) =>
     name === ''
       ? []
       : entries.flatMap(({ filter, step }) => {
           const folded = foldForEvent(filter, name);
-          return folded === false ? [] : [{ filter: folded, step }];
+          const isUnseen = ONLY_CONTENT.has(name) && (folded === true || folded === false || !asksContent(folded));
+          return folded === false || isUnseen ? [] : [{ filter: folded, step }];
         }),
   );
 }
@@ -451,6 +474,7 @@ function judgeRule(rule: Rule, byType: readonly (readonly Folded[])[], findings:
     vfork: 'fork',
     umount: 'umount2',
   };
+  for (const name of ONLY_CONTENT) if ((byType[EVENT_NAMES.indexOf(name)] ?? []).length > 0) observed.add(name);
   const unseenEvents = named.filter((name) => !observed.has(name) && !observed.has(alike[name] ?? ''));
   const held = byType.filter((filters) => filters.length > 0);
   const folded = new Set(held.flatMap((filters) => filters.map(({ filter }) => filter)));
@@ -466,6 +490,11 @@ function judgeRule(rule: Rule, byType: readonly (readonly Folded[])[], findings:
       if (fieldReader(name, argument) === undefined) missing.add(argument === null ? name : `${name}[${argument}]`);
     }
   }
+  const asking = EVENT_NAMES.filter((_, type) =>
+    (byType[type] ?? []).some(({ filter }) => filter !== true && asksContent(filter)),
+  );
+  if (asking.length > 0 && !asking.some((name) => CONTENT_WAYS.has(name)))
+    missing.add(`evt.buffer of ${asking.join(', ')}`);
   if (missing.size > 0) return off('LOAD_UNKNOWN_FILTER', `fields ${[...missing].join(', ')} are not observed`);
   if (!rule.enabled) return { rule, offReason: 'disabled by its file', unseenEvents };
   if (unseenEvents.length > 0)

@@ -33,8 +33,9 @@ export function parseValue(text: string, type: FieldType): Scalar {
   switch (type) {
     case 'text':
     case 'path':
-    case 'bytes':
       return text;
+    case 'bytes':
+      return asBytes(text);
     case 'number': {
       // As Falco has it: the grammar has hexadecimal numbers, and no field takes one.
       if (!/^\s*[+-]?\d+$/.test(text)) throw new RangeError(`"${text}" is not a whole number`);
@@ -62,7 +63,8 @@ export function parseValue(text: string, type: FieldType): Scalar {
 }
 
 /** The test of one value against one value of the rule. Throws `RangeError` when the value does not fit the operator. */
-export function makeTester(operator: BinaryOperator, type: FieldType, text: string): Tester {
+export function makeTester(operator: BinaryOperator, type: FieldType, given: string): Tester {
+  const text = type === 'bytes' ? asBytes(given) : given;
   switch (operator) {
     case 'contains':
       return (value) => String(value).includes(text);
@@ -88,16 +90,20 @@ export function makeTester(operator: BinaryOperator, type: FieldType, text: stri
       return matchesWhole(fromRe2(text));
     case 'bcontains': {
       const bytes = hexText(text);
-      return (value) => Buffer.from(String(value)).toString('latin1').includes(bytes);
+      return type === 'bytes'
+        ? (value) => String(value).includes(bytes)
+        : (value) => asBytes(String(value)).includes(bytes);
     }
     case 'bstartswith': {
       const bytes = hexText(text);
-      return (value) => Buffer.from(String(value)).toString('latin1').startsWith(bytes);
+      return type === 'bytes'
+        ? (value) => String(value).startsWith(bytes)
+        : (value) => asBytes(String(value)).startsWith(bytes);
     }
     case 'pmatch':
       return pathTester(text);
     default:
-      return comparer(operator, type, parseValue(text, type));
+      return comparer(operator, type, parseValue(given, type));
   }
 }
 
@@ -287,6 +293,11 @@ const CLASSES: Readonly<Record<string, string>> = {
 
 function escapeForRegExp(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
+}
+
+/** Its bytes as letters of Latin-1, one each: so stands the value of a field that is bytes. */
+function asBytes(text: string): string {
+  return Buffer.from(text).toString('latin1');
 }
 
 function hexText(text: string): string {

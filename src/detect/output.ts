@@ -62,7 +62,7 @@ export function compileOutput<Event>(template: string, fields: FieldSource<Event
       name: text.slice(start, place.end),
       width: Number(width),
       isList: manyOf(place.operand, fields) === 'list',
-      read: makeReader(place.operand, fields),
+      read: shownReader(place.operand, fields),
     });
     end = place.end;
   }
@@ -89,6 +89,16 @@ export function compileOutput<Event>(template: string, fields: FieldSource<Event
       }
       return { text: escapeControls(sentence), fields: values, isCut };
     },
+  };
+}
+
+/** Bytes as Falco prints them: what is no letter of ASCII is a dot. */
+function shownReader<Event>(operand: Operand, fields: FieldSource<Event>): (event: Event) => FieldValue {
+  const read = makeReader(operand, fields);
+  if (typeOfOperand(operand, fields) !== 'bytes') return read;
+  return (event) => {
+    const value = read(event);
+    return typeof value === 'string' ? value.replace(/[^\x20-\x7e]/g, '.') : value;
   };
 }
 

@@ -94,6 +94,10 @@ export function recordedFields(events: readonly RecordedEvent[]): FieldSource<Re
     return same !== undefined && columns.has(same) ? (event) => event[same] ?? null : undefined;
   };
   const reader = (name: string, argument: string | null): ((event: RecordedEvent) => FieldValue) | undefined => {
+    const read = readerOf(name, argument);
+    return read !== undefined && fieldType(name) === 'bytes' ? (event) => asBytes(read(event)) : read;
+  };
+  const readerOf = (name: string, argument: string | null): ((event: RecordedEvent) => FieldValue) | undefined => {
     const whole = column(argument === null ? name : `${name}[${argument}]`) ?? column(`${name}.${argument}`);
     if (whole !== undefined) return whole;
     if ((name === 'evt.arg' || name === 'evt.rawarg') && argument !== null && columns.has('evt.args')) {
@@ -116,6 +120,11 @@ export function recordedFields(events: readonly RecordedEvent[]): FieldSource<Re
     many: (name, argument) => manyKind(name, argument) ?? (Array.isArray(columns.get(name)) ? 'ends' : null),
     reader,
   };
+}
+
+/** Fields of bytes are letters of Latin-1, one a byte, wherever they come from. */
+function asBytes(value: FieldValue): FieldValue {
+  return typeof value === 'string' ? Buffer.from(value).toString('latin1') : value;
 }
 
 function listOf(values: readonly FieldValue[]): FieldValue {

@@ -230,6 +230,8 @@ function makeTransform<Event>(
   fields: FieldSource<Event>,
 ): (event: Event) => FieldValue {
   const readers = operand.operands.map((one) => makeReader(one, fields));
+  const [whose] = operand.operands;
+  const isBytes = whose !== undefined && typeOfOperand(whose, fields) === 'bytes';
   const first = readers[0] ?? (() => null);
   const second = readers[1] ?? (() => null);
   switch (operand.name) {
@@ -242,12 +244,12 @@ function makeTransform<Event>(
     case 'basename':
       return (event) => eachText(first(event), (text) => (text.endsWith('/') ? '' : basename(text)));
     case 'b64':
-      return (event) => eachText(first(event), fromBase64);
+      return (event) => eachText(first(event), (text) => fromBase64(text, isBytes ? 'latin1' : 'utf8'));
     case 'len':
       return (event) => {
         const value = first(event);
         if (Array.isArray(value)) return value.length;
-        return value === null ? 0 : Buffer.byteLength(String(value));
+        return value === null ? 0 : Buffer.byteLength(String(value), isBytes ? 'latin1' : 'utf8');
       };
     case 'join':
       return (event) => {
@@ -292,10 +294,10 @@ function upperCase(text: string): string {
 }
 
 /** What is no base64, to its last bit, has no value, as for Falco: two "=" at most, and none of the letters for addresses. */
-function fromBase64(text: string): string | null {
+function fromBase64(text: string, as: 'utf8' | 'latin1'): string | null {
   const letters = text.replace(/={1,2}$/, '');
   const bytes = Buffer.from(letters, 'base64');
-  return bytes.toString('base64').replace(/=+$/, '') === letters ? bytes.toString('utf8') : null;
+  return bytes.toString('base64').replace(/=+$/, '') === letters ? bytes.toString(as) : null;
 }
 
 /**

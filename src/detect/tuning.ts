@@ -3,6 +3,7 @@ import type { KernelEvent } from '../events/index.ts';
 import { checkFilter, compileFilters, foldFilter } from './compile.ts';
 import { type Filter, requireNoMacro } from './filter-ast.ts';
 import { parseFilter } from './filter-parser.ts';
+import { withGivenNames } from './given-names.ts';
 import type { FieldSource } from './transforms.ts';
 
 /** Where something counts; null is everywhere. An environment is one of a project's. */
@@ -65,7 +66,7 @@ export function activateTuning(tuning: Tuning, fields: FieldSource<KernelEvent>)
   const { project, environment, workload, condition } = tuning;
   const parts = [
     ...(workload === null ? [] : [equals('darsena.workload', workload)]),
-    ...(condition === null ? [] : [readTuningCondition(condition, fields)]),
+    ...(condition === null ? [] : [withGivenNames(readTuningCondition(condition, fields))]),
   ];
   const filter: Filter = scopeFilter({ kind: 'and', children: parts, at: 0 }, { project, environment });
   const match = compileFilters([foldFilter(filter, {}, fields)], fields);

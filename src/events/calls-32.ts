@@ -20,6 +20,10 @@ const NUMBERS: Readonly<Record<string, readonly number[]>> = {
   ...{ name_to_handle_at: [341], kexec_load: [283], reboot: [88], add_key: [286], request_key: [287], mknod: [14] },
   ...{
     mknodat: [297],
+    read: [3],
+    pread: [180],
+    readv: [145],
+    preadv: [333],
     write: [4],
     pwrite: [181],
     writev: [146],

@@ -31,6 +31,9 @@ export type CallArgument =
 /** A name: the place of the argument with its folder's descriptor, or 'cwd', and the place of the name itself. */
 export type CallName = readonly [folder: number | 'cwd', name: number];
 
+/** As call-table.h has them. */
+const CONTENT = { plain: 1, parts: 2, message: 3, messages: 4 } as const;
+
 export interface CallDefinition {
   /** Falco's name of the event. */
   readonly name: string;
@@ -49,6 +52,10 @@ export interface CallDefinition {
   readonly changesMode?: boolean;
   /** As frequent as opens. */
   readonly floods?: boolean;
+  /** The argument with the bytes that it moves, and which way: told only while a rule asks for them. */
+  readonly content?: { readonly place: number; readonly as: keyof typeof CONTENT; readonly way: 'read' | 'write' };
+  /** Everybody reads all the time: recorded only while a rule asks for the bytes. */
+  readonly onlyContent?: boolean;
   /** By Falco's names; `res` is there for all. */
   readonly arguments: Readonly<Record<string, CallArgument>>;
 }
@@ -240,7 +247,7 @@ export const CALLS: readonly CallDefinition[] = [
     206,
     'net',
     { fd: descriptor(0), size: decimal(2) },
-    { file: 0, address: { place: 4 }, floods: true },
+    { file: 0, address: { place: 4 }, floods: true, content: { place: 1, as: 'plain', way: 'write' } },
   ),
   plain(
     'sendmsg',
@@ -248,7 +255,12 @@ export const CALLS: readonly CallDefinition[] = [
     211,
     'net',
     { fd: descriptor(0) },
-    { file: 0, address: { place: 1, isMessage: true }, floods: true },
+    {
+      file: 0,
+      address: { place: 1, isMessage: true },
+      floods: true,
+      content: { place: 1, as: 'message', way: 'write' },
+    },
   ),
   plain('dup', 32, 23, 'file', { oldfd: descriptor(0) }, { file: 'result', onlyDone: true }),
   plain('dup2', 33, null, 'file', { oldfd: descriptor(0), newfd: descriptor(1) }, { file: 'result', onlyDone: true }),
@@ -303,7 +315,13 @@ export const CALLS: readonly CallDefinition[] = [
     207,
     'net',
     { fd: descriptor(0), size: decimal(2) },
-    { file: 0, address: { place: 4, isAnswer: true }, onlyDone: true, floods: true },
+    {
+      file: 0,
+      address: { place: 4, isAnswer: true },
+      onlyDone: true,
+      floods: true,
+      content: { place: 1, as: 'plain', way: 'read' },
+    },
   ),
   plain(
     'recvmsg',
@@ -311,16 +329,29 @@ export const CALLS: readonly CallDefinition[] = [
     212,
     'net',
     { fd: descriptor(0) },
-    { file: 0, address: { place: 1, isMessage: true }, onlyDone: true, floods: true },
+    {
+      file: 0,
+      address: { place: 1, isMessage: true },
+      onlyDone: true,
+      floods: true,
+      content: { place: 1, as: 'message', way: 'read' },
+    },
   ),
   ...(
     [
-      ['write', 1, 64],
-      ['pwrite', 18, 68],
-      ['writev', 20, 66],
+      ['write', 1, 64, 'plain'],
+      ['pwrite', 18, 68, 'plain'],
+      ['writev', 20, 66, 'parts'],
     ] as const
-  ).map(([name, x64, arm64]) =>
-    plain(name, x64, arm64, 'file', { fd: descriptor(0), size: decimal(2) }, { file: 0, onlyControl: true }),
+  ).map(([name, x64, arm64, as]) =>
+    plain(
+      name,
+      x64,
+      arm64,
+      'file',
+      { fd: descriptor(0), size: decimal(2) },
+      { file: 0, onlyControl: true, content: { place: 1, as, way: 'write' } },
+    ),
   ),
   // Mounts by descriptors: what `mount` does in one call.
   plain('open_tree', 428, 428, 'file', { dirfd: descriptor(0), path: path(), flags: words(2, TREE_FLAGS) }, ONE_NAME),
@@ -337,7 +368,12 @@ export const CALLS: readonly CallDefinition[] = [
     269,
     'net',
     { fd: descriptor(0), messages: decimal(2) },
-    { file: 0, address: { place: 1, isMessage: true }, floods: true },
+    {
+      file: 0,
+      address: { place: 1, isMessage: true },
+      floods: true,
+      content: { place: 1, as: 'messages', way: 'write' },
+    },
   ),
   plain(
     'recvmmsg',
@@ -345,7 +381,13 @@ export const CALLS: readonly CallDefinition[] = [
     243,
     'net',
     { fd: descriptor(0), messages: decimal(2) },
-    { file: 0, address: { place: 1, isMessage: true }, onlyDone: true, floods: true },
+    {
+      file: 0,
+      address: { place: 1, isMessage: true },
+      onlyDone: true,
+      floods: true,
+      content: { place: 1, as: 'messages', way: 'read' },
+    },
   ),
   // The other ways in which bytes come into a file.
   ...(
@@ -353,7 +395,16 @@ export const CALLS: readonly CallDefinition[] = [
       ['pwritev', 296, 70],
       ['pwritev2', 328, 287],
     ] as const
-  ).map(([name, x64, arm64]) => plain(name, x64, arm64, 'file', { fd: descriptor(0) }, { file: 0, onlyControl: true })),
+  ).map(([name, x64, arm64]) =>
+    plain(
+      name,
+      x64,
+      arm64,
+      'file',
+      { fd: descriptor(0) },
+      { file: 0, onlyControl: true, content: { place: 1, as: 'parts', way: 'write' } },
+    ),
+  ),
   plain(
     'sendfile',
     40,
@@ -438,7 +489,33 @@ export const CALLS: readonly CallDefinition[] = [
   plain('modify_ldt', 154, null, 'process', { func: decimal(0) }),
   plain('socketpair', 53, 199, 'net', { domain: words(0, FAMILIES), type: decimal(1), proto: decimal(2) }),
   plain('request_key', 249, 218, 'system', {}),
+  ...(
+    [
+      ['read', 0, 63, 'plain'],
+      ['pread', 17, 67, 'plain'],
+      ['readv', 19, 65, 'parts'],
+      ['preadv', 295, 69, 'parts'],
+    ] as const
+  ).map(([name, x64, arm64, as]) =>
+    plain(
+      name,
+      x64,
+      arm64,
+      'file',
+      { fd: descriptor(0), ...(as === 'plain' ? { size: decimal(2) } : {}) },
+      { file: 0, onlyDone: true, onlyContent: true, floods: true, content: { place: 1, as, way: 'read' } },
+    ),
+  ),
 ];
+
+/** Which way bytes go that the call moves, by its name. */
+export const CONTENT_WAYS: ReadonlyMap<string, 'read' | 'write'> = new Map(
+  CALLS.flatMap(({ name, content }) => (content === undefined ? [] : [[name, content.way] as const])),
+);
+/** Calls that are recorded for their bytes alone. */
+export const ONLY_CONTENT: ReadonlySet<string> = new Set(
+  CALLS.flatMap(({ name, onlyContent }) => (onlyContent === true ? [name] : [])),
+);
 
 /** Record type of the first call of the table. */
 export const FIRST_CALL = 16;
@@ -463,9 +540,14 @@ const CALL_FLAG = {
 } as const;
 const SPEC_BYTES = 16;
 
-/** The entries of the kernel's table on this processor: by the number of the call (`struct call_spec` of call.h). */
+/**
+ * The entries of the kernel's table on this processor: by the number of the call (`struct call_spec` of call.h).
+ *
+ * @param withContent calls whose bytes are told too: each of them then, whatever file or address it is about
+ */
 export function callSpecs(
   processor: string,
+  withContent: ReadonlySet<string> = new Set(),
 ): { readonly name: string; readonly number: number; readonly spec: Buffer }[] {
   return CALLS.flatMap((call, index) => {
     const number = processor === 'x64' || processor === 'arm64' ? call.number[processor] : undefined;
@@ -479,15 +561,20 @@ export function callSpecs(
     }
     spec[6] = typeof call.file === 'number' ? call.file : NO_ARGUMENT;
     spec[7] = call.address?.place ?? NO_ARGUMENT;
+    const content = withContent.has(call.name) ? call.content : undefined;
     spec[8] =
       (call.onlyDone ? CALL_FLAG.onlyDone : 0) |
       (call.file === 'result' ? CALL_FLAG.resultIsFile : 0) |
-      (call.address ? CALL_FLAG.needsAddress : 0) |
+      (call.address && content === undefined ? CALL_FLAG.needsAddress : 0) |
       (call.address?.isMessage ? CALL_FLAG.messageAddress : 0) |
-      (call.floods ? CALL_FLAG.floods : 0) |
+      (call.floods || content !== undefined ? CALL_FLAG.floods : 0) |
       (call.address?.isAnswer ? CALL_FLAG.lengthPointer : 0) |
-      (call.onlyControl ? CALL_FLAG.onlyControl : 0) |
+      (call.onlyControl && content === undefined ? CALL_FLAG.onlyControl : 0) |
       (call.changesMode ? CALL_FLAG.changesMode : 0);
+    if (content !== undefined) {
+      spec[9] = CONTENT[content.as];
+      spec[10] = content.place;
+    }
     return [{ name: call.name, number, spec }];
   });
 }

@@ -29,7 +29,7 @@ import {
 const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
-const OF_ENVIRONMENT = RECORD_FLAG.environment | RECORD_FLAG.environmentCut;
+const SECRET_PARTS = RECORD_FLAG.environment | RECORD_FLAG.environmentCut | RECORD_FLAG.content;
 
 /**
  * One event, read where the kernel wrote it. The object is a window that moves from record to record: nothing read from it may
@@ -91,13 +91,15 @@ export class KernelEvent {
   text(offset: number, max: number): string {
     return readText(this.#bytes, this.#at + offset, max);
   }
-  /** The bytes of the record, to keep: without an environment, which has secrets. */
+  /** The bytes of the record, to keep: without an environment and without what a call moved, which have secrets. */
   copyRecord(): Buffer {
-    if (!this.#hasEnvironment) return Buffer.from(this.#bytes.subarray(this.#at, this.#at + this.u32(HEADER.length)));
-    const length = this.#environmentStart();
+    const hasContent = isCall(this.type) && this.hasFlag(RECORD_FLAG.content);
+    if (!this.#hasEnvironment && !hasContent)
+      return Buffer.from(this.#bytes.subarray(this.#at, this.#at + this.u32(HEADER.length)));
+    const length = hasContent ? this.#contentStart() : this.#environmentStart();
     const copy = Buffer.from(this.#bytes.subarray(this.#at, this.#at + length));
     copy.writeUInt32LE(length, HEADER.length);
-    copy.writeUInt16LE(this.u16(HEADER.flags) & ~OF_ENVIRONMENT, HEADER.flags);
+    copy.writeUInt16LE(this.u16(HEADER.flags) & ~SECRET_PARTS, HEADER.flags);
     return copy;
   }
   hasFlag(flag: number): boolean {
@@ -277,6 +279,12 @@ export class KernelEvent {
     return plainPath(this.#pathAt(this.#at + this.#startOfName(which), length).text, name);
   }
 
+  /** Calls: the bytes that it moved, of many the first; null where they were not asked for. */
+  content(): Buffer | null {
+    if (!isCall(this.type) || !this.hasFlag(RECORD_FLAG.content)) return null;
+    return this.#bytes.subarray(this.#at + this.#contentStart(), this.#at + this.u32(HEADER.length));
+  }
+
   #pathAt(at: number, length: number): PathName {
     if (this.hasFlag(RECORD_FLAG.truncated) && this.#lacksRoot(at, length)) return partPath(this.#longPath(at, length));
     return this.#paths.find(this.#bytes, this.#view, at, length);
@@ -301,6 +309,10 @@ export class KernelEvent {
   }
   #partsOfCall(): number {
     return this.#startOfName(1) + this.u32(CALL.folder_length + 4) + this.u32(CALL.name_length + 4);
+  }
+
+  #contentStart(): number {
+    return this.#partsOfCall() + this.u32(CALL.path_length);
   }
 
   get #socket(): typeof CALL | typeof CONNECT {

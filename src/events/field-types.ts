@@ -28,7 +28,7 @@ const byType: Readonly<Record<FieldType, string>> = {
     k8s.svc.name k8s.svc.id k8s.svc.label k8s.svc.labels k8s.rs.name k8s.rs.id k8s.rs.label k8s.rs.labels k8s.deployment.name
     k8s.deployment.id k8s.deployment.label k8s.deployment.labels
     darsena.project darsena.environment darsena.workload darsena.container darsena.parent.cmdline`,
-  path: `fd.name fd.nameraw fd.directory fd.filename fs.path.name fs.path.nameraw fs.path.source fs.path.sourceraw fs.path.target
+  path: `fd.name fd.nameraw darsena.fd.given fd.directory fd.filename fs.path.name fs.path.nameraw fs.path.source fs.path.sourceraw fs.path.target
     fs.path.targetraw proc.exepath proc.pexepath proc.aexepath proc.cwd proc.sid.exepath proc.vpgid.exepath proc.pgid.exepath`,
   number: `evt.num evt.rawtime evt.rawtime.s evt.rawtime.ns evt.reltime evt.reltime.s evt.reltime.ns evt.latency evt.latency.s
     evt.latency.ns evt.latency.quantized evt.wait_latency evt.deltatime evt.deltatime.s evt.deltatime.ns evt.type.is evt.rawarg evt.rawres evt.count

@@ -1,7 +1,7 @@
 /** How each field that this sensor knows is read from an event. The catalogue of all names is in `field-types.ts`. */
 import { hostname } from 'node:os';
 import { wordsOf } from './call-words.ts';
-import { CALLS, type CallArgument, callOf, FIRST_CALL } from './calls.ts';
+import { CALLS, type CallArgument, CONTENT_WAYS, callOf, FIRST_CALL, ONLY_CONTENT } from './calls.ts';
 import { commandLine, type KernelEvent } from './event.ts';
 import { rawArgumentType } from './event-arguments.ts';
 import type { ContainerFacts, LivingFacts, ProcessFacts } from './facts.ts';
@@ -22,6 +22,7 @@ import {
 } from './layout.ts';
 import { type HostMount, mountOf, mountText } from './mounts.ts';
 import type { PathName } from './path-names.ts';
+import { plainPath } from './text.ts';
 
 /** Null is "not there": every comparison with it is false. A list answers for any of its members. */
 export type FieldValue = string | number | boolean | null | readonly string[] | readonly number[];
@@ -182,6 +183,22 @@ function readArgument(event: KernelEvent, argument: CallArgument): string | numb
   }
 }
 
+function wayOf(event: KernelEvent): 'read' | 'write' | null {
+  return CONTENT_WAYS.get(EVENT_NAMES[event.type] ?? '') ?? null;
+}
+
+/** How many bytes the call moved, one way or both, to files, to internet sockets or to whatever it was. */
+function moved({ way, of }: { readonly way?: 'read' | 'write'; readonly of?: 'file' | 'net' } = {}): FieldReader {
+  return (event) => {
+    const went = wayOf(event);
+    const result = event.result();
+    if (went === null || (way !== undefined && went !== way) || result === null || result < 0) return null;
+    const kind = kindOf(event)?.type;
+    const isMeant = of === undefined || (of === 'file' ? kind === 'file' : kind === 'ipv4' || kind === 'ipv6');
+    return isMeant ? result : null;
+  };
+}
+
 function accessOf(event: KernelEvent): number | null {
   return isOpen(event.type) ? event.u32(OPEN.open_flags) & OPEN_ACCESS.mask : null;
 }
@@ -277,9 +294,22 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'evt.rawres': (event) => event.result(),
   'evt.failed': (event) => (event.result() ?? 0) < 0,
   'evt.count': () => 1,
-  'evt.is_io': () => false,
-  'evt.is_io_read': () => false,
-  'evt.is_io_write': () => false,
+  'evt.is_io': (event) => wayOf(event) !== null,
+  'evt.is_io_read': (event) => wayOf(event) === 'read',
+  'evt.is_io_write': (event) => wayOf(event) === 'write',
+  'evt.io_dir': wayOf,
+  // Bytes as letters of Latin-1, one each.
+  'evt.buffer': (event) => event.content()?.toString('latin1') ?? null,
+  'evt.buffer.b64': (event) => event.content()?.toString('base64') ?? null,
+  'evt.buflen': moved(),
+  'evt.buflen.in': moved({ way: 'read' }),
+  'evt.buflen.out': moved({ way: 'write' }),
+  'evt.buflen.file': moved({ of: 'file' }),
+  'evt.buflen.file.in': moved({ way: 'read', of: 'file' }),
+  'evt.buflen.file.out': moved({ way: 'write', of: 'file' }),
+  'evt.buflen.net': moved({ of: 'net' }),
+  'evt.buflen.net.in': moved({ way: 'read', of: 'net' }),
+  'evt.buflen.net.out': moved({ way: 'write', of: 'net' }),
   'evt.is_wait': () => false,
   'evt.is_open_read': (event) => {
     const access = accessOf(event);
@@ -417,6 +447,11 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'fd.num': descriptorOf,
   'fd.name': filePath,
   'fd.nameraw': onOpen((event) => event.openName()),
+  // In letters alone: links are not followed.
+  'darsena.fd.given': onOpen((event) => {
+    const name = event.openName();
+    return name.startsWith('/') ? plainPath('/', name) : known(name);
+  }),
   'fd.directory': onFile(({ folder }) => folder),
   'fd.filename': onFile(({ file }) => file),
   'fd.type': (event) => kindOf(event)?.type ?? null,
@@ -746,7 +781,7 @@ export function fieldReader(name: string, argument: string | null): FieldReader 
   return argument === null && Object.hasOwn(READERS, name) ? READERS[name] : undefined;
 }
 
-/** The events this sensor produces, by Falco's names. */
+/** The events this sensor produces, by Falco's names; without those that are recorded for their bytes alone. */
 export function observedEvents(): readonly string[] {
-  return EVENT_NAMES.filter((name) => name !== '');
+  return EVENT_NAMES.filter((name) => name !== '' && !ONLY_CONTENT.has(name));
 }

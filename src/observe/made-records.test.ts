@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fieldReader, KernelEvent, PathNames, type Surroundings } from '../events/index.ts';
+import {
+  HEADER as AT,
+  CALL,
+  EVENT_NAMES,
+  fieldReader,
+  KernelEvent,
+  PathNames,
+  RECORD_FLAG,
+  type Surroundings,
+} from '../events/index.ts';
 import { makeExec } from './made-records.ts';
 
 const HEADER = {
@@ -90,4 +99,30 @@ test('an environment that says itself whole is believed before /proc; of one tha
     const part = eventOf(cut, living);
     assert.deepEqual([read(part), part.isCut], ['A=1 FILLED=xxxxxxxx', true]);
   }
+});
+
+test('what a call moved is read behind all else of its record, and a copy to keep has none of it', () => {
+  const [path, moved] = [Buffer.from('log\0var\0'), Buffer.from('secret \xca\xfe', 'latin1')];
+  const record = Buffer.alloc(CALL.bytes + path.length + moved.length);
+  record.writeUInt16LE(EVENT_NAMES.indexOf('write'), AT.type);
+  record.writeUInt16LE(RECORD_FLAG.content, AT.flags);
+  record.writeUInt32LE(record.length, AT.length);
+  record.writeBigInt64LE(9n, CALL.result);
+  record.writeUInt32LE(0o100644, CALL.mode);
+  record.writeUInt32LE(path.length, CALL.file_length);
+  path.copy(record, CALL.bytes);
+  moved.copy(record, CALL.bytes + path.length);
+  const ask = (event: KernelEvent, field: string): unknown => fieldReader(field, null)?.(event);
+  const event = eventOf(record);
+  assert.equal(ask(event, 'evt.buffer'), 'secret \xca\xfe');
+  assert.equal(ask(event, 'evt.buffer.b64'), moved.toString('base64'));
+  assert.deepEqual(
+    [ask(event, 'evt.buflen.file.out'), ask(event, 'evt.buflen.in'), ask(event, 'evt.io_dir')],
+    [9, null, 'write'],
+  );
+  const copy = event.copyRecord();
+  assert.equal(copy.includes('secret'), false);
+  assert.deepEqual([ask(eventOf(copy), 'evt.buffer'), ask(eventOf(copy), 'fd.name')], [null, '/var/log']);
+  record.writeUInt16LE(0, AT.flags);
+  assert.equal(ask(eventOf(record), 'evt.buffer'), null);
 });

@@ -1,7 +1,7 @@
 /** The BPF programs in the kernel: loading, settings, counters, rings. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { CALLS_OF_32_BITS, callSpecs, calls32, EVENT_NAMES, isCall } from '../events/index.ts';
+import { CALLS_OF_32_BITS, callSpecs, calls32, EVENT_NAMES, isCall, ONLY_CONTENT } from '../events/index.ts';
 import type { Text } from '../system/index.ts';
 import { mapKeys, mapRing, Poller, possibleCpus, readMapEntry, writeMapEntry } from '../system/native.ts';
 import { observeFault } from './errors.ts';
@@ -21,6 +21,7 @@ const CALL_SPEC_BYTES = 16;
 const KERNEL_NAMES: Readonly<Record<string, string>> = {
   umount2: 'umount',
   pwrite: 'pwrite64',
+  pread: 'pread64',
   sendfile: 'sendfile64',
 };
 const ENTRY_BYTES = 72;
@@ -176,9 +177,10 @@ export class Probe {
   /**
    * Records these calls from now on and no others of the table. Attached to are only calls that somebody asked for.
    *
+   * @param withContent those whose bytes are told too; they have secrets: only while somebody asks for them
    * @returns what of it this kernel does not let us see
    */
-  watchCalls(names: ReadonlySet<string>): Coverage['missing'] {
+  watchCalls(names: ReadonlySet<string>, withContent: ReadonlySet<string> = new Set()): Coverage['missing'] {
     this.#watchedCalls = names;
     const missing: Coverage['missing'][number][] = [];
     const none = Buffer.alloc(CALL_SPEC_BYTES);
@@ -188,8 +190,8 @@ export class Probe {
       const why = this.#part.attachHook(QUESTION_PROGRAM);
       if (why !== null) missing.push({ what: SEES[QUESTION_PROGRAM] ?? QUESTION_PROGRAM, why });
     }
-    for (const { name, number, spec } of callSpecs(process.arch)) {
-      const isWanted = names.has(name);
+    for (const { name, number, spec } of callSpecs(process.arch, withContent)) {
+      const isWanted = names.has(name) && (!ONLY_CONTENT.has(name) || withContent.has(name));
       if (isWanted) {
         const why = this.#part.attachCall(name, KERNEL_NAMES[name] ?? name);
         if (why !== null && kernelHasCall(name)) missing.push({ what: name, why });

@@ -34,7 +34,19 @@ struct call_spec {
   __u8 file;
   __u8 address;
   __u8 flags;
-  __u8 reserved[7];
+  __u8 content; /* how the bytes that it moves are told, while a rule asks for them; 0 is not at all */
+  __u8 content_from;
+  __u8 reserved[5];
+};
+
+/* Of Falco's length: a rule of its finds here what it finds there. */
+#define CONTENT_BYTES_MAX 80
+#define CONTENT_PARTS_MAX 8
+enum call_content {
+  CONTENT_PLAIN = 1,   /* a pointer; the answer of the call is the length */
+  CONTENT_PARTS = 2,   /* an array of struct iovec */
+  CONTENT_MESSAGE = 3, /* a struct msghdr with one */
+  CONTENT_MESSAGES = 4, /* an array of struct mmsghdr: of the first */
 };
 
 struct {

@@ -138,6 +138,69 @@ static __always_inline void read_message(const void **from, __u64 *length, __u32
   *length = (__u32)message.length;
 }
 
+/* Appends bytes of the program's own memory, as far as there is room for content. */
+static __noinline int put_bytes(struct scratch *s, const void *from, __u64 length, __u32 start) {
+  if (!s || !from) return 0;
+  __u32 used = s->used;
+  if (used > DATA_BYTES_MAX - NAME_BYTES_MAX || used < start) return 0;
+  __u32 room = CONTENT_BYTES_MAX - (used - start);
+  if (room > CONTENT_BYTES_MAX) return 0;
+  if (length > room) length = room;
+  length &= 127;
+  if (length == 0 || length > CONTENT_BYTES_MAX) return 0;
+  if (bpf_probe_read_user(s->data + used, length, from) != 0) return 0;
+  s->used = used + length;
+  return 0;
+}
+
+/* The bytes that a call moved, from its arguments as they are when it ends. */
+static __noinline int put_content(struct scratch *s, struct call_spec *spec, struct call_record *r, __u32 width) {
+  if (!s || !spec || !r) return 0;
+  __s64 moved = r->result;
+  __u64 left = moved > 0 ? moved : 0;
+  __u32 start = s->used;
+  __u64 from = argument(r, spec->content_from);
+  if (spec->content == CONTENT_PLAIN) {
+    put_bytes(s, (const void *)from, left, start);
+    return s->used > start;
+  }
+  __u64 count = argument(r, spec->content_from + 1);
+  /* struct msghdr: name and its length, then the parts and how many they are. */
+  if (spec->content != CONTENT_PARTS) {
+    if (spec->content == CONTENT_MESSAGES && left > 0) {
+      __u32 length = 0;
+      bpf_probe_read_user(&length, sizeof(length), (const void *)(from + (width == WIDTH_32 ? 28 : 56)));
+      left = length;
+    }
+    if (width == WIDTH_32) {
+      __u32 message[4] = {};
+      bpf_probe_read_user(&message, sizeof(message), (const void *)from);
+      from = message[2];
+      count = message[3];
+    } else {
+      __u64 message[4] = {};
+      bpf_probe_read_user(&message, sizeof(message), (const void *)from);
+      from = message[2];
+      count = message[3];
+    }
+  }
+  for (int i = 0; i < CONTENT_PARTS_MAX && i < count && left > 0; i++) {
+    __u64 part[2] = {};
+    if (width == WIDTH_32) {
+      __u32 narrow[2] = {};
+      bpf_probe_read_user(&narrow, sizeof(narrow), (const void *)(from + 8 * i));
+      part[0] = narrow[0];
+      part[1] = narrow[1];
+    } else {
+      bpf_probe_read_user(&part, sizeof(part), (const void *)(from + 16 * i));
+    }
+    __u64 length = part[1] < left ? part[1] : left;
+    put_bytes(s, (const void *)part[0], length, start);
+    left -= length;
+  }
+  return s->used > start;
+}
+
 static __always_inline int record_call(struct call_spec *spec, long result, struct call_arguments *arguments, __u32 width) {
   __u8 wants = spec->flags;
   struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
@@ -176,6 +239,7 @@ static __always_inline int record_call(struct call_spec *spec, long result, stru
     }
     if (!put_address(r, s, from, length) && (wants & CALL_NEEDS_ADDRESS)) return 0;
   }
+  if (spec->content != 0 && put_content(s, spec, r, width)) flags |= FLAG_CONTENT;
   fill_header(&r->head, task, spec->type, cgroup, flags | (width == WIDTH_32 ? FLAG_32_BIT : 0));
   return send(s, wants & CALL_OPENS_FLOOD ? RING_OPENS : RING_SELDOM);
 }

@@ -28,6 +28,7 @@ enum record_flag {
   FLAG_32_BIT = 64,        /* a call as programs of 32 bits make them */
   FLAG_ENVIRONMENT = 128,  /* behind the arguments of a program stands its environment, to the end of the record */
   FLAG_ENVIRONMENT_CUT = 256, /* only its beginning */
+  FLAG_CONTENT = 512,      /* behind all else of a call stands what it moved, to the end of the record */
 };
 
 enum exe_flag {
@@ -134,6 +135,6 @@ struct call_record {
   __u32 path_length;      /* of a unix socket */
   __u8 remote[16];
   __u8 local[16];
-}; /* 224 bytes; file, then folder and name of each name, path */
+}; /* 224 bytes; file, then folder and name of each name, path, content */
 
 #endif

@@ -54,6 +54,11 @@ export class ActivityWatches {
     return new Set([...this.#watches.values()].flatMap(({ filter }) => [...filter.events]));
   }
 
+  /** Those of them whose bytes are asked for. */
+  get contentEvents(): ReadonlySet<string> {
+    return new Set([...this.#watches.values()].flatMap(({ filter }) => [...filter.contentEvents]));
+  }
+
   /** Answers why not, or null. */
   start(order: WatchOrder): string | null {
     if (this.#watches.size >= WATCHES_MAX) return `${WATCHES_MAX} others look at this host already`;

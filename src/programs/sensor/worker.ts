@@ -119,7 +119,7 @@ function run(): void {
   let engine = RuleEngine.load(start.rules);
   awaitPatch();
   const probe = openSource();
-  const unseen = probe.watchCalls(engine.watchedEvents);
+  const unseen = probe.watchCalls(engine.watchedEvents, engine.contentEvents);
   probe.askEnvironment(engine.asksEnvironment);
   const throttle = new Throttle();
   const lane = new AlertLane(start.alertSocket);
@@ -135,11 +135,12 @@ function run(): void {
   const keeper = new EventKeeper(say, start.onTheWay);
   /** Calls that rules or people ask for. */
   const wantedEvents = (): ReadonlySet<string> => new Set([...engine.watchedEvents, ...watches.events]);
+  const wantedContent = (): ReadonlySet<string> => new Set([...engine.contentEvents, ...watches.contentEvents]);
   let isHeld = false;
   /** Attaches to what is asked for; while a live patch goes in or out, as soon as that is over. */
   const watchCalls = (): Probe['coverage']['missing'] => {
     isHeld = isLocked(PATCH_LOCK);
-    return isHeld ? [PATCH_GOES_IN] : probe.watchCalls(wantedEvents());
+    return isHeld ? [PATCH_GOES_IN] : probe.watchCalls(wantedEvents(), wantedContent());
   };
   /** Where calls of 32 bits are not seen, whoever makes them is told of by the program that begins. */
   let blindFor32 = false;
