@@ -7,6 +7,8 @@ import { compareVersionTexts } from './cel-names.ts';
 import { patternOf } from './cel-text.ts';
 import { isSameJson, wordOf } from './jmespath-values.ts';
 import { compareAmounts, durationText, matchesWildcard, secondsOf } from './kyverno-amounts.ts';
+import { imageParts } from './kyverno-images.ts';
+import { addTime, cronTime, parseTime, refuseLayout, timeOf, truncateTime, utcTime } from './kyverno-times.ts';
 import { EVALUATION_VALUE_MAX } from './limits.ts';
 
 export type JmesArgument = Json | ((value: Json) => Json);
@@ -226,25 +228,22 @@ const KYVERNO: Readonly<Record<string, Handler>> = {
   },
   object_from_lists: (a) => Object.fromEntries(a.list(0).map((name, at) => [String(name), a.list(1)[at] ?? null])),
   sha256: (a) => createHash('sha256').update(a.text(0)).digest('hex'),
-  time_since: (a) => durationText((timeOf(a.text(2) || now) - timeOf(a.text(1))) / 1000),
+  image_normalize: (a) => imageParts(a.text(0)).reference,
+  time_since: (a) => {
+    refuseLayout(a.text(0));
+    return durationText((timeOf(a.text(2) || now) - timeOf(a.text(1))) / 1000);
+  },
   time_now: () => now,
   time_now_utc: () => now,
-  time_to_cron: (a) => {
-    const time = new Date(timeOf(a.text(0)));
-    const parts = [
-      time.getUTCMinutes(),
-      time.getUTCHours(),
-      time.getUTCDate(),
-      time.getUTCMonth() + 1,
-      time.getUTCDay(),
-    ];
-    return parts.join(' ');
-  },
+  time_parse: (a) => parseTime(a.text(0), a.text(1)),
+  time_utc: (a) => utcTime(a.text(0)),
+  time_to_cron: (a) => cronTime(a.text(0)),
   time_diff: (a) => durationText((timeOf(a.text(1)) - timeOf(a.text(0))) / 1000),
   time_before: (a) => timeOf(a.text(0)) < timeOf(a.text(1)),
   time_after: (a) => timeOf(a.text(0)) > timeOf(a.text(1)),
   time_between: (a) => timeOf(a.text(0)) > timeOf(a.text(1)) && timeOf(a.text(0)) < timeOf(a.text(2)),
-  time_add: (a) => new Date(timeOf(a.text(0)) + spanOf(a.text(1)) * 1000).toISOString().replace('.000Z', 'Z'),
+  time_add: (a) => addTime(a.text(0), a.text(1)),
+  time_truncate: (a) => truncateTime(a.text(0), a.text(1)),
 };
 
 const FUNCTIONS = new Map([...Object.entries(STANDARD), ...Object.entries(KYVERNO)]);
@@ -338,18 +337,6 @@ function isInRange(text: string, range: string): boolean {
         return sign.startsWith('!') ? sides !== 0 : sides === 0;
       }),
   );
-}
-
-function timeOf(text: string): number {
-  const time = Date.parse(text);
-  if (Number.isNaN(time)) throw new RangeError('expected a time in RFC 3339');
-  return time;
-}
-
-function spanOf(text: string): number {
-  const seconds = secondsOf(text);
-  if (seconds === null) throw new RangeError('expected a span of time, such as 1h30m');
-  return seconds;
 }
 
 type Sign = '+' | '-' | '*' | '/' | '%';

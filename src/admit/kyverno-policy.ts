@@ -23,6 +23,7 @@ import { atTime } from './jmespath-functions.ts';
 import { isObject, wordOf } from './jmespath-values.ts';
 import { matchesWildcard } from './kyverno-amounts.ts';
 import { operatorOf } from './kyverno-conditions.ts';
+import { imageParts } from './kyverno-images.ts';
 import { isSpokenOf } from './kyverno-match.ts';
 import { matchPattern } from './kyverno-pattern.ts';
 import { queriesIn, queryOf, type Resolve, substitute } from './kyverno-query.ts';
@@ -334,31 +335,11 @@ function imagesOf(object: Json): Json {
   const lists = ['containers', 'initContainers', 'ephemeralContainers'].flatMap((list) => {
     const entries = items(spec[list]).flatMap((one): [string, Json][] => {
       const { name, image } = members(one);
-      return typeof image === 'string' ? [[String(name), partsOf(image)]] : [];
+      return typeof image === 'string' ? [[String(name), imageParts(image)]] : [];
     });
     return entries.length === 0 ? [] : [[list, Object.fromEntries(entries)] as const];
   });
   return Object.fromEntries(lists);
-}
-
-function partsOf(image: string): Json {
-  const [named = '', digest = ''] = image.split('@', 2);
-  const colon = named.lastIndexOf(':');
-  const hasTag = colon > named.lastIndexOf('/');
-  const place = hasTag ? named.slice(0, colon) : named;
-  const slash = place.indexOf('/');
-  const first = slash < 0 ? '' : place.slice(0, slash);
-  const isRegistry = /[.:]/.test(first) || first === 'localhost';
-  const registry = isRegistry ? first : 'docker.io';
-  const path = isRegistry ? place.slice(slash + 1) : place;
-  const tag = hasTag ? named.slice(colon + 1) : digest === '' ? 'latest' : '';
-  const whole = `${registry}/${path}`;
-  return {
-    ...{ registry, path, name: path.split('/').at(-1) ?? '', ...(tag === '' ? {} : { tag }) },
-    ...(digest === '' ? {} : { digest }),
-    reference: digest === '' ? `${whole}:${tag}` : `${whole}@${digest}`,
-    referenceWithTag: `${whole}:${tag}`,
-  };
 }
 
 /** Queries whose text is whole are read now, so that what is wrong with one has its place. */
