@@ -70,6 +70,18 @@ test('scalars mean what the reader they are for says', () => {
   });
 });
 
+test('what Docker reads: octal numbers, words for yes and no as text, and tags that the reader asks for', () => {
+  const text = 'mode: 0440\non: yes\nkept: !reset [1]\nlist: [a, !reset b]\nid: 123456789012345678\n';
+  const read = parseYaml(text, { scalars: 'compose', tags: ['!reset'] });
+  assert.deepEqual(read.value, { mode: 288, on: 'yes', kept: [1], list: ['a', 'b'], id: '123456789012345678' });
+  assert.deepEqual(read.marks, [
+    { tag: '!reset', path: ['kept'] },
+    { tag: '!reset', path: ['list', 1] },
+  ]);
+  assert.throws(() => parseYaml(text, { tags: ['!other'] }), /Unresolved tag: !reset/);
+  assert.throws(() => parseYaml('a: !reset 1\nb: !bad 2', { tags: ['!reset'] }), /Unresolved tag: !bad/);
+});
+
 test('merge keys are understood only on request', () => {
   const text = 'base: &b {a: 1, b: 2}\nuse:\n  <<: *b\n  b: 3\n';
   assert.deepEqual(parseYaml(text, { mergeKeys: true }).value, { base: { a: 1, b: 2 }, use: { a: 1, b: 3 } });

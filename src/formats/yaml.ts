@@ -23,16 +23,21 @@ export interface YamlDocument {
   readonly position: TextPosition;
   /** Where the value at `path` starts, or the nearest parent that exists. */
   locate(path: YamlPath): TextPosition;
+  /** Where the tags stand that the reader asked for; the values below them are read as if they had none. */
+  readonly marks: readonly { readonly tag: string; readonly path: YamlPath }[];
 }
 
 export interface YamlOptions extends Partial<YamlLimits> {
   /**
    * What unquoted scalars mean. `core` is YAML 1.2. `kubernetes` is what the Kubernetes API reads: `yes`, `no`, `on` and
-   * `off` are booleans and `0644` is octal, as in YAML 1.1, but `12:30` stays text. @default 'core'
+   * `off` are booleans and `0644` is octal, as in YAML 1.1, but `12:30` stays text. `compose` is what Docker reads: 0644 is
+   * octal, while `yes` and `no` are text. @default 'core'
    */
-  readonly scalars?: 'core' | 'kubernetes';
+  readonly scalars?: 'core' | 'kubernetes' | 'compose';
   /** Understand `<<: *name`, as Compose files use it. @default false */
   readonly mergeKeys?: boolean;
+  /** Tags that have a meaning for the reader, as `!reset`; all others are refused. @default none */
+  readonly tags?: readonly string[];
 }
 
 /**
@@ -58,16 +63,17 @@ export function parseYamlDocuments(text: string, options: YamlOptions = {}): Yam
     logLevel: 'silent',
     keepSourceTokens: options.scalars === 'kubernetes',
     ...(options.scalars === 'kubernetes' ? { customTags: withKubernetesScalars } : {}),
+    ...(options.scalars === 'compose' ? { customTags: (tags: Tags): Tags => [wideInteger, legacyOctal, ...tags] } : {}),
   });
   const documents: YamlDocument[] = [];
   const take = (document: Document.Parsed): void => {
     if (options.scalars === 'kubernetes') takeQuotes(document, text);
-    refuseFaults(document, lines);
+    refuseFaults(document, lines, options.tags ?? []);
     if (document.contents === null || isEmpty(document)) return;
     if (documents.length >= limits.maxDocuments) {
       throw new FormatError('yaml.document-limit', `YAML has more than ${limits.maxDocuments} documents`);
     }
-    documents.push(toDocument(document, lines, limits.maxAliasCount));
+    documents.push(toDocument(document, lines, limits.maxAliasCount, options.tags ?? []));
   };
 
   const parser = new (yaml().Parser)(lines.addNewLine);
@@ -137,9 +143,11 @@ function isEmpty(document: Document.Parsed): boolean {
   return yaml().isScalar(contents) && contents.value === null && (contents.source ?? '') === '';
 }
 
-function refuseFaults(document: Document.Parsed, lines: LineCounter): void {
+function refuseFaults(document: Document.Parsed, lines: LineCounter, tags: readonly string[]): void {
   // A warning is a tag nobody knows: reading on would give the value another meaning than the author's.
-  const fault = document.errors[0] ?? document.warnings[0];
+  const isKnown = ({ code, message }: { readonly code: string; readonly message: string }): boolean =>
+    code === 'TAG_RESOLVE_FAILED' && tags.includes(/^Unresolved tag: (\S+)/.exec(message)?.[1] ?? '');
+  const fault = document.errors[0] ?? document.warnings.find((warning) => !isKnown(warning));
   if (!fault) return;
   const reason = (fault.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
   throw new FormatError('yaml.syntax', `YAML cannot be read: ${reason}`, {
@@ -148,13 +156,36 @@ function refuseFaults(document: Document.Parsed, lines: LineCounter): void {
   });
 }
 
-function toDocument(document: Document.Parsed, lines: LineCounter, maxAliasCount: number): YamlDocument {
+function toDocument(
+  document: Document.Parsed,
+  lines: LineCounter,
+  maxAliasCount: number,
+  tags: readonly string[],
+): YamlDocument {
   checkNodes(document.contents, lines, maxAliasCount);
   return {
     value: toValue(document, maxAliasCount),
     position: positionAt(lines, contentStart(document)),
     locate: (path) => positionAt(lines, locateNode(document, path)),
+    marks: tags.length === 0 ? [] : marksOf(document.contents, tags),
   };
+}
+
+/** The tags of a tree that the reader asked for, from the root down; of an alias the place it stands for says them. */
+function marksOf(root: unknown, tags: readonly string[]): { tag: string; path: YamlPath }[] {
+  const found: { tag: string; path: YamlPath }[] = [];
+  const visit = (node: unknown, path: YamlPath): void => {
+    if (!yaml().isNode(node) || yaml().isAlias(node)) return;
+    if (node.tag !== undefined && tags.includes(node.tag)) found.push({ tag: node.tag, path });
+    if (yaml().isMap(node)) {
+      for (const { key, value } of node.items) {
+        const name = String(yaml().isScalar(key) ? key.value : key);
+        visit(value, [...path, name]);
+      }
+    } else if (yaml().isSeq(node)) for (const [index, item] of node.items.entries()) visit(item, [...path, index]);
+  };
+  visit(root, []);
+  return found;
 }
 
 function toValue(document: Document.Parsed, maxAliasCount: number): Json {
@@ -240,6 +271,15 @@ const legacyOctal: ScalarTag = {
   tag: 'tag:yaml.org,2002:int',
   test: /^[-+]?0[0-7]+$/,
   resolve: (text) => Number.parseInt(text, 8),
+};
+
+/** Identifiers of 17 digits and more are whole numbers to Docker; here they stay what was written, or the last digits were lost. */
+const wideInteger: ScalarTag = {
+  identify: () => false,
+  default: true,
+  tag: 'tag:yaml.org,2002:int',
+  test: /^[-+]?[1-9]\d{15,}$/,
+  resolve: (text) => (Number.isSafeInteger(Number(text)) ? Number(text) : text.replace(/^\+/, '')),
 };
 
 function withKubernetesScalars(tags: Tags): Tags {

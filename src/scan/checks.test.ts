@@ -193,6 +193,22 @@ test('checks: Containerfiles, over continued lines, heredocs, stages and the JSO
   assert.ok(!JSON.stringify(checkContainerfile(`${good}\nENV API_KEY=abcdef123`, null)).includes('abcdef123'));
 });
 
+test('checks: what a service has by extends is not missing, and of what stands in another file nothing is said', () => {
+  const found = checkCompose(
+    `services:
+  base: { image: a, healthcheck: { test: x }, cap_drop: [ALL], deploy: { resources: { limits: { memory: 1g } } } }
+  mid: { extends: { service: base }, deploy: { resources: { limits: { cpus: "1" } } } }
+  web: { extends: mid, user: !reset null }
+  far: { extends: { file: other.yaml, service: x } }
+  round: { extends: round }`,
+    'compose.yaml',
+  ).map(({ id, subject }) => `${subject} ${id}`);
+  for (const name of ['base', 'mid', 'web', 'far', 'round'])
+    for (const id of ['compose-health', 'compose-capabilities-kept', 'compose-memory'])
+      assert.ok(!found.includes(`service ${name} ${id}`), `${name} ${id}`);
+  assert.ok(found.includes('service web compose-new-privileges'));
+});
+
 test('checks: Compose services and images, with the rights of their files', () => {
   const compose = checkCompose(
     'services:\n  web:\n    image: nginx\n    privileged: true\n    ports: ["80:80"]\n    environment: [DB_PASSWORD=x]\n',

@@ -80,8 +80,17 @@ test('compose: variables, as the specification has them', () => {
       text,
     );
   assert.deepEqual(missing, ['NO']);
-  for (const wrong of ['§{NO:?tell me}', '§{NO?}', '§{EMPTY:?}', '§{', '§{SET', '$1', 'a $ b']) {
-    assert.throws(() => interpolate(dollars(wrong), variables, () => undefined), /NO|EMPTY|brace|names nothing/, wrong);
+  for (const plain of ['$1', 'a $ b', 'echo $(date)', '$'])
+    assert.equal(
+      interpolate(plain, variables, () => undefined),
+      plain,
+    );
+  for (const wrong of ['§{NO:?tell me}', '§{NO?}', '§{EMPTY:?}', '§{', '§{SET', '§{1}', 'secret §{-x}']) {
+    assert.throws(
+      () => interpolate(dollars(wrong), variables, () => undefined),
+      (error: Error) => /NO|EMPTY|brace|names nothing/.test(error.message) && !/secret/.test(error.message),
+      wrong,
+    );
   }
   assert.deepEqual(parseEnvFile('A=1\n# x\nexport B="two\\n$A" # y\nC=\'$A\'\nD= 3 # z\n', {}), {
     A: '1',
@@ -214,7 +223,7 @@ services:
   web: { extends: { file: common/base.yaml, service: base }, image: tienda/web, environment: { <<: *env, C: "§{C:-c}" } }
   tool: { image: tienda/tool, profiles: [tools] }`,
     'compose.override.yaml': 'services: { web: { environment: [A=2], ports: ["80:80"] } }',
-    'common/base.yaml': 'services: { base: { env_file: base.env, expose: [8080], depends_on: [nothing] } }',
+    'common/base.yaml': 'services: { base: { env_file: base.env, expose: [8080], depends_on: [db] } }',
     'common/base.env': 'F=file\nA=0',
     'db/compose.yaml':
       'services: { db: { image: "postgres:16", volumes: ["data:/d"], build: . } }\nvolumes: { data: {} }',
@@ -302,6 +311,33 @@ test('compose: a value is what the container sees, dollar signs and all, and fil
   assert.deepEqual(parseEnvFile(`A=1${' '.repeat(500_000)}2 # b`, {}), { A: `1${' '.repeat(500_000)}2` });
 });
 
+test('compose: anchors are used as often as large applications use them, and no more than can be held', () => {
+  const names = Array.from({ length: 60 }, (_unused, index) => `s${index}`);
+  const large = convert(`x-ready: &ready { condition: service_started }
+x-base: &base
+  image: tienda/base
+  depends_on:
+${names
+  .slice(1, 40)
+  .map((name) => `    ${name}: { <<: *ready }`)
+  .join('\n')}
+services:
+  s0: { image: tienda/s0 }
+${names
+  .slice(1)
+  .map((name) => `  ${name}: { image: tienda/x, environment: { ID: 123456789012345678 } }`)
+  .join('\n')}
+${names.map((name) => `  w${name}: { <<: *base }`).join('\n')}`);
+  assert.deepEqual(large.problems, []);
+  assert.match(large.manifests?.text ?? '', /"123456789012345678"/);
+  const levels = Array.from(
+    { length: 12 },
+    (_unused, index) => `x-${index + 1}: &a${index + 1} [${Array(9).fill(`*a${index}`).join(', ')}]`,
+  );
+  const bomb = convert(`x-0: &a0 [x]\n${levels.join('\n')}\nservices: { a: { image: tienda/a, command: *a12 } }`);
+  assert.match(bomb.problems[0]?.text.en ?? '', /aliases/);
+});
+
 test('compose: networks whose names come out alike stay apart', () => {
   const { manifests } = convert(`services:
   a: { image: tienda/a, networks: [back_end] }
@@ -310,6 +346,239 @@ test('compose: networks whose names come out alike stay apart', () => {
 networks: { back_end: {}, back-end: {}, Back.End: {} }`);
   const labels = (manifests?.text ?? '').match(/darsena\.compose\.network\/[-a-z0-9]+/g) ?? [];
   assert.equal(new Set(labels).size, 3, [...new Set(labels)].join(' '));
+});
+
+test('compose: a file of variables is read as Compose reads it, and what cannot be read is told without what stands in it', () => {
+  const told: string[] = [];
+  const read = parseEnvFile(
+    dollars(`\uFEFFA="one
+two # §{B:-b}"\r
+B: yaml
+export C='it\\'s $A'
+D
+E=a#b # c
+F="\\$A \\t\\x"
+G=$HOST/$B
+2FA=on
+not a name = hidden
+H=§{NEEDED:?hidden}
+I="hidden`),
+    { D: 'passed', HOST: 'host', B: 'outside' },
+    (line, { en }) => told.push(`${line} ${en}`),
+  );
+  assert.deepEqual(read, {
+    A: 'one\ntwo # outside',
+    B: 'yaml',
+    C: "it's $A",
+    D: 'passed',
+    E: 'a#b',
+    F: '$A \t\\x',
+    G: 'host/outside',
+    '2FA': 'on',
+  });
+  assert.deepEqual(
+    told.map((one) => /^\d+ (\S+ \S+)/.exec(one)?.[0]),
+    ['10 a line', '11 its value', '12 a quote'],
+  );
+  assert.doesNotMatch(told.join(), /hidden/);
+  const { problems } = convert({
+    'compose.yaml': 'services: { a: { image: tienda/a, env_file: x.env }, b: { image: tienda/b, env_file: x.env } }',
+    'x.env': 'A=1\nnot a name\n',
+  });
+  assert.deepEqual(
+    problems.map(({ file, line }) => `${file}:${line}`),
+    ['x.env:2'],
+  );
+});
+
+test('compose: .env is the environment of all that names a variable, of the project and of its profiles too', () => {
+  const files = {
+    'compose.yaml': `name: §{NAME}-x
+services:
+  web: { image: tienda/web, environment: [P, COMPOSE=$COMPOSE_PROJECT_NAME], env_file: w.env, secrets: [s] }
+  tool: { image: tienda/tool, profiles: [tools] }
+  build: { build: { context: ., args: [P] } }
+include: [{ path: sub/compose.yaml }]
+secrets: { s: { environment: P } }`,
+    '.env': 'P=from-env\nNAME=Mi_App\nCOMPOSE_PROFILES=other, tools',
+    'w.env': 'W=$P',
+    'sub/compose.yaml': 'services: { inner: { image: tienda/inner, environment: [P, Q] } }',
+    'sub/.env': 'P=sub\nQ=q',
+  };
+  const found = convertCompose({
+    files: ['compose.yaml'],
+    read: (path) => (Object.hasOwn(files, path) ? dollars(files[path as keyof typeof files]) : null),
+    variables: {},
+    profiles: [],
+    project: null,
+    otherwise: 'folder',
+  });
+  assert.deepEqual(found.problems, []);
+  assert.equal(found.project, 'mi-app-x');
+  const text = found.manifests?.text ?? '';
+  const envOf = (name: string): Json | undefined =>
+    parseYamlDocuments(text)
+      .map(({ value }) => value as never as { kind: string; metadata: { name: string }; spec: never })
+      .filter(({ kind, metadata }) => kind === 'Deployment' && metadata.name === name)
+      .map(({ spec }) => (spec as { template: { spec: { containers: { env: Json }[] } } }).template.spec.containers[0])
+      .map((container) => container?.env)[0];
+  assert.deepEqual(envOf('web'), [
+    { name: 'W', value: 'from-env' },
+    { name: 'P', value: 'from-env' },
+    { name: 'COMPOSE', value: 'Mi_App-x' },
+  ]);
+  assert.deepEqual(envOf('inner'), [
+    { name: 'P', value: 'from-env' },
+    { name: 'Q', value: 'q' },
+  ]);
+  assert.ok(envOf('tool') !== undefined);
+  assert.match(text, new RegExp(Buffer.from('from-env').toString('base64')));
+  assert.match(found.projectFile, /"P": "from-env"/);
+});
+
+test('compose: tags take away what a file before said, or put something in its place', () => {
+  const files = {
+    'compose.yaml': `services:
+  base: { image: tienda/base, environment: { A: "1", B: "2" }, volumes: [./f:/f:ro], expose: [1, 2] }
+  web: { extends: base, environment: { B: !reset null }, expose: !override [3], volumes: !reset [] }
+  old: { image: tienda/old }`,
+    'more.yaml': 'services: { web: { environment: !override { C: "3" } }, old: !reset null }',
+    f: 'x',
+  };
+  const one = convert(files, { files: ['compose.yaml', 'more.yaml'] });
+  const web = (text: string): Record<string, Json> =>
+    (
+      parseYamlDocuments(text)
+        .map(({ value }) => value as never as Record<string, never>)
+        .find(
+          (each) => each['kind'] === 'Deployment' && (each['metadata'] as { name: string } | undefined)?.name === 'web',
+        ) as never as { spec: { template: { spec: { containers: Record<string, Json>[] } } } }
+    ).spec.template.spec.containers[0] ?? {};
+  assert.deepEqual(one.problems, []);
+  assert.deepEqual(web(one.manifests?.text ?? '')['env'], [{ name: 'C', value: '3' }]);
+  assert.deepEqual(web(one.manifests?.text ?? '')['ports'], [{ containerPort: 3, protocol: 'TCP' }]);
+  assert.equal(web(one.manifests?.text ?? '')['volumeMounts'], undefined);
+  assert.doesNotMatch(one.manifests?.text ?? '', /tienda\/old/);
+  assert.deepEqual(web(convert(files).manifests?.text ?? '')['env'], [{ name: 'A', value: '1' }]);
+  assert.match(
+    convert('services: { a: { image: tienda/a, ports: [!reset "80:80"] } }').problems[0]?.text.en ?? '',
+    /whole list or map/,
+  );
+  assert.equal(convert('services: { a: { image: !other tienda/a } }').problems[0]?.kind, 'syntax');
+});
+
+test('compose: what a service has by extends is its own, and what is wrong of it is told once', () => {
+  const inherited = convert(`services:
+  db: { image: tienda/db }
+  base: { image: tienda/base, depends_on: [db], links: ["db:store"], healthcheck: { test: [CMD, ok] } }
+  web: { extends: base }`);
+  const documents = parseYamlDocuments(inherited.manifests?.text ?? '').map(
+    ({ value }) => value as never as { kind: string; metadata: { name: string }; spec: never },
+  );
+  assert.ok(documents.some(({ kind, metadata }) => kind === 'Service' && metadata.name === 'store'));
+  assert.match(
+    JSON.stringify(documents.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'web')),
+    /"readinessProbe":\{"exec":\{"command":\["ok"\]/,
+  );
+  const once = convert(`services:
+  a: { image: tienda/a, secrets: [s] }
+  b: { extends: a }
+  c: { extends: b, depends_on: [a] }
+  d: { image: tienda/d, depends_on: [e] }
+  e: { image: tienda/e, depends_on: { d: { condition: service_healthy } } }
+secrets: { s: { environment: NOT_THERE } }`);
+  assert.deepEqual(
+    once.problems.map(({ field, text }) => `${field}: ${text.en}`),
+    ['services.d.depends_on: they wait for each other: d → e → d', 'secrets.s: the variable NOT_THERE is not set'],
+  );
+  // Two that include one file have the same of it, and no other file of that name is in the way.
+  const files = {
+    'compose.yaml': 'include: [l.yaml, r.yaml]\nservices: {}',
+    'l.yaml': 'include: [b.yaml]\nservices: { l: { image: tienda/l } }',
+    'r.yaml': 'include: [b.yaml]\nservices: { r: { image: tienda/r } }',
+    'b.yaml': 'services: { b: { image: tienda/b, ports: ["80:80"] } }',
+  };
+  assert.deepEqual(convert(files).problems, []);
+  const remote = convert({ 'compose.yaml': 'include: ["https://example.com/x.git"]\nservices: {}' });
+  assert.match(remote.problems[0]?.text.en ?? '', /another machine/);
+});
+
+test('compose: short forms say all that they say', () => {
+  const [yes, no]: (readonly [string, string, (string | number)[], Json][] | readonly [string, RegExp][])[] = [
+    [
+      ['expose: ["8000-8002", 53/udp]', 'Service', ['spec', 'ports', 3, 'protocol'], 'UDP'],
+      ['expose: ["8000-8002"]', 'Service', ['spec', 'ports', 2, 'port'], 8002],
+      ['ports: ["8080-8090:80"]', 'Service', ['spec', 'ports', 0, 'port'], 80],
+      [
+        'extra_hosts: ["h:192.0.2.1", "h=192.0.2.2", "six:[2001:db8::1]"]',
+        'Deployment',
+        [...POD, 'hostAliases'],
+        [
+          { ip: '192.0.2.1', hostnames: ['h'] },
+          { ip: '192.0.2.2', hostnames: ['h'] },
+          { ip: '2001:db8::1', hostnames: ['six'] },
+        ],
+      ],
+      ['entrypoint: ""\ncommand: a b', 'Deployment', [...FIRST, 'command'], ['a', 'b']],
+      ['hostname: ""\nplatform: ""\nmem_limit: ""', 'Deployment', [...POD, 'hostname'], null],
+      ['profiles: ["", other]', 'Deployment', ['metadata', 'name'], 'web'],
+      ['mem_limit: 0', 'Deployment', [...FIRST, 'resources', 'limits', 'memory'], null],
+      ['volumes: ["data:/d:rw,Z"]', 'Deployment', [...FIRST, 'volumeMounts', 0, 'mountPath'], '/d'],
+    ],
+    [
+      ['ports: ["40000-50000:40000-50000/udp"]', /more than 100 ports/],
+      ['ports: ["8080-8082:80-81"]', /two ranges/],
+      ['ports: ["36412:36412/sctp"]', /udp/],
+      ['expose: [web]', /expected a port/],
+      ['volumes: ["data:/d:readonly"]', /got "readonly"/],
+      ['volumes: [":/d"]', /expected SOURCE:TARGET/],
+      ['extra_hosts: ["h:host-gateway"]', /the host itself/],
+      ['entrypoint: []', /takes that of the image away/],
+      ['command: []', /takes that of the image away/],
+    ],
+  ] as never;
+  for (const [yaml, kind, path, value] of yes as readonly [string, string, (string | number)[], Json][])
+    assert.deepEqual(of(service(yaml), kind, ...path) ?? null, value, yaml);
+  for (const [yaml, why] of no as readonly [string, RegExp][]) {
+    const { problems } = service(yaml);
+    assert.ok(
+      problems.some(({ text }) => why.test(text.en)),
+      `${yaml}: ${problems.map(({ text }) => text.en).join('; ')}`,
+    );
+  }
+  const { report } = service('tmpfs: ["/run:mode=1700,noexec,size=1m"]');
+  assert.ok(report.notes.some(({ text }) => /mode=1700, noexec/.test(text.en)));
+  // 0440 is octal to Docker.
+  const mode = convert(
+    'services: { a: { image: tienda/a, configs: [{ source: c, mode: 0440 }] } }\nconfigs: { c: { content: x } }',
+  );
+  assert.equal(of(mode, 'Deployment', ...POD, 'volumes', 0, 'configMap', 'items', 0, 'mode'), 0o440);
+});
+
+test('compose: a file that is no text arrives as it is', () => {
+  const key = Buffer.from([0xfe, 0xed, 0, 0xff]);
+  const found = convertCompose({
+    files: ['compose.yaml'],
+    read: (path) =>
+      path === 'compose.yaml'
+        ? 'services: { a: { image: t/a, volumes: ["./k.jks:/k:ro"] } }'
+        : path === 'k.jks'
+          ? key.toString('utf8')
+          : null,
+    bytes: () => key,
+    variables: {},
+    profiles: [],
+    project: 't',
+  });
+  assert.equal(of(found, 'ConfigMap', 'binaryData', 'content'), key.toString('base64'));
+});
+
+test('compose: what runs to its end before says what it does not have of its own', () => {
+  const found = convert(`services:
+  web: { image: tienda/web, depends_on: { make: { condition: service_completed_successfully } } }
+  make: { image: tienda/make, ports: ["80"], restart: "no", extra_hosts: ["h:192.0.2.1"] }`);
+  assert.ok(found.report.notes.some(({ field, text }) => field === 'services.make' && /ports, restart$/.test(text.en)));
+  assert.deepEqual(of(found, 'Deployment', ...POD, 'hostAliases'), [{ ip: '192.0.2.1', hostnames: ['h'] }]);
 });
 
 test('compose: services that share no network are parted, and one that is waited for to its end runs inside', () => {

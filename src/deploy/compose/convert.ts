@@ -23,10 +23,39 @@ export interface ComposeConversion {
 }
 
 export const COMPOSE_MANIFESTS = 'compose.darsena.yaml';
+/** Docker's word for the address of the host. */
+const HOST_GATEWAY = 'host-gateway';
 /** Docker gives a service so long to end. */
 const GRACE_SECONDS = 10;
 const PROBE_INTERVAL_SECONDS = 30;
 const LABEL = 'darsena.compose/service';
+/** What is of a pod, or of what serves, and so not of a container that runs to its end before. */
+const HELPER_FIELDS = [
+  'ports',
+  'expose',
+  'healthcheck',
+  'hostname',
+  'container_name',
+  'networks',
+  'dns',
+  'dns_search',
+  'dns_opt',
+  'sysctls',
+  'group_add',
+  'init',
+  'labels',
+  'annotations',
+  'label_file',
+  'deploy',
+  'scale',
+  'restart',
+  'stop_signal',
+  'stop_grace_period',
+  'post_start',
+  'pre_stop',
+  'stdin_open',
+  'tty',
+] as const;
 const NETWORK_LABEL = 'darsena.compose.network/';
 /** What speaks no HTTP is not published by the edge; ports of IANA's registry. */
 const NO_HTTP: ReadonlySet<number> = new Set([
@@ -83,10 +112,11 @@ class Converter {
       counts[treatment.kind] += 1;
       if (treatment.kind === 'emulated') this.#note(path, treatment.how);
     }
-    this.#project = nameOf(this.#input.project ?? textOf(value['name']), 'app', 40);
+    this.#project = nameOf(this.#tree.project, 'app', 40);
     const services = membersOf(value['services']);
     for (const name of Object.keys(services)) this.#names.set(name, this.#nameService(name));
     const before = this.#inits(services);
+    this.#cycles(services);
     for (const name of Object.keys(membersOf(value['volumes']))) this.#claim(name, services);
     for (const name of Object.keys(services)) {
       if (!before.has(name)) this.#service(name, membersOf(services[name]), services);
@@ -140,8 +170,11 @@ class Converter {
     };
   }
 
+  /** Told once, however many services come upon it. */
   #problem(path: FieldPath, kind: ManifestProblem['kind'], text: Text): void {
-    this.#problems.push({ ...this.#tree.locate(path), kind, field: formatPath(path), text });
+    const field = formatPath(path);
+    if (this.#problems.some((one) => one.field === field && one.text.en === text.en)) return;
+    this.#problems.push({ ...this.#tree.locate(path), kind, field, text });
   }
 
   #note(path: FieldPath, text: Text): void {
@@ -229,6 +262,28 @@ class Converter {
     return before;
   }
 
+  /** Services that wait for each other would never start. */
+  #cycles(services: Members): void {
+    const done = new Set<string>();
+    const visit = (name: string, chain: readonly string[]): void => {
+      const from = chain.indexOf(name);
+      if (from >= 0) {
+        const circle = [...chain.slice(from), name].join(' → ');
+        this.#problem(['services', name, 'depends_on'], 'conflict', {
+          en: `they wait for each other: ${circle}`,
+          es: `se esperan entre sí: ${circle}`,
+        });
+        return;
+      }
+      if (done.has(name)) return;
+      for (const other of Object.keys(membersOf(membersOf(services[name])['depends_on']))) {
+        if (Object.hasOwn(services, other)) visit(other, [...chain, name]);
+      }
+      done.add(name);
+    };
+    for (const name of Object.keys(services)) visit(name, []);
+  }
+
   /** The services that are to be done before one, with what those wait for, in the order in which they run. */
   #initsOf(name: string, services: Members): string[] {
     const order: string[] = [];
@@ -254,11 +309,15 @@ class Converter {
       this.#container(other, membersOf(services[other]), volumes, true),
     );
     const container = this.#container(name, service, volumes, false);
+    const helpers = this.#initsOf(name, services);
+    for (const other of helpers) this.#helper(name, other, membersOf(services[other]));
     const labels: Members = { [LABEL]: given };
     for (const network of this.#networksOf(service)) labels[networkLabel(network)] = 'true';
     const deploy = membersOf(service['deploy']);
     const annotations = this.#annotations(path, service, deploy);
-    const spec = this.#podSpec(path, service, inits, container, volumes);
+    // A name that a helper is to find is found by all of its pod: they share one file of hosts.
+    const hosts = [service, ...helpers.map((other) => membersOf(services[other]))].map((one) => one['extra_hosts']);
+    const spec = this.#podSpec(path, service, hosts.map(membersOf), inits, container, volumes);
     const template = { metadata: { labels, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) }, spec };
     const selector = { matchLabels: { [LABEL]: given } };
     const replicas = deploy['replicas'] ?? service['scale'];
@@ -278,6 +337,16 @@ class Converter {
       },
     });
     this.#reach(name, given, service);
+  }
+
+  /** What a service says of itself that an init container has not, or has from the service that waits for it. */
+  #helper(name: string, other: string, service: Members): void {
+    const said = HELPER_FIELDS.filter((field) => service[field] !== undefined);
+    if (said.length === 0) return;
+    this.#note(['services', other], {
+      en: `as an init container of ${name} it has none of its own, or those of ${name}: ${said.join(', ')}`,
+      es: `como contenedor de inicio de ${name} no tiene propios, o tiene los de ${name}: ${said.join(', ')}`,
+    });
   }
 
   /** Two of what writes to one volume must not run at the same time, as Compose never lets them. */
@@ -332,6 +401,7 @@ class Converter {
   #podSpec(
     path: FieldPath,
     service: Members,
+    hosts: readonly Members[],
     inits: readonly Members[],
     container: Members,
     volumes: readonly Members[],
@@ -347,7 +417,19 @@ class Converter {
     if (sysctls.length > 0) security['sysctls'] = sysctls.map(([name, value]) => ({ name, value: textOf(value) }));
     const grace = service['stop_grace_period'];
     const seconds = grace === undefined ? GRACE_SECONDS : this.#duration([...path, 'stop_grace_period'], grace);
-    const aliases = Map.groupBy(Object.entries(membersOf(service['extra_hosts'])), ([, address]) => textOf(address));
+    const named = hosts.flatMap((one) =>
+      Object.entries(one).flatMap(([host, addresses]) => listOf(addresses).map((address) => ({ host, address }))),
+    );
+    if (named.some(({ address }) => address === HOST_GATEWAY)) {
+      this.#problem([...path, 'extra_hosts'], 'refused', {
+        en: 'refused: host-gateway is the host itself, which services do not reach here; give the address of a server',
+        es: 'rechazado: host-gateway es el propio host, al que los servicios no llegan aquí; dar la dirección de un servidor',
+      });
+    }
+    const aliases = Map.groupBy(
+      named.filter(({ address }) => address !== HOST_GATEWAY),
+      ({ address }) => address,
+    );
     const [dns, search, options] = [listOf(service['dns']), listOf(service['dns_search']), listOf(service['dns_opt'])];
     const hasDns = dns.length + search.length + options.length > 0;
     return {
@@ -360,7 +442,12 @@ class Converter {
       ...(service['init'] === true ? { shareProcessNamespace: true } : {}),
       ...(aliases.size === 0
         ? {}
-        : { hostAliases: [...aliases].map(([ip, names]) => ({ ip, hostnames: names.map(([host]) => host) })) }),
+        : {
+            hostAliases: [...aliases].map(([ip, names]) => ({
+              ip,
+              hostnames: [...new Set(names.map(({ host }) => host))],
+            })),
+          }),
       ...(dns.length === 0 ? {} : { dnsPolicy: 'None' }),
       ...(hasDns
         ? {
@@ -395,6 +482,13 @@ class Converter {
     for (const text of listOf(service['tmpfs'])) {
       const [target = '', options = ''] = text.split(':');
       const size = /(?:^|,)size=([^,]+)/.exec(options)?.[1];
+      const others = options.split(',').filter((one) => one !== '' && one !== 'rw' && !one.startsWith('size='));
+      if (others.length > 0) {
+        this.#note([...path, 'tmpfs'], {
+          en: `a file system in memory has the owner and mode of a volume of its pod, so that these are not taken: ${others.join(', ')}`,
+          es: `un sistema de archivos en memoria tiene el dueño y el modo de un volumen de su pod, así que no se toman: ${others.join(', ')}`,
+        });
+      }
       mounts.push({
         name: addVolume({ emptyDir: { medium: 'Memory', ...this.#size([...path, 'tmpfs'], size) } }),
         mountPath: target,
@@ -411,8 +505,7 @@ class Converter {
       for (const [index, use] of (Array.isArray(uses) ? uses : []).entries())
         this.#content([...path, kind, index], kind, membersOf(use), mounts, addVolume);
     }
-    const entrypoint = service['entrypoint'];
-    const command = service['command'];
+    const { command, args } = this.#command(path, service);
     const deploy = membersOf(membersOf(service['deploy'])['resources']);
     const ports = isInit ? [] : this.#ports(service);
     const probe = isInit ? null : this.#probe(path, membersOf(service['healthcheck']));
@@ -422,8 +515,8 @@ class Converter {
       name: given,
       image: this.#image(name, given, service),
       imagePullPolicy: 'IfNotPresent',
-      ...(Array.isArray(entrypoint) ? { command: entrypoint.map((word) => literal(textOf(word))) } : {}),
-      ...(Array.isArray(command) ? { args: command.map((word) => literal(textOf(word))) } : {}),
+      ...(command === null ? {} : { command }),
+      ...(args === null ? {} : { args }),
       ...(service['working_dir'] === undefined ? {} : { workingDir: textOf(service['working_dir']) }),
       env: this.#environment(path, service),
       ...(ports.length === 0
@@ -437,6 +530,22 @@ class Converter {
       ...(service['stdin_open'] === true && !isInit ? { stdin: true } : {}),
       ...(service['tty'] === true && !isInit ? { tty: true } : {}),
     };
+  }
+
+  /** An empty list takes away what the image says; in a manifest it would leave it, and so the rest moves up. */
+  #command(path: FieldPath, service: Members): { command: string[] | null; args: string[] | null } {
+    const wordsOf = (value: Json | undefined): string[] | null =>
+      Array.isArray(value) ? value.map((word) => literal(textOf(word))) : null;
+    const [entrypoint, command] = [wordsOf(service['entrypoint']), wordsOf(service['command'])];
+    const isBare = entrypoint?.length === 0;
+    if ((isBare && (command ?? []).length === 0) || (entrypoint === null && command?.length === 0)) {
+      const field = isBare ? 'entrypoint' : 'command';
+      this.#problem([...path, field], 'refused', {
+        en: `refused: an empty ${field} takes that of the image away, and nothing is named in its place; write what is to run as entrypoint`,
+        es: `rechazado: un ${field} vacío quita el de la imagen, y no se nombra nada en su lugar; escribir lo que debe ejecutarse como entrypoint`,
+      });
+    }
+    return isBare ? { command, args: null } : { command: entrypoint, args: command };
   }
 
   #image(name: string, given: string, service: Members): string {
@@ -459,7 +568,7 @@ class Converter {
       this.#images[given] = {
         context: folder,
         ...(dockerfile === undefined ? {} : { containerfile: textOf(dockerfile) }),
-        ...(Object.keys(membersOf(args)).length === 0 ? {} : { args: this.#buildArguments(membersOf(args)) }),
+        ...(Object.keys(membersOf(args)).length === 0 ? {} : { args: this.#buildArguments(name, membersOf(args)) }),
         ...(target === undefined ? {} : { target: textOf(target) }),
       };
       return given;
@@ -492,35 +601,41 @@ class Converter {
     return `${wanted}${suffix}`;
   }
 
-  #buildArguments(args: Members): Members {
+  #buildArguments(service: string, args: Members): Members {
+    const variables = this.#tree.variablesOf('services', service);
     return Object.fromEntries(
-      Object.entries(args).map(([name, value]) => [
-        name,
-        value === null ? (this.#input.variables[name] ?? '') : textOf(value),
-      ]),
+      Object.entries(args).map(([name, value]) => [name, value === null ? (variables[name] ?? '') : textOf(value)]),
     );
   }
 
   #environment(path: FieldPath, service: Members): Json[] {
     const values = new Map<string, string>();
+    const variables = this.#tree.variablesOf('services', textOf(path[1]));
     const files = service['env_file'];
-    for (const [index, file] of (Array.isArray(files) ? files : []).entries()) {
-      const { path: name, required, format } = membersOf(file);
-      const text = this.#input.read(textOf(name));
+    for (const [index, one] of (Array.isArray(files) ? files : []).entries()) {
+      const { path: name, required, format } = membersOf(one);
+      const file = textOf(name);
+      const text = this.#input.read(file);
       if (text === null) {
         if (required !== false)
           this.#problem([...path, 'env_file', index], 'missing-target', {
-            en: `there is no file ${textOf(name)}`,
-            es: `no existe el archivo ${textOf(name)}`,
+            en: `there is no file ${file}`,
+            es: `no existe el archivo ${file}`,
           });
         continue;
       }
-      const read = format === 'raw' ? rawLines(text) : parseEnvFile(text, this.#input.variables);
+      const read =
+        format === 'raw'
+          ? rawLines(text)
+          : parseEnvFile(text, variables, (line, why) => {
+              const known = this.#problems.some((one) => one.file === file && one.line === line);
+              if (!known) this.#problems.push({ file, line, column: 1, kind: 'wrong-value', field: '', text: why });
+            });
       for (const [key, value] of Object.entries(read)) values.set(key, value);
     }
     for (const [key, value] of Object.entries(membersOf(service['environment']))) {
       // A name without a value passes on that of who deploys, if there is one.
-      const passed = this.#input.variables[key];
+      const passed = Object.hasOwn(variables, key) ? variables[key] : undefined;
       if (value !== null) values.set(key, textOf(value));
       else if (passed !== undefined) values.set(key, passed);
     }
@@ -599,8 +714,8 @@ class Converter {
           : `/${source}`
         : textOf(use['target']);
     const mountPath = target.startsWith('/') ? target : `${kind === 'secrets' ? '/run/secrets/' : '/'}${target}`;
-    const text = isFile ? this.#input.read(source.slice(5)) : this.#contentText(path, kind, source);
-    if (text === null) return;
+    const bytes = isFile ? this.#bytesOf(source.slice(5)) : this.#contentBytes(path, kind, source);
+    if (bytes === null) return;
     const written = isFile ? `file-${source.slice(5)}` : `${kind === 'secrets' ? 'secret' : 'config'}-${source}`;
     const short = nameOf(written, 'content', 53);
     // Two that come out alike, as a_b and a-b, or cut off where they differ, are two all the same.
@@ -610,7 +725,7 @@ class Converter {
     const key = 'content';
     if (known === undefined) {
       this.#contents.set(written, name);
-      const data = { [key]: Buffer.from(text).toString('base64') };
+      const data = { [key]: Buffer.from(bytes).toString('base64') };
       this.#documents.push({
         from: path,
         value:
@@ -625,7 +740,14 @@ class Converter {
     mounts.push({ name: volume, mountPath, subPath: file, readOnly: true });
   }
 
-  #contentText(path: FieldPath, kind: 'configs' | 'secrets', source: string): string | null {
+  /** A file as it is: what is no text, as a key store, would be another one after it was read as text. */
+  #bytesOf(path: string): Uint8Array | null {
+    if (this.#input.bytes !== undefined) return this.#input.bytes(path);
+    const text = this.#input.read(path);
+    return text === null ? null : Buffer.from(text);
+  }
+
+  #contentBytes(path: FieldPath, kind: 'configs' | 'secrets', source: string): Uint8Array | null {
     const section = membersOf(this.#tree.value[kind]);
     if (!Object.hasOwn(section, source)) {
       this.#problem(path, 'missing-target', {
@@ -636,26 +758,26 @@ class Converter {
     }
     const { file, environment, content, external } = membersOf(section[source]);
     const at = [kind, source];
-    if (content !== undefined) return textOf(content);
+    if (content !== undefined) return Buffer.from(textOf(content));
     if (environment !== undefined) {
-      const value = this.#input.variables[textOf(environment)];
+      const value = this.#tree.variablesOf(kind, source)[textOf(environment)];
       if (value === undefined)
         this.#problem(at, 'missing-target', {
           en: `the variable ${textOf(environment)} is not set`,
           es: `la variable ${textOf(environment)} no está definida`,
         });
-      return value ?? null;
+      return value === undefined ? null : Buffer.from(value);
     }
-    const text = file === undefined ? null : this.#input.read(textOf(file));
+    const bytes = file === undefined ? null : this.#bytesOf(textOf(file));
     const told = this.#problems.some(({ field }) => field === formatPath([...at, 'file']));
     // That one is refused for what it is.
-    if (text === null && !told && external !== true) {
+    if (bytes === null && !told && external !== true) {
       this.#problem([...at, 'file'], 'missing-target', {
         en: `there is no file ${textOf(file)} in the project`,
         es: `no existe el archivo ${textOf(file)} en el proyecto`,
       });
     }
-    return text;
+    return bytes;
   }
 
   #security(path: FieldPath, service: Members): Members {
@@ -699,7 +821,10 @@ class Converter {
     const least = wanted['memory'] ?? service['mem_reservation'];
     const amounts = (cpu: Json | undefined, bytes: Json | undefined): Members => ({
       ...(cpu === undefined ? {} : { cpu: `${Math.max(1, Math.round(Number(cpu) * 1000)) || 1}m` }),
-      ...(bytes === undefined ? {} : { memory: String(this.#bytes([...path, 'deploy'], bytes) ?? 0) }),
+      // None, as nothing, is no limit.
+      ...(bytes === undefined || Number(bytes) === 0
+        ? {}
+        : { memory: String(this.#bytes([...path, 'deploy'], bytes) ?? 0) }),
     });
     if (cpus !== undefined && !(Number(cpus) > 0))
       this.#problem([...path, 'cpus'], 'wrong-value', {

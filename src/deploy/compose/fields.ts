@@ -40,6 +40,14 @@ const TEXTS = list(TEXT);
 const VALUES = mapOf(ANY);
 
 const HOST = words('it would open the host to the service', 'abriría el host al servicio');
+const ALONE = words(
+  'each replica is apart from all others here: host would open the host to it, service: and container: would join two of them',
+  'aquí cada réplica está aparte de las demás: host le abriría el host; service: y container: unirían dos de ellas',
+);
+const OWN_NETWORK = words(
+  'each replica has a network of its own here: host would open the host to it; for none, give it an internal network; for service:NAME, speak to NAME',
+  'aquí cada réplica tiene su propia red: host le abriría el host; en vez de none, darle una red internal; en vez de service:NOMBRE, hablar con NOMBRE',
+);
 const LIMITS = words(
   'the host does not set it for one container; use deploy.resources.limits',
   'el host no lo fija para un contenedor; usar deploy.resources.limits',
@@ -428,7 +436,7 @@ const SERVICE: Shape = object({
     BOOLEAN,
     words('the pod’s own first process reaps what is left', 'el primer proceso del propio pod recoge lo que queda'),
   ),
-  ipc: refused(HOST, 'private', 'shareable', 'none'),
+  ipc: refused(ALONE, 'private', 'shareable', 'none'),
   isolation: refused(WINDOWS, 'default'),
   label_file: emulated(TEXTS, RECORDED),
   labels: emulated(VALUES, RECORDED),
@@ -452,7 +460,7 @@ const SERVICE: Shape = object({
   mem_swappiness: refused(LIMITS),
   memswap_limit: refused(LIMITS),
   models: refused(words('language models are not run by the platform', 'la plataforma no ejecuta modelos de lenguaje')),
-  network_mode: refused(HOST, 'bridge'),
+  network_mode: refused(OWN_NETWORK, 'bridge', 'default'),
   networks: emulated(
     mapOf(
       object({
@@ -474,7 +482,7 @@ const SERVICE: Shape = object({
   ),
   oom_kill_disable: refused(HOST, false),
   oom_score_adj: refused(HOST),
-  pid: refused(HOST),
+  pid: refused(ALONE),
   pids_limit: refused(LIMITS),
   platform: emulated(TEXT, words('an image is for the host that runs it', 'una imagen es para el host que la ejecuta')),
   ports: emulated(

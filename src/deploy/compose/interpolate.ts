@@ -1,9 +1,16 @@
-import type { Json } from '../../system/index.ts';
+import type { Json, Text } from '../../system/index.ts';
 
 export type Variables = Readonly<Record<string, string>>;
 
 /** A variable that is wanted and not there, or text that is no reference. */
-export class InterpolationError extends Error {}
+export class InterpolationError extends Error {
+  readonly text: Text;
+
+  constructor(text: Text) {
+    super(text.en);
+    this.text = text;
+  }
+}
 
 /** References within defaults of references; people write one or two. */
 const DEPTH_MAX = 20;
@@ -36,7 +43,8 @@ class Reader {
 
   /** Text up to the brace that closes, or to the end. `live`: what is not used is read, but not asked for. */
   #until(close: '}' | null, depth: number, live: boolean): string {
-    if (depth > DEPTH_MAX) throw new InterpolationError('references are nested too deep');
+    if (depth > DEPTH_MAX)
+      throw new InterpolationError({ en: 'references are nested too deep', es: 'hay demasiadas referencias anidadas' });
     let result = '';
     while (this.#at < this.#text.length) {
       const char = this.#text[this.#at] ?? '';
@@ -48,7 +56,7 @@ class Reader {
       }
       result += this.#reference(depth, live);
     }
-    if (close !== null) throw new InterpolationError(`"${this.#text}" lacks a closing brace`);
+    if (close !== null) throw this.#unclosed();
     return result;
   }
 
@@ -63,13 +71,21 @@ class Reader {
       this.#at += 1 + plain.length;
       return this.#value(plain, live);
     }
+    if (!rest.startsWith('{')) {
+      // `$(date)`, `$1` and a dollar sign by itself are no references to Compose: they stay.
+      this.#at += 1;
+      return '$';
+    }
     const head = /^\{([A-Za-z_][A-Za-z0-9_]*)(:?[-?+])?/.exec(rest);
     if (head?.[1] === undefined)
-      throw new InterpolationError(`"${this.#text}" holds a $ that names nothing; write $$ for a dollar sign`);
+      throw new InterpolationError({
+        en: `"${this.#part()}" names nothing; write $$ for a dollar sign`,
+        es: `"${this.#part()}" no nombra nada; escribir $$ para un signo de dólar`,
+      });
     const [all, name, operator] = head;
     this.#at += 1 + all.length;
     if (operator === undefined) {
-      if (this.#text[this.#at] !== '}') throw new InterpolationError(`"${this.#text}" lacks a closing brace`);
+      if (this.#text[this.#at] !== '}') throw this.#unclosed();
       this.#at += 1;
       return this.#value(name, live);
     }
@@ -81,8 +97,24 @@ class Reader {
     if (operator.endsWith('+')) return isSet ? other : '';
     if (isSet) return value ?? '';
     if (operator.endsWith('?') && live)
-      throw new InterpolationError(`${name} is needed${other === '' ? '' : `: ${other}`}`);
+      throw new InterpolationError({
+        en: `${name} is needed${other === '' ? '' : `: ${other}`}`,
+        es: `se necesita ${name}${other === '' ? '' : `: ${other}`}`,
+      });
     return other;
+  }
+
+  #unclosed(): InterpolationError {
+    return new InterpolationError({
+      en: `"${this.#part()}" lacks a closing brace`,
+      es: `a "${this.#part()}" le falta la llave de cierre`,
+    });
+  }
+
+  /** What a message shows: where a reference begins, and not what stands before it, which may be a password. */
+  #part(): string {
+    const from = this.#text.lastIndexOf('${', this.#at);
+    return this.#text.slice(Math.max(0, from), Math.max(0, from) + 40);
   }
 
   #value(name: string, live: boolean): string {
@@ -92,11 +124,11 @@ class Reader {
   }
 }
 
-/** Every text of a tree; names of members stay as they are. `onError` is told where a text cannot be read. */
+/** Every text of a tree; names of members stay as they are. `wrong` is told where a text cannot be read. */
 export function interpolateTree(
   value: Json,
   variables: Variables,
-  tell: { readonly missing: (name: string) => void; readonly wrong: (path: (string | number)[], why: string) => void },
+  tell: { readonly missing: (name: string) => void; readonly wrong: (path: (string | number)[], why: Text) => void },
   path: (string | number)[] = [],
 ): Json {
   if (typeof value === 'string') {
@@ -105,7 +137,7 @@ export function interpolateTree(
       return interpolate(value, variables, tell.missing);
     } catch (error) {
       if (!(error instanceof InterpolationError)) throw error;
-      tell.wrong(path, error.message);
+      tell.wrong(path, error.text);
       return value;
     }
   }
@@ -118,36 +150,112 @@ export function interpolateTree(
   return value;
 }
 
-/** Lines of `.env` and `env_file`: `NAME=value`, comments, quotes; single-quoted text is taken as it is. */
-export function parseEnvFile(text: string, variables: Variables): Record<string, string> {
+/** A line of such a file: a name, then a value; or a name alone, whose value is that of who deploys. */
+const ENV_NAME = /(?:export[^\S\n]+)?([\p{L}\p{N}_.\-[\]]+)[^\S\n]*([=:]|\n|$)[^\S\n]*/uy;
+const NO_NAME: Text = {
+  en: 'a line begins with the name of a variable: letters, digits and _',
+  es: 'una línea empieza por el nombre de una variable: letras, dígitos y _',
+};
+const NO_QUOTE: Text = { en: 'a quote is not closed', es: 'una comilla no se cierra' };
+const NO_REFERENCE: Text = {
+  en: 'its value has a reference that cannot be read or must be set; write $$ for a dollar sign',
+  es: 'su valor tiene una referencia que no se puede leer o debe definirse; escribir $$ para un signo de dólar',
+};
+
+/**
+ * Lines of `.env` and `env_file` as Compose reads them: `NAME=value`, comments, quotes that may span lines; single-quoted text
+ * is taken as it is.
+ * @param wrong told of each line that cannot be read; never what stands in it, which may be a secret
+ */
+export function parseEnvFile(
+  text: string,
+  variables: Variables,
+  wrong: (line: number, why: Text) => void = () => undefined,
+): Record<string, string> {
   const result: Record<string, string> = {};
-  for (const line of text.split(/\r?\n/)) {
-    const match = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*(?:=\s*(.*))?$/.exec(line);
-    if (match?.[1] === undefined || /^\s*#/.test(line)) continue;
-    const [, name, written] = match;
-    if (written === undefined) {
-      const passed = variables[name];
+  const tell = (at: number, why: Text): void => wrong(text.slice(0, at).split('\n').length, why);
+  const endOfLine = (from: number): number => {
+    const end = text.indexOf('\n', from);
+    return end < 0 ? text.length : end;
+  };
+  const put = (name: string, raw: string, start: number): void => {
+    try {
+      result[name] = interpolate(raw, { ...result, ...variables }, () => undefined);
+    } catch (error) {
+      if (!(error instanceof InterpolationError)) throw error;
+      tell(start, NO_REFERENCE);
+    }
+  };
+  let at = text.startsWith('\uFEFF') ? 1 : 0;
+  while (at < text.length) {
+    if (/\s/.test(text[at] ?? '')) {
+      at += 1;
+      continue;
+    }
+    const start = at;
+    if (text[at] === '#') {
+      at = endOfLine(at);
+      continue;
+    }
+    ENV_NAME.lastIndex = at;
+    const [whole = '', name = '', sign = ''] = ENV_NAME.exec(text) ?? [];
+    if (name === '') {
+      tell(at, NO_NAME);
+      at = endOfLine(at);
+      continue;
+    }
+    at += whole.length;
+    if (sign !== '=' && sign !== ':') {
+      const passed = Object.hasOwn(variables, name) ? variables[name] : undefined;
       if (passed !== undefined) result[name] = passed;
       continue;
     }
-    const single = /^'([^']*)'/.exec(written);
-    const double = /^"((?:[^"\\]|\\.)*)"/.exec(written);
-    if (single !== null) result[name] = single[1] ?? '';
-    else {
-      const raw = double === null ? written.replace(/\s#.*$/, '').trim() : unescapeText(double[1] ?? '');
-      try {
-        result[name] = interpolate(raw, { ...variables, ...result }, () => undefined);
-      } catch (error) {
-        if (!(error instanceof InterpolationError)) throw error;
-        result[name] = raw;
-      }
+    const quote = text[at];
+    if (quote !== "'" && quote !== '"') {
+      const line = text.slice(at, endOfLine(at));
+      at += line.length;
+      put(name, (line.split(' #', 1)[0] ?? '').trimEnd(), start);
+      continue;
     }
+    const end = closingQuote(text, at);
+    if (end < 0) {
+      tell(start, NO_QUOTE);
+      at = endOfLine(at);
+      continue;
+    }
+    const inner = text.slice(at + 1, end).replaceAll(`\\${quote}`, quote);
+    at = end + 1;
+    if (quote === "'") result[name] = inner;
+    else put(name, unescapeText(inner), start);
   }
   return result;
 }
 
+/** Where a quote that begins at a place ends; -1: nowhere. */
+function closingQuote(text: string, from: number): number {
+  for (let at = from + 1; at < text.length; at++) {
+    if (text[at] === '\\') at += 1;
+    else if (text[at] === text[from]) return at;
+  }
+  return -1;
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  a: '\x07',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+  '"': '"',
+  '\\': '\\',
+  // Two dollar signs are one when references are put in.
+  $: '$$',
+};
+
 function unescapeText(text: string): string {
-  return text.replace(/\\(.)/g, (_all, char: string) => ({ n: '\n', r: '\r', t: '\t' })[char] ?? char);
+  return text.replace(/\\([abfnrtv$"\\])/g, (_all, char: string) => ESCAPES[char] ?? char);
 }
 
 /** Words of a command line in the quotes of a shell, without its other powers: what Compose does with a text. */

@@ -1,4 +1,4 @@
-import { parseYamlDocuments, type YamlDocument, type YamlPath } from '../../formats/index.ts';
+import { parseYamlDocuments, type YamlDocument, type YamlOptions, type YamlPath } from '../../formats/index.ts';
 import type { Json } from '../../system/index.ts';
 import type { Misconfiguration } from '../report.ts';
 import { type Check, check, isSwitch, misconfigured, namesSecret } from './check.ts';
@@ -428,21 +428,59 @@ export function isCompose(value: Json): boolean {
  * @throws FormatError with the position when the YAML cannot be read
  */
 export function checkCompose(text: string, path: string | null): Misconfiguration[] {
-  return checkComposeDocuments(parseYamlDocuments(text, { mergeKeys: true }), path);
+  return checkComposeDocuments(parseYamlDocuments(text, COMPOSE_YAML), path);
+}
+
+/** As Docker reads such files. */
+export const COMPOSE_YAML: YamlOptions = {
+  mergeKeys: true,
+  scalars: 'compose',
+  tags: ['!reset', '!override'],
+  maxAliasCount: 3_000,
+};
+
+/** What a service has by `extends`, as far as it stands in this file; null: it leads to another one. */
+function withInherited(services: Members, name: string, seen: readonly string[]): Members | null {
+  const service = members(services[name]);
+  const from = service['extends'];
+  if (from === undefined) return service;
+  const base = typeof from === 'string' ? from : textOf(members(from)['service']);
+  const isElsewhere = members(from)['file'] !== undefined;
+  if (isElsewhere || seen.includes(base) || !Object.hasOwn(services, base)) return null;
+  const inherited = withInherited(services, base, [...seen, base]);
+  return inherited === null ? null : joined(inherited, service);
+}
+
+function joined(base: Members, over: Members): Members {
+  const result: Record<string, Json> = { ...base };
+  for (const [name, value] of Object.entries(over)) {
+    const former = base[name];
+    if (Array.isArray(value) && Array.isArray(former)) result[name] = [...former, ...value];
+    else if (isMap(value) && isMap(former)) result[name] = joined(former, value);
+    else result[name] = value;
+  }
+  return result;
+}
+
+function isMap(value: Json | undefined): value is Members & Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 export function checkComposeDocuments(documents: readonly YamlDocument[], path: string | null): Misconfiguration[] {
   return documents
     .filter(({ value }) => isCompose(value))
-    .flatMap((document) =>
-      Object.entries(members(members(document.value)['services'])).flatMap(([name, value]) =>
+    .flatMap((document) => {
+      const services = members(members(document.value)['services']);
+      return Object.entries(services).flatMap(([name, value]) =>
         COMPOSE_CHECKS.flatMap((one) => {
           const hit = one.find(members(value));
-          if (hit === false) return [];
+          // What is lacking may be inherited; where from cannot be read here, nothing is said of it.
+          const whole = hit === true ? withInherited(services, name, [name]) : null;
+          if (hit === false || (hit === true && (whole === null || one.find(whole) === false))) return [];
           const { line } = document.locate(['services', name, ...(hit === true ? [] : hit.at)]);
           const detail = hit === true || hit.detail === undefined ? {} : { detail: hit.detail };
           return [misconfigured(one, { path, line, subject: `service ${name}`, ...detail })];
         }),
-      ),
-    );
+      );
+    });
 }

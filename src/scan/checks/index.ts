@@ -2,7 +2,7 @@ import { FormatError, parseYamlDocuments } from '../../formats/index.ts';
 import type { Text } from '../../system/index.ts';
 import type { Misconfiguration } from '../report.ts';
 import type { Check } from './check.ts';
-import { COMPOSE_CHECKS, checkComposeDocuments, isCompose } from './compose.ts';
+import { COMPOSE_CHECKS, COMPOSE_YAML, checkComposeDocuments, isCompose } from './compose.ts';
 import { CONTAINERFILE_CHECKS, checkContainerfile } from './containerfile.ts';
 import { IMAGE_CHECKS } from './image.ts';
 import { checkKubernetesDocuments, isKubernetesObject, KUBERNETES_CHECKS } from './kubernetes.ts';
@@ -77,7 +77,7 @@ export function checkFile(path: string, text: string): CheckedFile | null {
   if (!isComposeName && !(text.includes('apiVersion') && text.includes('kind')) && !text.includes('services'))
     return null;
   try {
-    const documents = parseYamlDocuments(text, isComposeName ? { mergeKeys: true } : { scalars: 'kubernetes' });
+    const documents = parseYamlDocuments(text, isComposeName ? COMPOSE_YAML : { scalars: 'kubernetes' });
     if (documents.some(({ value }) => isKubernetesObject(value))) {
       return {
         kind: 'kubernetes',
