@@ -199,6 +199,17 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   });
   const kept = await KeptEvents.open({ folder: join(files.agent.folder, 'kept'), clock, log });
   const coverage = await CoverageWord.open(join(files.agent.folder, COVERAGE_FILE), (alert) => spool.add(alert, []));
+  // Before the sensor can connect, which says at once that it is there.
+  const sensorWatch = new SensorWatch({
+    log,
+    raise: (alert) => spool.add(alert, []),
+    onSilent: (sinceMs) => sensor.setSilent(sinceMs),
+    end: async () => {
+      const id = await readPidFile(join(files.supervisors, 'sensor.pid'));
+      if (id === null) throw new TypeError('its supervisor wrote down no sensor that runs');
+      signalProcess(id.pid, 'SIGKILL');
+    },
+  });
   const sensor = await SensorServer.listen(files.sensor.socket, {
     log,
     onAlert: (alert, stations) => spool.add(alert, stations),
@@ -221,15 +232,6 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     onStrangers: (ids) => strangers.sensorSaw(ids),
     onHeard: () => sensorWatch.heard(),
     onGone: () => sensorWatch.gone(),
-  });
-  const sensorWatch: SensorWatch = new SensorWatch({
-    log,
-    raise: (alert) => spool.add(alert, []),
-    onSilent: (sinceMs) => sensor.setSilent(sinceMs),
-    end: async () => {
-      const id = await readPidFile(join(files.supervisors, 'sensor.pid'));
-      if (id !== null) signalProcess(id.pid, 'SIGKILL');
-    },
   });
   const prevention = new Prevention({
     setGuards: (guards) => sensor.setGuards(guards),

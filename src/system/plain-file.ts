@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
 const PIECE_BYTES = 1024 * 1024;
 /** Of fcntl.h, on x86 and ARM alike. What it opens is looked at and not begun: a device would begin something, a FIFO would wait. */
-const O_PATH = 0o10000000;
+export const O_PATH = 0o10000000;
 
 /** A plain file below the folder, with no link on the way there. Throws for anything else. */
 export function openPlainFile(folder: string, path: string): number {

@@ -31,7 +31,7 @@ function ground() {
   return { watch, passes, rules, silent, jump, told, endings: () => ended };
 }
 
-test('a sensor that runs and says nothing is told of with its figure, ended once, and told of anew the next time', () => {
+test('a sensor that runs and says nothing is told of with its figure, ended until it is gone, and told of anew the next time', () => {
   const { watch, passes, rules, silent, told, endings } = ground();
   watch.heard();
   passes(9);
@@ -39,8 +39,10 @@ test('a sensor that runs and says nothing is told of with its figure, ended once
   passes(1);
   assert.match(told[0]?.output ?? '', /said nothing for 10 s/);
   assert.deepEqual([rules(), silent], [['Sensor does not answer'], [1_000_000]]);
-  passes(30);
+  passes(9);
   assert.deepEqual([rules(), endings()], [[], 1]);
+  passes(21);
+  assert.deepEqual([rules(), endings()], [[], 3], 'nothing helped: it is tried again');
   watch.gone();
   passes(3);
   watch.heard();
@@ -73,4 +75,26 @@ test('an agent that was held up itself, as with its whole host, blames nobody', 
   jump(600_000);
   passes(5);
   assert.deepEqual(rules(), []);
+});
+
+test('one that was ended because it said nothing and does not come back is told of once more, with how long nobody watched', () => {
+  const { watch, passes, rules, told } = ground();
+  watch.heard();
+  passes(16);
+  assert.deepEqual(rules(), ['Sensor does not answer']);
+  watch.gone();
+  passes(14);
+  assert.deepEqual(rules(), []);
+  passes(1);
+  assert.match(told[0]?.output ?? '', /for 31 s/);
+  assert.deepEqual(rules(), ['Sensor does not run']);
+});
+
+test('a clock that is set back hides no silence', () => {
+  const { watch, passes, rules, jump } = ground();
+  watch.heard();
+  passes(5);
+  jump(-3_600_000);
+  passes(6);
+  assert.deepEqual(rules(), ['Sensor does not answer']);
 });

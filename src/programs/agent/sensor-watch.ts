@@ -11,6 +11,8 @@ const END_MS = 15_000;
 const GONE_MS = 15_000;
 /** From the start of a host that has to start everything. */
 const FIRST_MS = 120_000;
+/** Where that did not help, as when its supervisor does not run, it is tried again. */
+const END_AGAIN_MS = 10_000;
 const LOOK_MS = 1_000;
 /** Where this thread was held up so long itself, what came meanwhile has still to be read. */
 const HELD_UP_MS = 3_000;
@@ -30,10 +32,11 @@ export class SensorWatch {
   readonly #nowMs: () => number;
   /** When it was last heard, or began to be waited for. */
   #heardMs: number;
+  #goneMs = 0;
+  #endedMs = Number.NEGATIVE_INFINITY;
   #lookedMs: number;
   #state: 'awaited' | 'heard' | 'gone' = 'awaited';
   #told = false;
-  #isEnding = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(parts: SensorWatchParts) {
@@ -57,24 +60,33 @@ export class SensorWatch {
     this.#heardMs = this.#nowMs();
     this.#state = 'heard';
     this.#told = false;
-    this.#isEnding = false;
+    this.#endedMs = Number.NEGATIVE_INFINITY;
   }
 
   /** Its connection ended. */
   gone(): void {
     if (this.#state !== 'heard') return;
-    // One that was silent before is told of already.
-    if (!this.#told) this.#heardMs = this.#nowMs();
+    this.#goneMs = this.#nowMs();
+    // That one was silent says nothing of whether the next one starts; since when nobody watches it does.
+    if (!this.#told) this.#heardMs = this.#goneMs;
+    this.#told = false;
     this.#state = 'gone';
   }
 
   look(): void {
     const now = this.#nowMs();
-    const heldUpMs = now - this.#lookedMs - LOOK_MS;
+    const passedMs = now - this.#lookedMs;
     this.#lookedMs = now;
-    if (heldUpMs > HELD_UP_MS) {
+    if (passedMs - LOOK_MS > HELD_UP_MS) {
       this.#heardMs = now;
+      this.#goneMs = now;
       return;
+    }
+    // A clock that is set back must not keep a silence from being heard.
+    if (passedMs < 0) {
+      this.#heardMs += passedMs;
+      this.#goneMs += passedMs;
+      this.#endedMs += passedMs;
     }
     const silentMs = now - this.#heardMs;
     if (this.#state === 'heard') {
@@ -86,15 +98,15 @@ export class SensorWatch {
           es: `El sensor está en marcha y no ha dicho nada en ${seconds(silentMs)} s: alguien lo detuvo, o está atascado; se termina y arranca de nuevo`,
         });
       }
-      if (silentMs < END_MS || this.#isEnding) return;
-      this.#isEnding = true;
+      if (silentMs < END_MS || now - this.#endedMs < END_AGAIN_MS) return;
+      this.#endedMs = now;
       this.#parts
         .end()
         .catch((error: unknown) => this.#parts.log.error({ err: error }, 'the sensor could not be ended'));
       return;
     }
-    const most = this.#state === 'gone' ? GONE_MS : FIRST_MS;
-    if (this.#told || silentMs < most) return;
+    const isLate = this.#state === 'gone' ? now - this.#goneMs >= GONE_MS : silentMs >= FIRST_MS;
+    if (this.#told || !isLate) return;
     this.#say('Sensor does not run', {
       en: `No sensor has watched this host for ${seconds(silentMs)} s: it does not start; see darsena logs sensor`,
       es: `Ningún sensor vigila este host desde hace ${seconds(silentMs)} s: no arranca; véase darsena logs sensor`,

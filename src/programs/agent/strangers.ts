@@ -4,6 +4,7 @@ import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { STRANGER_TEXT_MAX, STRANGERS_MAX, type Stranger } from '../../prevent/index.ts';
+import { O_PATH } from '../../system/plain-file.ts';
 
 /** Bytes of an engine's file about its containers; a large host's list of names has some hundred kilobytes. */
 const FILE_BYTES_MAX = 8 * 1024 * 1024;
@@ -294,17 +295,26 @@ function engineOf(cgroup: string): Stranger['engine'] {
   return cgroup.includes('crio') ? 'cri-o' : 'unknown';
 }
 
-/** Of an ordinary user's engine it lies where that user says: what would never end, or is no file, is not read. */
+/**
+ * Of an ordinary user's engine it lies where that user says: what would never end, or is no file, is not read; nor is a device so
+ * much as opened, which begins something with many of them (a watchdog restarts the machine).
+ */
 async function readJson(path: string): Promise<unknown> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => null);
-  if (file === null) return null;
+  const seen = await open(path, O_PATH).catch(() => null);
+  if (seen === null) return null;
   try {
-    const about = await file.stat();
-    return about.isFile() && about.size <= FILE_BYTES_MAX ? parse(await file.readFile('utf8')) : null;
+    const about = await seen.stat();
+    if (!about.isFile() || about.size > FILE_BYTES_MAX) return null;
+    const file = await open(`/proc/self/fd/${seen.fd}`, constants.O_RDONLY);
+    try {
+      return parse(await file.readFile('utf8'));
+    } finally {
+      await file.close();
+    }
   } catch {
     return null;
   } finally {
-    await file.close();
+    await seen.close();
   }
 }
 
