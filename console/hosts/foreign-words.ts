@@ -66,6 +66,7 @@ export const foreignWords = defineWords(
       other: 'Of what runs now it stops {count} containers: {names}',
     },
     nowHitsNone: 'Of what runs now it stops nothing.',
+    nowHitsWhere: 'Of these, only those on hosts that run pods of {environment}.',
   },
   {
     title: 'Contenedores que la plataforma no inició',
@@ -132,5 +133,6 @@ export const foreignWords = defineWords(
       other: 'De lo que está en marcha ahora detiene {count} contenedores: {names}',
     },
     nowHitsNone: 'De lo que está en marcha ahora no detiene nada.',
+    nowHitsWhere: 'De estos, solo los que están en hosts que ejecutan pods de {environment}.',
   },
 );

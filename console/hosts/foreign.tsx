@@ -363,6 +363,9 @@ function RuleDialog({ hosts, onDone, onClose }: Asking & { hosts: readonly strin
         {hit.length === 0
           ? t('nowHitsNone')
           : t('nowHits', { count: hit.length, names: hit.slice(0, NAMED).map(nameOf).join(', ') })}
+        {hit.length === 0 || orNull(environment) === null
+          ? null
+          : ` (${t('nowHitsWhere', { environment: environment.trim() })})`}
       </p>
     </FormDialog>
   );

@@ -113,11 +113,17 @@ export function detectCommands(cli: CliProgram): void {
         engine = RuleEngine.load(readable);
         return engine;
       };
-      for (const recording of recordings) outcomes.push(await replayFile(recording, replay, live));
-      if (outcomes.some(({ cut }) => cut !== null)) cli.exit(FAILED);
-      const off = (engine?.states ?? replay.rules)
-        .filter(({ offReason }) => offReason !== null)
-        .map(({ rule, offReason }) => ({ rule: rule.name, reason: offReason ?? '' }));
+      /** Of a rule that failed on some event, none found says nothing. */
+      const failed = new Map<string, string>();
+      for (const recording of recordings) {
+        outcomes.push(await replayFile(recording, replay, live));
+        for (const [rule, why] of engine?.failed ?? []) failed.set(rule, why);
+      }
+      if (failed.size > 0 || outcomes.some(({ cut }) => cut !== null)) cli.exit(FAILED);
+      const off = (engine?.states ?? replay.rules).flatMap(({ rule, offReason }) => {
+        const reason = offReason ?? failed.get(rule.name) ?? null;
+        return reason === null ? [] : [{ rule: rule.name, reason }];
+      });
       if (cli.output.json) {
         cli.print.json({
           recordings: outcomes.map((one) => ({ ...one, cut: one.cut === null ? null : cli.t(one.cut) })),

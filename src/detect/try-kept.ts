@@ -136,7 +136,11 @@ export function tryKept(question: KeptQuestion, ground: KeptGround, now: () => n
     completeFrom: reader.sinceMs > question.sinceMs ? timeText(reader.sinceMs) : null,
     stoppedAt: reader.stoppedAtMs === null ? null : timeText(reader.stoppedAtMs),
     milliseconds: now() - beganMs,
-    rules: asked.map(({ rule, offReason }) => ({ name: rule.name, priority: rule.priority, off: offReason })),
+    rules: asked.map(({ rule, offReason }) => {
+      // Of a rule that failed, none found says nothing.
+      const off = offReason ?? engine.failed.get(rule.name) ?? null;
+      return { name: rule.name, priority: rule.priority, off };
+    }),
     counts: [...counts.values()].map(({ count, matches }) => ({ ...count, matches })),
     findings: draft === null ? [] : engine.findings.filter(({ file }) => file === draft.file),
   };
