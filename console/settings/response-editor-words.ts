@@ -39,7 +39,7 @@ export const editorWords = defineWords(
     letActTitle: 'Let {name} act by itself?',
     letActText: 'From then on it does this without anybody: {actions}.',
     letActTried:
-      'Of the alerts of the last {days} days it would have acted on {act}, asked about {ask} and held back {limit}.',
+      'About the alerts of the last {days} days it would have done {act} things by itself, asked about {ask} and been held back from {limit}.',
     letActBusy: 'Looking at the alerts of the last {days} days…',
     letActDo: 'Let it act',
     backToTrial: 'Only a dry run again',
@@ -47,8 +47,8 @@ export const editorWords = defineWords(
       'Whoever wrote it agrees to nothing that it asks for: another person answers, on the page of the incident.',
     would: 'What it would have done',
     judged: {
-      one: '{count} alert: {act} by itself, {ask} asked first, {limit} held back',
-      other: '{count} alerts: {act} by itself, {ask} asked first, {limit} held back',
+      one: '{count} alert: {act} actions by itself, {ask} asked first, {limit} held back',
+      other: '{count} alerts: {act} actions by itself, {ask} asked first, {limit} held back',
     },
     cut: 'There are more alerts; the oldest were left out.',
     nothing: 'It would have done nothing',
@@ -100,15 +100,15 @@ export const editorWords = defineWords(
     letActTitle: '¿Dejar que {name} actúe por sí sola?',
     letActText: 'Desde entonces hace esto sin que nadie intervenga: {actions}.',
     letActTried:
-      'De las alertas de los últimos {days} días habría actuado ante {act}, preguntado por {ask} y retenido {limit}.',
+      'Ante las alertas de los últimos {days} días habría hecho {act} cosas por sí sola, preguntado por {ask} y su límite habría retenido {limit}.',
     letActBusy: 'Revisando las alertas de los últimos {days} días…',
     letActDo: 'Dejar que actúe',
     backToTrial: 'De nuevo solo un ensayo',
     fourEyes: 'Quien la escribió no aprueba nada de lo que pide: responde otra persona, en la página del incidente.',
     would: 'Lo que habría hecho',
     judged: {
-      one: '{count} alerta: {act} por sí sola, {ask} preguntadas antes, {limit} retenidas',
-      other: '{count} alertas: {act} por sí sola, {ask} preguntadas antes, {limit} retenidas',
+      one: '{count} alerta: {act} acciones por sí sola, {ask} preguntadas antes, {limit} retenidas',
+      other: '{count} alertas: {act} acciones por sí sola, {ask} preguntadas antes, {limit} retenidas',
     },
     cut: 'Hay más alertas; se omitieron las más antiguas.',
     nothing: 'No habría hecho nada',

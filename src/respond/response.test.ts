@@ -367,6 +367,16 @@ test('what a policy would have done is what it does: once an incident, within it
     found.map(({ incident, action, how }) => `${incident} ${action} ${how}`),
     ['1 isolate act', '1 quarantine act', '2 isolate act', '2 quarantine limit', '4 isolate act', '4 quarantine act'],
   );
+  const running = readResponsePolicy(
+    'name: x\nmatch: { rules: [Terminal*] }\ndo: [evidence]\nrun: [contain]\nlimit: { actions: 2, minutes: 60 }\n',
+  );
+  const begun = new PolicyReplay(running);
+  begun.take([stored(1, 0), stored(1, 1), stored(2, 2)]);
+  assert.deepEqual(
+    begun.found.map(({ incident, action, how }) => `${incident} ${action} ${how}`),
+    ['1 evidence act', '1 run contain act', '2 evidence act', '2 run contain limit'],
+    'a playbook counts too, and actions are not held back for it',
+  );
 });
 
 test('who agrees to an action needs the rights of who orders it', () => {

@@ -254,13 +254,15 @@ describe('working in the console', { skip: missing ?? false, timeout: 240_000 },
       await text.fill(begun);
       await writing.getByRole('button', { name: 'What would it have done?' }).click();
       const would = page.getByRole('region', { name: /^What it would have done/ });
-      await would.getByText('41 alerts: 2 by itself, 1 asked first, 1 held back').waitFor();
+      await would.getByText('41 alerts: 2 actions by itself, 1 asked first, 1 held back').waitFor();
       await writing.getByRole('button', { name: 'Apply' }).click();
       const text2 = page.getByRole('region', { name: 'Text of shells' });
       await text2.waitFor();
       await text2.getByRole('button', { name: 'Let it act…' }).click();
       const dialog = page.getByRole('dialog', { name: 'Let shells act by itself?' });
-      await dialog.getByText('it would have acted on 2, asked about 1 and held back 1').waitFor();
+      await dialog
+        .getByText('it would have done 2 things by itself, asked about 1 and been held back from 1')
+        .waitFor();
       await dialog.getByRole('button', { name: 'Let it act' }).click();
       await dialog.waitFor({ state: 'detached' });
       await page.getByRole('row', { name: /^shells acts/ }).waitFor();

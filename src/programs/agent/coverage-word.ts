@@ -5,6 +5,7 @@ import { type Alert, selfAlert } from '../../detect/index.ts';
 import { CALLS_OF_32_BITS, unseenWords } from '../../events/index.ts';
 import { type Text, writeFileAtomic } from '../../system/index.ts';
 import { monotonicNs } from '../link/stations.ts';
+import { WATCHED_SOON } from '../sensor/messages.ts';
 
 export interface Unseen {
   readonly what: string;
@@ -42,7 +43,8 @@ export class CoverageWord {
   }
 
   /** A sensor is ready, and this it does not see. Resolves when that is remembered. */
-  async take(missing: readonly Unseen[]): Promise<void> {
+  async take(unseen: readonly Unseen[]): Promise<void> {
+    const missing = unseen.filter(({ what }) => what !== WATCHED_SOON);
     const list = JSON.stringify([...new Set(missing.map(({ what }) => what))].sort());
     if (list === this.#told) return;
     const hadMore = this.#told !== null && this.#told !== '[]';

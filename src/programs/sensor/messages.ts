@@ -5,6 +5,9 @@ import type { Coverage, KernelReach, RecordedContainer } from '../../observe/ind
 import type { ContainerGuard } from '../../prevent/guard.ts';
 import type { NamedAddresses } from './name-watch.ts';
 
+/** What is not seen for as long as a live patch of the kernel goes in or out, and then is. */
+export const WATCHED_SOON = 'calls that nothing watched until now';
+
 /** The agent's word of one container; more members may come and are not looked at. */
 export type ContainerWord = Partial<ContainerFacts> & { readonly id: string };
 

@@ -18,7 +18,7 @@ import { alertOfMet, kernelGuardOf } from './guards.ts';
 import { EventKeeper } from './keeper.ts';
 import { LagWord } from './lag-word.ts';
 import { LossWord } from './loss-word.ts';
-import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
+import { type FromWorker, type ToWorker, WATCHED_SOON, type WorkerStart } from './messages.ts';
 import { Pace } from './pace.ts';
 import { readingRules, reasonOf } from './rule-reading.ts';
 import { Seldom } from './seldom.ts';
@@ -38,7 +38,7 @@ const ANCESTORS_MAX = 16;
 const PATCH_WAIT_MS = 10_000;
 const PATCH_LOOK_MS = 50;
 const PATCH_GOES_IN = {
-  what: 'calls that nothing watched until now',
+  what: WATCHED_SOON,
   why: {
     en: 'a live patch of the kernel goes in or out; they are watched as soon as that is over',
     es: 'se está poniendo o quitando un parche en vivo del núcleo; se observarán en cuanto termine',

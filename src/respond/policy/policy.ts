@@ -106,20 +106,22 @@ export interface WouldDo {
   readonly at: string;
   readonly rule: string;
   readonly place: string;
-  readonly action: ActionKind;
+  /** Of a playbook `run NAME`. */
+  readonly action: string;
   readonly how: 'act' | 'ask' | 'limit';
 }
 
 /** A stored alert, as far as a policy looks at it. */
 type PastAlert = Alert & { readonly incident: number; readonly host: string };
 
-/** What a policy would have done about alerts that were stored: each action once an incident, held back by its limit. */
+/** What a policy would have done about alerts that were stored: each action and playbook once an incident, held back by its limit. */
 export class PolicyReplay {
   readonly found: WouldDo[] = [];
   readonly #policy: ResponsePolicy;
   readonly #done = new Set<string>();
   /** When it acted, within the limit's time: older ones are forgotten. */
   readonly #acted: number[] = [];
+  readonly #begun: number[] = [];
   /** By what it reached, when it last did. */
   readonly #reached = new Map<string, number>();
 
@@ -134,31 +136,40 @@ export class PolicyReplay {
 
   #judge(alert: PastAlert): void {
     const { container } = alert;
-    const { limit, do: actions } = this.#policy;
-    const place = [container?.project, container?.environment, container?.workload].filter(Boolean).join('/');
+    const { limit, do: actions, run } = this.#policy;
+    const [project, environment] = [container?.project ?? null, container?.environment ?? null];
+    const place = [project, environment, container?.workload].filter(Boolean).join('/');
+    const atMs = Date.parse(alert.at);
+    const since = atMs - limit.minutes * 60_000;
+    for (const times of [this.#acted, this.#begun]) while (times[0] !== undefined && times[0] <= since) times.shift();
+    const tell = (action: string, isOver: boolean): void => {
+      const { incident, id, at, rule } = alert;
+      const how = isOver ? 'limit' : asksFirst(this.#policy, environment) ? 'ask' : 'act';
+      this.found.push({ incident, alert: id, at, rule, place, action, how });
+    };
     for (const action of actions) {
-      const key = `${alert.incident} ${action}`;
-      if (this.#done.has(key)) continue;
-      this.#done.add(key);
-      const atMs = Date.parse(alert.at);
-      const since = atMs - limit.minutes * 60_000;
-      while (this.#acted[0] !== undefined && this.#acted[0] <= since) this.#acted.shift();
-      const [project, environment] = [container?.project ?? null, container?.environment ?? null];
+      if (!this.#isFirst(alert.incident, action)) continue;
       const reach = reachOf(action, { project, environment, digest: container?.digest ?? null, host: alert.host });
       const isAgain = reach !== null && (this.#reached.get(reach) ?? Number.NEGATIVE_INFINITY) > since;
       const isOver = isAgain || this.#acted.length >= limit.actions;
       if (!isOver) this.#acted.push(atMs);
       if (!isOver && reach !== null) this.#reached.set(reach, atMs);
-      const how = isOver ? 'limit' : asksFirst(this.#policy, environment) ? 'ask' : 'act';
-      this.found.push({
-        incident: alert.incident,
-        alert: alert.id,
-        at: alert.at,
-        rule: alert.rule,
-        place,
-        action,
-        how,
-      });
+      tell(action, isOver);
     }
+    for (const name of run) {
+      const action = `run ${name}`;
+      if (!this.#isFirst(alert.incident, action)) continue;
+      const isOver = this.#acted.length + this.#begun.length >= limit.actions;
+      if (!isOver) this.#begun.push(atMs);
+      tell(action, isOver);
+    }
+  }
+
+  /** Whether this was not yet asked about that incident. */
+  #isFirst(incident: number, action: string): boolean {
+    const key = `${incident} ${action}`;
+    const isFirst = !this.#done.has(key);
+    this.#done.add(key);
+    return isFirst;
   }
 }
