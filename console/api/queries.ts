@@ -64,7 +64,6 @@ import type {
   Verdict,
   VexRecord,
   Volume,
-  VolumeDetails,
   Watch,
   WatchDetail,
   WorkloadEvent,
@@ -208,16 +207,6 @@ export const queries = {
     queryOptions({
       queryKey: ['volumes', project],
       queryFn: () => listOf<Volume>(apiPath(['projects', project, 'volumes'])),
-    }),
-  volume: (project: string, environment: string, claim: string) =>
-    queryOptions({
-      queryKey: ['volumes', project, environment, claim],
-      queryFn: () => api.get<VolumeDetails>(apiPath(['projects', project, 'volumes', environment, claim])),
-    }),
-  backupRepositories: () =>
-    queryOptions({
-      queryKey: ['backup-repositories'],
-      queryFn: () => listOf<{ readonly name: string; readonly location: string }>('/backup-repositories'),
     }),
   images: (project: string) =>
     queryOptions({

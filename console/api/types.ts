@@ -382,7 +382,54 @@ export interface VolumeCopy {
 
 export interface VolumeDetails extends Volume {
   readonly copies: readonly VolumeCopy[];
-  readonly schedule: { readonly cron: string; readonly repository: string; readonly nextAt: string } | null;
+  readonly schedule: {
+    readonly cron: string;
+    readonly repository: string;
+    readonly nextAt: string;
+    readonly keep: Readonly<Record<'last' | 'daily' | 'weekly' | 'monthly', number>>;
+    readonly verifyDays: number;
+  } | null;
+}
+
+export interface RemovalProof {
+  readonly volume: string;
+  readonly path: string;
+  readonly files: number;
+  readonly bytes: number;
+  readonly how: 'deleted' | 'absent';
+  readonly goneAt: string;
+  readonly key?: string;
+}
+
+export interface StorageClass {
+  readonly name: string;
+  readonly driver:
+    | { readonly kind: 'local' }
+    | { readonly kind: 'folder'; readonly path: string }
+    | { readonly kind: 'export'; readonly name: string };
+  readonly reclaim: Volume['reclaim'];
+  readonly accessModes: readonly string[];
+  readonly environments: readonly string[];
+  readonly maxBytes: number | null;
+  readonly isDefault: boolean;
+  readonly encrypt: readonly string[];
+}
+
+export interface BackupRepository {
+  readonly name: string;
+  readonly location: string;
+  readonly backups: number;
+  readonly createdAt: string;
+  readonly createdBy: string;
+}
+
+/** Which host was told to give a device its file system. */
+export interface StorageDevice {
+  readonly id: string;
+  readonly device: string;
+  readonly host: string;
+  readonly name: string;
+  readonly grantedAt: string;
 }
 
 export type Risk = 'act-now' | 'high' | 'medium' | 'low' | 'unknown';

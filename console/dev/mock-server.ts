@@ -35,7 +35,6 @@ import {
   rootWorkloads,
   shieldEntries,
   shieldStanding,
-  volumeCopies,
 } from './mock-data.ts';
 import {
   mistakesIn,
@@ -48,6 +47,7 @@ import {
 } from './mock-response.ts';
 import { mockChanges, mockDeadlines, mockPackages, mockWhere, RULE_FILES, TRIED, VEX_DOCUMENTS } from './mock-risk.ts';
 import { mockAlerts, mockChecked, mockDrills, mockRule, mockRuleBook, mockRuleFile, mockTried } from './mock-rules.ts';
+import { mockStorage } from './mock-storage.ts';
 import {
   MOCK_LOG,
   mockAssurance,
@@ -298,6 +298,7 @@ function mockRepositories(data: MockData, project: string): readonly Repository[
 
 function createRoutes(data: MockData, url: () => string): readonly (readonly [string, RegExp, Handler])[] {
   const list = (items: readonly unknown[]) => ({ items });
+  const storage = mockStorage(data);
   const route = (method: string, path: string, handler: Handler) =>
     [method, new RegExp(`^${path.replace(/:\w+/g, '([^/]+)')}$`), handler] as const;
   const incidentOf = (number: string | undefined) =>
@@ -719,18 +720,7 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
       ),
     ),
     route('GET', '/routes', () => list(data.routes)),
-    route('GET', '/volumes', () => list(data.volumes)),
-    route('GET', '/projects/:project/volumes', () => list(data.volumes)),
-    route('GET', '/projects/:project/volumes/:environment/:claim', ({ params }) => {
-      const volume = found(data.volumes.find(({ claim }) => claim === params[2]));
-      const schedule = {
-        cron: '30 2 * * *',
-        repository: 'nas',
-        nextAt: new Date(Date.now() + 3_600_000).toISOString(),
-      };
-      return { ...volume, copies: volumeCopies(volume.claim), schedule };
-    }),
-    route('GET', '/backup-repositories', () => list([{ name: 'nas', location: '/srv/backup' }])),
+    ...storage.routes(route),
     route('GET', '/advisories', () => list(data.advisories)),
     route('GET', '/policies', () => list(data.policies)),
     route('GET', '/policies/:name/revisions', ({ params }) =>
@@ -761,7 +751,9 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     route('POST', '/bases', () => data.operations[0] ?? deployOperation(0.1)),
     route('GET', '/operations', () => list(data.operations.map(({ steps: _steps, ...summary }) => summary))),
     route('GET', '/operations/:id', ({ params }) =>
-      params[0] === ROOT_TRIAL.id ? ROOT_TRIAL : found(data.operations.find((item) => item.id === params[0])),
+      params[0] === ROOT_TRIAL.id
+        ? ROOT_TRIAL
+        : (storage.operation(params[0]) ?? found(data.operations.find((item) => item.id === params[0]))),
     ),
     route('POST', '/operations/:id/cancel', () => ({})),
     route('GET', '/incidents', () => list(data.incidents)),

@@ -1,22 +1,24 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { type ReactNode, useState } from 'react';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { api, apiPath } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
-import type { Volume, VolumeCopy, VolumeDetails } from '../api/types.ts';
-import { waitForOperation } from '../hosts/operation.ts';
-import { Elapsed } from '../operations/elapsed.tsx';
+import type { RemovalProof, Volume, VolumeCopy, VolumeDetails } from '../api/types.ts';
 import { addresses } from '../shell/addresses.ts';
 import { useEnvironment } from '../shell/environment.ts';
 import { useFormats } from '../shell/format.ts';
 import { useLanguage, useWords } from '../shell/language.tsx';
 import { Chip, StateBadge, type Tone } from '../shell/parts/badge.tsx';
 import { Button, Field, FilterBox, Select } from '../shell/parts/controls.tsx';
-import { FormDialog } from '../shell/parts/form-dialog.tsx';
-import { Drawer, EmptyState, Facts, Loaded, Meter, Panel, Split, When } from '../shell/parts/surface.tsx';
+import { Dialog, Drawer, EmptyState, Facts, Loaded, Meter, Panel, Split, When } from '../shell/parts/surface.tsx';
 import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
 import { Link, useSearchParam } from '../shell/router.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
+import './projects.css';
+import { quantity } from './quantity.ts';
+import { storageQueries } from './storage-queries.ts';
+import { Act, NoRepository, nameOf, pathOf } from './volume-acts.tsx';
+import { ScheduleDialog } from './volume-schedule.tsx';
 import { volumeWords } from './volume-words.ts';
 
 const TONES: Readonly<Record<Volume['state'], Tone>> = {
@@ -31,91 +33,26 @@ const TONES: Readonly<Record<Volume['state'], Tone>> = {
   unknown: 'warn',
 };
 
-const nameOf = ({ environment, claim }: Pick<Volume, 'environment' | 'claim'>): string => `${environment}/${claim}`;
-
-function pathOf({ project, environment, claim }: Volume): readonly string[] {
-  return ['projects', project, 'volumes', environment, claim];
-}
-
 function VolumeState({ volume: { state } }: { volume: Volume }) {
   const t = useWords(volumeWords);
   return <StateBadge tone={TONES[state] ?? 'absent'}>{t(state)}</StateBadge>;
 }
 
-/** What is about to be done, in words, before it is done; then waits until the host has done it. */
-function Act({
-  title,
-  act,
-  text,
-  danger = false,
-  disabled = false,
-  run,
-  onClose,
-  children,
-}: {
-  title: string;
-  act: string;
-  text: string;
-  danger?: boolean;
-  disabled?: boolean;
-  /** Gives an operation, where there is one. */
-  run: () => Promise<{ readonly operation?: string }>;
-  onClose: () => void;
-  children?: ReactNode;
-}) {
-  const t = useWords(volumeWords);
-  const client = useQueryClient();
-  /** What the host does about it, and since when. */
-  const [begun, setBegun] = useState<{ readonly operation: string; readonly at: string } | null>(null);
-  const sending = useMutation({
-    async mutationFn() {
-      const { operation } = await run();
-      if (operation === undefined) return;
-      setBegun({ operation, at: new Date().toISOString() });
-      await waitForOperation(operation).finally(() => setBegun(null));
-    },
-    async onSuccess() {
-      onClose();
-      await client.invalidateQueries({ queryKey: ['volumes'] });
-    },
-  });
-  return (
-    <FormDialog
-      title={title}
-      act={act}
-      look={danger ? 'danger' : 'primary'}
-      disabled={disabled}
-      sending={sending}
-      onClose={onClose}
-    >
-      <p>{text}</p>
-      {children}
-      <p className="quiet-text" aria-live="polite">
-        {begun === null ? null : (
-          <>
-            {t('underWay')} <Elapsed from={begun.at} to={null} /> ·{' '}
-            <Link to={addresses.operation(begun.operation)}>{t('itsSteps')}</Link>
-          </>
-        )}
-      </p>
-    </FormDialog>
-  );
-}
-
 function BackupDialog({ volume, text, onClose }: { volume: Volume; text: string; onClose: () => void }) {
   const t = useWords(volumeWords);
-  const repositories = useQuery(queries.backupRepositories()).data ?? [];
+  const repositories = useQuery(storageQueries.repositories()).data ?? [];
   const [chosen, setChosen] = useState('');
   const repository = chosen === '' ? repositories[0]?.name : chosen;
   return (
     <Act
       title={t('takeBackupOf', { volume: nameOf(volume) })}
       act={t('takeBackup')}
-      text={repositories.length === 0 ? t('noRepository') : text}
+      text={text}
       disabled={repository === undefined}
       run={() => api.post(apiPath([...pathOf(volume), 'backups']), { repository })}
       onClose={onClose}
     >
+      {repositories.length === 0 ? <NoRepository /> : null}
       {repositories.length > 1 ? (
         <Select
           label={t('repository')}
@@ -128,20 +65,62 @@ function BackupDialog({ volume, text, onClose }: { volume: Volume; text: string;
   );
 }
 
-function RestoreDialog({ copy, onClose }: { copy: VolumeCopy; onClose: () => void }) {
+/** A new claim is filled: in which environment, in which class. */
+function RestoreDialog({
+  copy,
+  onRestored,
+  onClose,
+}: {
+  copy: VolumeCopy;
+  onRestored: (name: string) => void;
+  onClose: () => void;
+}) {
   const t = useWords(volumeWords);
   const formats = useFormats();
   const [claim, setClaim] = useState(`${copy.claim}-restored`);
+  const [environment, setEnvironment] = useState(copy.environment);
+  const [storageClass, setClass] = useState('');
+  const environments = useQuery(queries.project(copy.project)).data?.environments ?? [];
+  const classes = useQuery(storageQueries.classes()).data ?? [];
   return (
     <Act
       title={t('restoreOf', { at: formats.instant(copy.createdAt) })}
       act={t('restore')}
       text={t('restoreText', { files: formats.number(copy.files ?? 0), bytes: formats.bytes(copy.bytes ?? 0) })}
-      disabled={claim === ''}
-      run={() => api.post(apiPath(['projects', copy.project, 'backups', copy.id, 'restore']), { claim })}
+      disabled={claim.trim() === ''}
+      run={() =>
+        api.post(apiPath(['projects', copy.project, 'backups', copy.id, 'restore']), {
+          ...{ claim: claim.trim(), environment },
+          ...(storageClass === '' ? {} : { class: storageClass }),
+        })
+      }
+      onDone={() => onRestored(nameOf({ environment, claim: claim.trim() }))}
       onClose={onClose}
     >
-      <Field label={t('newClaim')} value={claim} onChange={(event) => setClaim(event.target.value)} />
+      <Field
+        label={t('newClaim')}
+        autoComplete="off"
+        autoCapitalize="none"
+        spellCheck={false}
+        value={claim}
+        onChange={(event) => setClaim(event.target.value)}
+      />
+      {environments.length > 1 ? (
+        <Select
+          label={t('environment')}
+          value={environment}
+          options={environments.map(({ name }) => [name, name] as const)}
+          onPick={setEnvironment}
+        />
+      ) : null}
+      {classes.length > 1 ? (
+        <Select
+          label={t('class')}
+          value={storageClass}
+          options={[['', t('sameClass')], ...classes.map(({ name }) => [name, name] as const)]}
+          onPick={setClass}
+        />
+      ) : null}
     </Act>
   );
 }
@@ -173,10 +152,22 @@ function ExpireDialog({ volume, onClose }: { volume: Volume; onClose: () => void
 }
 
 type Asked =
-  | { readonly what: 'snapshot' | 'backup' | 'keep' | 'expire' | 'remove' }
+  | { readonly what: 'snapshot' | 'backup' | 'schedule' | 'unschedule' | 'keep' | 'expire' | 'remove' }
   | { readonly what: 'restore' | 'try' | 'drop'; readonly copy: VolumeCopy };
 
-function AskedDialog({ details, asked, onClose }: { details: VolumeDetails; asked: Asked; onClose: () => void }) {
+function AskedDialog({
+  details,
+  asked,
+  onRemoved,
+  onRestored,
+  onClose,
+}: {
+  details: VolumeDetails;
+  asked: Asked;
+  onRemoved: (proof: RemovalProof) => void;
+  onRestored: (name: string) => void;
+  onClose: () => void;
+}) {
   const t = useWords(volumeWords);
   const formats = useFormats();
   const bytes = formats.bytes(details.look?.usedBytes ?? 0);
@@ -195,6 +186,22 @@ function AskedDialog({ details, asked, onClose }: { details: VolumeDetails; aske
       );
     case 'backup':
       return <BackupDialog volume={details} text={t('backupText', { containers, bytes })} onClose={onClose} />;
+    case 'schedule':
+      return <ScheduleDialog details={details} onClose={onClose} />;
+    case 'unschedule':
+      return (
+        <Act
+          danger
+          title={t('unschedule')}
+          act={t('unschedule')}
+          text={t('unscheduleText', { volume })}
+          run={async () => {
+            await api.delete(apiPath([...pathOf(details), 'schedule']));
+            return {};
+          }}
+          onClose={onClose}
+        />
+      );
     case 'keep':
       return (
         <Act
@@ -223,12 +230,13 @@ function AskedDialog({ details, asked, onClose }: { details: VolumeDetails; aske
             ...(details.sealed ? [t('removeKeyText')] : []),
           ].join(' ')}
           run={() => api.delete(apiPath([...pathOf(details)]))}
+          onDone={(result) => onRemoved(result as unknown as RemovalProof)}
           onClose={onClose}
         />
       );
     }
     case 'restore':
-      return <RestoreDialog copy={asked.copy} onClose={onClose} />;
+      return <RestoreDialog copy={asked.copy} onRestored={onRestored} onClose={onClose} />;
     case 'try':
       return (
         <Act
@@ -302,7 +310,17 @@ function CopyItem({
   );
 }
 
-function Details({ volume, onClose }: { volume: Volume; onClose: () => void }) {
+function Details({
+  volume,
+  onRemoved,
+  onRestored,
+  onClose,
+}: {
+  volume: Volume;
+  onRemoved: (proof: RemovalProof) => void;
+  onRestored: (name: string) => void;
+  onClose: () => void;
+}) {
   const t = useWords(volumeWords);
   const formats = useFormats();
   const { language } = useLanguage();
@@ -311,7 +329,7 @@ function Details({ volume, onClose }: { volume: Volume; onClose: () => void }) {
   const mayCopy = hasRole(me, ['admin', 'developer'], volume.project);
   const isAdmin = hasRole(me, ['admin'], volume.project);
   const [asked, ask] = useState<Asked | null>(null);
-  const details = useQuery(queries.volume(volume.project, volume.environment, volume.claim));
+  const details = useQuery(storageQueries.volume(volume.project, volume.environment, volume.claim));
   return (
     <Drawer title={nameOf(volume)} onClose={onClose}>
       <p className="chips">
@@ -321,7 +339,9 @@ function Details({ volume, onClose }: { volume: Volume; onClose: () => void }) {
       {volume.why === null ? null : <p>{volume.why[language]}</p>}
       <Loaded query={details}>
         {(found) => {
-          const { look, schedule, reclaim } = found;
+          const { schedule, reclaim } = found;
+          // The row is read again more often.
+          const look = volume.look ?? found.look;
           const tried = found.copies.flatMap(({ verified }) => (verified === null ? [] : [verified]));
           const [last] = tried.toSorted((a, b) => b.at.localeCompare(a.at));
           return (
@@ -341,9 +361,10 @@ function Details({ volume, onClose }: { volume: Volume; onClose: () => void }) {
                       ? t('notCounted')
                       : t('usedOf', {
                           used: formats.bytes(look.usedBytes),
-                          size: formats.bytes(found.requestedBytes),
+                          size: quantity(found.requestedBytes),
                         }),
                   ],
+                  [t('growth'), t('growthText')],
                   [t('free'), look?.freeBytes == null ? '—' : formats.bytes(look.freeBytes)],
                   [
                     t('limit'),
@@ -371,6 +392,15 @@ function Details({ volume, onClose }: { volume: Volume; onClose: () => void }) {
                           next: formats.instant(schedule.nextAt),
                         }),
                   ],
+                  ...(schedule === null
+                    ? []
+                    : [
+                        [t('kept'), t('keptOf', { ...schedule.keep })] as const,
+                        [
+                          t('trials'),
+                          schedule.verifyDays === 0 ? t('noTrials') : t('everyDays', { count: schedule.verifyDays }),
+                        ] as const,
+                      ]),
                   [
                     t('lastTrial'),
                     last === undefined ? (
@@ -389,6 +419,12 @@ function Details({ volume, onClose }: { volume: Volume; onClose: () => void }) {
                   <>
                     <Button onClick={() => ask({ what: 'snapshot' })}>{t('takeSnapshot')}</Button>
                     <Button onClick={() => ask({ what: 'backup' })}>{t('takeBackup')}</Button>
+                    <Button onClick={() => ask({ what: 'schedule' })}>
+                      {t(schedule === null ? 'makeSchedule' : 'changeSchedule')}
+                    </Button>
+                    {schedule === null ? null : (
+                      <Button onClick={() => ask({ what: 'unschedule' })}>{t('unschedule')}</Button>
+                    )}
                   </>
                 ) : null}
                 {isAdmin ? (
@@ -414,12 +450,50 @@ function Details({ volume, onClose }: { volume: Volume; onClose: () => void }) {
                   </ul>
                 )}
               </section>
-              {asked === null ? null : <AskedDialog details={found} asked={asked} onClose={() => ask(null)} />}
+              {asked === null ? null : (
+                <AskedDialog
+                  details={found}
+                  asked={asked}
+                  onRemoved={onRemoved}
+                  onRestored={onRestored}
+                  onClose={() => ask(null)}
+                />
+              )}
             </>
           );
         }}
       </Loaded>
     </Drawer>
+  );
+}
+
+/** What the host found when it took the data away: the audit log keeps the same. */
+function Proof({ proof, onClose }: { proof: RemovalProof & { readonly name: string }; onClose: () => void }) {
+  const t = useWords(volumeWords);
+  const shell = useWords(shellWords);
+  const formats = useFormats();
+  return (
+    <Dialog title={t('gone', { volume: proof.name })} onClose={onClose}>
+      <div className="dialog-body">
+        <p>{t(proof.how === 'absent' ? 'goneAbsent' : 'goneText')}</p>
+        <Facts
+          items={[
+            [t('goneFiles'), t('goneFilesOf', { count: proof.files, bytes: formats.bytes(proof.bytes) })],
+            [t('goneFrom'), <code key="path">{proof.path}</code>],
+            [t('goneAt'), formats.instant(proof.goneAt)],
+            ...(proof.key === 'destroyed' ? [[t('key'), t('keyDestroyed')] as const] : []),
+          ]}
+        />
+        <div className="dialog-actions">
+          <Link to={`${addresses.audit()}?kind=volume.removed`} className="button plain">
+            {t('inAudit')}
+          </Link>
+          <Button look="primary" onClick={onClose}>
+            {shell('close')}
+          </Button>
+        </div>
+      </div>
+    </Dialog>
   );
 }
 
@@ -433,12 +507,13 @@ export function VolumesTab({ project }: { project: string }) {
   const [filter, setFilter] = useSearchParam('q');
   const [selected, select] = useSearchParam('sel');
   const [environment] = useEnvironment();
+  const [proof, setProof] = useState<(RemovalProof & { readonly name: string }) | null>(null);
   const columns: readonly Column<Volume>[] = [
     { id: 'volume', label: t('volume'), grow: true, cell: ({ claim }) => claim },
     { id: 'environment', label: t('environment'), cell: (volume) => <Chip>{volume.environment}</Chip> },
     { id: 'state', label: t('state'), cell: (volume) => <VolumeState volume={volume} /> },
     { id: 'class', label: t('class'), from: 'medium', cell: (volume) => volume.class },
-    { id: 'size', label: t('size'), align: 'end', cell: ({ requestedBytes }) => formats.bytes(requestedBytes) },
+    { id: 'size', label: t('size'), align: 'end', cell: ({ requestedBytes }) => quantity(requestedBytes) },
     {
       id: 'used',
       label: t('used'),
@@ -448,6 +523,8 @@ export function VolumesTab({ project }: { project: string }) {
     },
     { id: 'holder', label: t('holder'), from: 'wide', cell: ({ host }) => host ?? t('anyHost') },
   ];
+  // The proof outlives the row that it is about.
+  const shownProof = proof === null ? null : <Proof proof={proof} onClose={() => setProof(null)} />;
   return (
     <Loaded query={volumes}>
       {(all) => {
@@ -457,6 +534,7 @@ export function VolumesTab({ project }: { project: string }) {
               <EmptyState title={t('noVolumes')} command="darsena volume list">
                 {t('noVolumesText')}
               </EmptyState>
+              {shownProof}
             </Panel>
           );
         }
@@ -490,10 +568,22 @@ export function VolumesTab({ project }: { project: string }) {
                     onSelect={select}
                   />
                 </Panel>
+                {shownProof}
               </>
             }
             drawer={
-              chosen === undefined ? null : <Details key={nameOf(chosen)} volume={chosen} onClose={() => select('')} />
+              chosen === undefined ? null : (
+                <Details
+                  key={nameOf(chosen)}
+                  volume={chosen}
+                  onRemoved={(found) => {
+                    setProof({ ...found, name: nameOf(chosen) });
+                    select('');
+                  }}
+                  onRestored={select}
+                  onClose={() => select('')}
+                />
+              )
             }
           />
         );

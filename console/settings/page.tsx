@@ -13,6 +13,7 @@ import { PoliciesSection } from './policies-section.tsx';
 import { ResponseSection } from './response-section.tsx';
 import './settings.css';
 import { SitesSection } from './sites-section.tsx';
+import { StorageSection } from './storage-section.tsx';
 import { TokensSection } from './tokens-section.tsx';
 import { UsersSection } from './users-section.tsx';
 import { words } from './words.ts';
@@ -24,6 +25,7 @@ const SECTIONS = {
   issuers: IssuersSection,
   certificates: CertificatesSection,
   sites: SitesSection,
+  storage: StorageSection,
   advisories: AdvisoriesSection,
   policies: PoliciesSection,
   response: ResponseSection,

@@ -130,6 +130,19 @@ export const volumeFault = defineFaults({
     en: { what: 'the storage at {place} does not answer', why: '{why}' },
     es: { what: 'el almacenamiento en {place} no responde', why: '{why}' },
   },
+  'volume.place-missing': {
+    kind: 'unavailable',
+    en: {
+      what: 'there is no folder {place} on this host',
+      why: 'it was never made, or the file system that holds it is not mounted',
+      remedy: 'on the host, as its administrator: mount it, or mkdir -m 700 {place}',
+    },
+    es: {
+      what: 'en este host no existe la carpeta {place}',
+      why: 'nunca se creó, o el sistema de archivos que la contiene no está montado',
+      remedy: 'en el host, como quien lo administra: montarlo, o mkdir -m 700 {place}',
+    },
+  },
   'volume.mounting': {
     kind: 'unavailable',
     en: { what: 'the storage {name} is being mounted', why: '{what} has not answered yet' },

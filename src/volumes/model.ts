@@ -4,6 +4,9 @@ import { FULL_SHARE, NEARLY_SHARE } from './limits.ts';
 export const ACCESS_MODES = ['ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod'] as const;
 export type AccessMode = (typeof ACCESS_MODES)[number];
 
+/** The kinds that a project file may say of an environment: a rule about any other would never hold for anything. */
+export const ENVIRONMENT_KINDS = ['development', 'pre-production', 'production'] as const;
+
 /** Where the data of a class lies. A manifest names the class and never the place. */
 export type Driver =
   /** Volumes of the engine, on the host's own disk. */

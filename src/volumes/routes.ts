@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ApiApp, accessFault, may, type Principal, visibleProjects } from '../access/index.ts';
 import type { Copies } from './copies.ts';
-import { ACCESS_MODES, type ClaimKey } from './model.ts';
+import { ACCESS_MODES, type ClaimKey, ENVIRONMENT_KINDS } from './model.ts';
 import { KEEP_DEFAULT } from './retention.ts';
 import { driver } from './task.ts';
 import type { Volumes } from './volumes.ts';
@@ -36,11 +36,12 @@ const storageClass = z.strictObject({
     .min(1)
     .max(4)
     .default([...ACCESS_MODES]),
-  environments: z.array(z.string().max(63)).max(20).default([]),
+  environments: z.array(z.enum(ENVIRONMENT_KINDS)).max(20).default([]),
   maxBytes: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).nullable().default(null),
   isDefault: z.boolean().default(false),
+  // A kind that is misspelt is refused: its volumes would lie open without a word.
   encrypt: z
-    .array(z.string().regex(/^(?:\*|[a-z][a-z0-9-]{0,62})$/))
+    .array(z.enum(['*', ...ENVIRONMENT_KINDS]))
     .max(20)
     .default([]),
 });
@@ -184,7 +185,7 @@ export function registerVolumeRoutes(app: ApiApp, volumes: Volumes, copies: Copi
       params: claim,
       body: z.strictObject({
         repository: plainName.nullable().default(null),
-        cron: z.string().min(9).max(100),
+        cron: z.string().min(1).max(100),
         keep: keep.prefault({}),
         verifyDays: days.default(7),
       }),

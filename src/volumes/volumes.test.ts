@@ -232,7 +232,7 @@ test('only what the host itself allows is used, and no link or foreign pen on th
   await mkdir(join(root, 'open'));
   await chmod(join(root, 'open'), 0o777);
   await assert.rejects(requireSafeFolder(join(root, 'open')), fault('volume.place-unsafe', /could replace open/));
-  await assert.rejects(requireSafeFolder(join(root, 'absent')), fault('volume.place-away'));
+  await assert.rejects(requireSafeFolder(join(root, 'absent')), fault('volume.place-missing'));
 });
 
 test('a file system that is not mounted is not taken for an empty one', async (t) => {
@@ -844,6 +844,12 @@ test('routes: who deploys may copy and restore, never remove, set classes or be 
   assert.equal((await ask('stranger', 'GET', '/volumes')).body.items?.length, 0);
   assert.equal((await ask('stranger', 'GET', claim)).status, 403);
   assert.equal((await ask('dev', 'POST', `${claim}/snapshots`)).status, 202);
+  // A kind of environment that there is not would leave its volumes open without a word.
+  const local = { kind: 'local' };
+  for (const wrong of [{ encrypt: ['preproduction'] }, { encrypt: ['prod'] }, { environments: ['staging'] }])
+    assert.equal((await ask('root', 'PUT', '/storage-classes/y', { driver: local, ...wrong })).status, 400);
+  const right = { encrypt: ['pre-production', '*'], environments: ['production'] };
+  assert.equal((await ask('root', 'PUT', '/storage-classes/y', { driver: local, ...right })).status, 200);
   for (const [method, url, body] of [
     ['DELETE', claim],
     ['PUT', `${claim}/reclaim`, { policy: 'delete' }],

@@ -298,6 +298,86 @@ describe('working in the console', { skip: missing ?? false, timeout: 240_000 },
       assert.equal(await page.getByRole('button', { name: 'Apply' }).count(), 0);
     }));
 
+  test('a volume is saved by time, restored elsewhere and removed with the proof of its end, by clicking alone', () =>
+    withVisit({}, async ({ page, mock }) => {
+      const sent = () => mock.writes.at(-1);
+      await page.goto(`${mock.url}/projects/tienda/volumes?sel=prod/worker-data`);
+      const drawer = page.getByRole('complementary');
+      const dialog = page.getByRole('dialog');
+      await drawer.getByText('the last 3; the newest of 7 days, 4 weeks, 6 months').waitFor();
+      await drawer.getByText('ask for more in the manifest and deploy').waitFor();
+      await drawer.getByRole('button', { name: 'Change the times' }).click();
+      assert.equal(await dialog.getByLabel('How often').inputValue(), 'daily');
+      assert.equal(await dialog.getByLabel('At (UTC)').inputValue(), '02:30');
+      await dialog.getByLabel('How often').selectOption('weekly');
+      await dialog.getByLabel('On', { exact: true }).selectOption('Saturday');
+      await dialog.getByLabel('of days').fill('14');
+      await dialog.getByRole('button', { name: 'Save' }).click();
+      await drawer.getByText('30 2 * * 6 (UTC) to nas').waitFor();
+      assert.deepEqual(sent()?.body, {
+        ...{ repository: 'nas', cron: '30 2 * * 6', verifyDays: 7 },
+        keep: { last: 3, daily: 14, weekly: 4, monthly: 6 },
+      });
+      await drawer.getByRole('button', { name: 'Back up by time no more' }).click();
+      await dialog.getByRole('button', { name: 'Back up by time no more' }).click();
+      await drawer.getByText('not by time').waitFor();
+
+      await drawer.getByRole('button', { name: 'Restore', exact: true }).first().click();
+      await dialog.getByLabel('Name of the new volume').fill('again');
+      await dialog.getByLabel('Environment').selectOption('prod');
+      await dialog.getByLabel('Class').selectOption('nas');
+      await dialog.getByRole('button', { name: 'Restore' }).click();
+      await page.getByRole('complementary', { name: 'prod/again' }).waitFor();
+      assert.deepEqual(sent()?.body, { claim: 'again', environment: 'prod', class: 'nas' });
+
+      await drawer.getByRole('button', { name: 'Remove', exact: true }).first().click();
+      await dialog.getByRole('button', { name: 'Remove' }).click();
+      const proof = page.getByRole('dialog', { name: 'prod/again is gone' });
+      await proof.getByText('4,210 files, 3.4 GB').waitFor();
+      await proof.getByText('/var/lib/containers/storage/volumes/again').waitFor();
+    }));
+
+  test('storage is offered in classes and backups have a repository, and what the host refuses is said with its way out', () =>
+    withVisit({}, async ({ page, mock }) => {
+      const sent = () => mock.writes.at(-1);
+      await page.goto(`${mock.url}/settings/storage`);
+      const dialog = page.getByRole('dialog');
+      await page.getByRole('button', { name: 'Add a class' }).click();
+      await dialog.getByLabel('Name', { exact: true }).fill('disk');
+      await dialog.getByLabel('Where', { exact: true }).selectOption('folder');
+      await dialog.getByLabel('Folder').fill('/srv/data');
+      await dialog.getByLabel('Largest claim').fill('50 gigas');
+      await dialog.getByText('A size such as 500Mi or 20Gi').waitFor();
+      await dialog.getByLabel('Largest claim').fill('50Gi');
+      const sealed = dialog.getByRole('group', { name: 'Claims lie encrypted in' });
+      await sealed.getByLabel('pre-production').check();
+      await dialog.getByLabel('ReadWriteMany').uncheck();
+      await dialog.getByRole('button', { name: 'Add a class' }).click();
+      await page.getByRole('row', { name: /^disk \/srv\/data pre-production/ }).waitFor();
+      assert.deepEqual(sent()?.body, {
+        ...{ driver: { kind: 'folder', path: '/srv/data' }, reclaim: { policy: 'retain', afterHours: 24 } },
+        ...{ accessModes: ['ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteOncePod'], environments: [] },
+        ...{ maxBytes: 50 * 2 ** 30, isDefault: false, encrypt: ['pre-production'] },
+      });
+
+      await page.getByRole('button', { name: 'Add a repository' }).click();
+      await dialog.getByLabel('Name', { exact: true }).fill('second');
+      await dialog.getByLabel('Location').fill('/srv/refused');
+      await dialog.getByRole('button', { name: 'Add a repository' }).click();
+      const alert = dialog.getByRole('alert');
+      await alert.getByText('this host does not use /srv/refused for storage').waitFor();
+      await alert.getByText('name it in storage.json').waitFor();
+      await dialog.getByLabel('Location').fill('rest:https://backup.example/');
+      await dialog.getByLabel('Name at its server').fill('tienda');
+      await dialog.getByLabel('Password at its server').fill('told-once');
+      await dialog.getByRole('button', { name: 'Add a repository' }).click();
+      await page.getByRole('row', { name: /^second/ }).waitFor();
+      await page.getByRole('button', { name: 'Key of nas' }).click();
+      await dialog.getByText('Whoever has it and reaches /srv/backup reads every backup there').waitFor();
+      await dialog.getByRole('button', { name: 'Show its key' }).click();
+      await dialog.getByText('a-key-of-43-letters').waitFor();
+    }));
+
   test('a container of others is found by its name, allowed with why and until when, and stopped by rule after its effect is shown', () =>
     withVisit({}, async ({ page, mock }) => {
       await page.goto(`${mock.url}/hosts?part=prevention`);

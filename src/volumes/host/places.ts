@@ -70,7 +70,7 @@ export function isAllowedRepository(location: string, places: readonly string[])
  * A folder that nobody but this host's administrator can have put something else in place of: each name on the way is
  * opened without following links, and belongs to root (or whoever we are) and to nobody else's pen.
  * @returns its path, without links
- * @throws Fault volume.place-away, volume.place-unsafe
+ * @throws Fault volume.place-away, volume.place-missing, volume.place-unsafe
  */
 export async function requireSafeFolder(path: string): Promise<string> {
   const unsafe = (en: string, es: string): Fault =>
@@ -197,12 +197,9 @@ const PATHS_AT_ONCE = 200;
  * @throws Fault volume.place-away, volume.place-unsafe
  */
 export async function requireSafeTop(path: string, owners: readonly number[]): Promise<void> {
-  const { code, stdout, stderr } = await askFileSystem(path, ['--format', '%u %f', '--', path], false);
-  const [uid = '', mode = ''] = stdout.trim().split(' ');
-  if (code !== 0 || mode === '') {
-    const words = stderr.trim().slice(0, 300);
-    throw volumeFault('volume.place-away', { place: path, why: { en: words, es: words } });
-  }
+  const result = await askFileSystem(path, ['--format', '%u %f', '--', path], false);
+  const [uid = '', mode = ''] = result.stdout.trim().split(' ');
+  if (result.code !== 0 || mode === '') throw silent(path, result);
   const bits = Number.parseInt(mode, 16);
   const isOpen = (bits & 0o022) !== 0 && (bits & 0o1000) === 0;
   if (![0, process.getuid?.() ?? 0, ...owners].includes(Number(uid)) || isOpen) {
@@ -221,14 +218,18 @@ export async function requireSafeTop(path: string, owners: readonly number[]): P
 export async function requireAnswers(path: string): Promise<FileSystemRoom> {
   const result = await askFileSystem(path, ['--format', '%S %a %b', '--', path]);
   const [block, free, total] = result.stdout.trim().split(' ').map(Number);
-  if (result.code !== 0 || block === undefined || free === undefined || total === undefined) {
-    const words = result.stderr
-      .replace(/^stat: /, '')
-      .trim()
-      .slice(0, 300);
-    throw volumeFault('volume.place-away', { place: path, why: { en: words, es: words } });
-  }
+  if (result.code !== 0 || block === undefined || free === undefined || total === undefined) throw silent(path, result);
   return { freeBytes: block * free, totalBytes: block * total };
+}
+
+/** What stat(1) said of a place that it could not look at. */
+function silent(place: string, { stderr }: CommandResult): Fault {
+  const words = stderr
+    .replace(/^stat: /, '')
+    .trim()
+    .slice(0, 300);
+  if (words.endsWith(': No such file or directory')) return volumeFault('volume.place-missing', { place });
+  return volumeFault('volume.place-away', { place, why: { en: words, es: words } });
 }
 
 /** stat(1) in a process of its own, waited for so long and no longer. @throws Fault volume.place-away */
@@ -239,7 +240,8 @@ async function askFileSystem(place: string, words: readonly string[], fileSystem
   const timer = setTimeout(() => late.resolve('late'), PROBE_MS + 500);
   try {
     const all = [...(fileSystem ? ['--file-system'] : []), ...words];
-    const asked = runCommand('stat', all, { timeoutMs: PROBE_MS });
+    const env = { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' };
+    const asked = runCommand('stat', all, { timeoutMs: PROBE_MS, env });
     asked.catch(() => undefined);
     result = await Promise.race([asked, late.promise]);
   } catch (error) {
