@@ -1716,6 +1716,7 @@ export interface NetworkFlow {
   readonly workload: string;
   readonly direction: 'in' | 'out';
   readonly refused: boolean;
+  readonly unanswered?: true;
   readonly peer:
     | { readonly kind: 'workload'; readonly project: string; readonly environment: string; readonly name: string }
     | { readonly kind: 'address'; readonly address: string };

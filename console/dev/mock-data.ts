@@ -1954,6 +1954,7 @@ function networkFlows(): NetworkFlow[] {
     }),
     flow(environment, 'worker', { peer: outside('203.0.113.40'), port: 443, connections: 12 }),
     flow(environment, 'web', { peer: outside('198.51.100.7'), port: 4444, refused: true, connections: 3 }),
+    flow(environment, 'worker', { peer: outside('192.0.2.25'), port: 25, unanswered: true, connections: 4 }),
     flow(environment, 'web', {
       peer: { kind: 'workload', project: 'nomina', environment, name: 'db' },
       port: 5432,

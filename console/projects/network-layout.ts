@@ -8,10 +8,18 @@ export interface MapNode {
   readonly row: number;
 }
 
+/** What came of the connections of a way. */
+export type Outcome = 'allowed' | 'unanswered' | 'refused';
+
+export function outcomeOf({ refused, unanswered }: NetworkFlow): Outcome {
+  if (refused) return 'refused';
+  return unanswered === true ? 'unanswered' : 'allowed';
+}
+
 export interface MapEdge {
   readonly from: string;
   readonly to: string;
-  readonly refused: boolean;
+  readonly outcome: Outcome;
   readonly ports: readonly string[];
   readonly connections: number;
 }
@@ -36,7 +44,7 @@ export function layoutNetwork(flows: readonly NetworkFlow[], others: string): Ne
   const labels = new Map<string, { label: string; kind: MapNode['kind'] }>();
   const edges = new Map<
     string,
-    { from: string; to: string; refused: boolean; ports: Set<string>; connections: number }
+    { from: string; to: string; outcome: Outcome; ports: Set<string>; connections: number }
   >();
   for (const flow of flows) {
     const own = `${flow.environment}/${flow.workload}`;
@@ -54,12 +62,19 @@ export function layoutNetwork(flows: readonly NetworkFlow[], others: string): Ne
       labels.set(other, { label, kind: 'address' });
     }
     const [from, to] = flow.direction === 'out' ? [own, other] : [other, own];
-    const key = `${from} ${to} ${flow.refused}`;
-    const edge = edges.get(key) ?? { from, to, refused: flow.refused, ports: new Set<string>(), connections: 0 };
+    const outcome = outcomeOf(flow);
+    const key = `${from} ${to} ${outcome}`;
+    const edge = edges.get(key) ?? { from, to, outcome, ports: new Set<string>(), connections: 0 };
     edge.ports.add(`${flow.port}/${flow.protocol}`);
     // Both ends tell of a connection between two workloads: the greater number is what was seen.
     edge.connections = Math.max(edge.connections, flow.connections);
     edges.set(key, edge);
+  }
+  // Who is refused at the other end gets no answer: the end that knows why is drawn.
+  for (const [key, { from, to, outcome, ports }] of edges) {
+    const refused = edges.get(`${from} ${to} refused`)?.ports;
+    if (outcome === 'unanswered' && refused !== undefined && [...ports].every((port) => refused.has(port)))
+      edges.delete(key);
   }
   const list = [...edges.values()].sort((one, other) => compare(`${one.from} ${one.to}`, `${other.from} ${other.to}`));
   const columnOf = columns([...labels.keys()].sort(compare), list);

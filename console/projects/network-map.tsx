@@ -23,7 +23,7 @@ export function NetworkMap({ flows }: { flows: readonly NetworkFlow[] }) {
       <p className="hidden-text">{t('mapLabel', { count: nodes.length, ways: edges.length })}</p>
       <svg viewBox={`0 0 ${width} ${height}`} width={width} height={height} aria-hidden="true">
         <defs>
-          {(['allowed', 'refused'] as const).map((kind) => (
+          {(['allowed', 'unanswered', 'refused'] as const).map((kind) => (
             <marker
               key={kind}
               id={`arrow-${kind}`}
@@ -38,7 +38,7 @@ export function NetworkMap({ flows }: { flows: readonly NetworkFlow[] }) {
             </marker>
           ))}
         </defs>
-        {edges.map(({ from, to, refused, ports, connections }) => {
+        {edges.map(({ from, to, outcome: kind, ports, connections }) => {
           const [start, end] = [byId.get(from), byId.get(to)];
           if (start === undefined || end === undefined) return null;
           const a = placeOf(start);
@@ -51,7 +51,6 @@ export function NetworkMap({ flows }: { flows: readonly NetworkFlow[] }) {
           const bend = forward ? (x2 - x1) / 2 : 0;
           const drop = forward ? 0 : 22;
           const path = `M${x1} ${y1}C${x1 + bend} ${y1 + drop} ${x2 - bend} ${y2 + drop} ${x2} ${y2}`;
-          const kind = refused ? 'refused' : 'allowed';
           return (
             <path key={`${from} ${to} ${kind}`} d={path} className={`way ${kind}`} markerEnd={`url(#arrow-${kind})`}>
               <title>{`${start.label} → ${end.label}: ${ports.join(', ')} · ${t(kind)} · ${connections}`}</title>

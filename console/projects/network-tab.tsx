@@ -13,6 +13,7 @@ import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
 import { useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import { PoliciesPanel, PublishedPanel, RequestsPanel } from './network-edge.tsx';
+import { outcomeOf } from './network-layout.ts';
 import { NetworkMap } from './network-map.tsx';
 import { networkWords } from './network-words.ts';
 import { toYaml } from './yaml.ts';
@@ -22,6 +23,8 @@ function peerName({ project, environment, peer }: NetworkFlow): string {
   if (peer.project === project && peer.environment === environment) return peer.name;
   return `${peer.project}/${peer.environment}/${peer.name}`;
 }
+
+const TONES = { allowed: 'ok', unanswered: 'warn', refused: 'bad' } as const;
 
 function Peer({ flow }: { flow: NetworkFlow }) {
   const t = useWords(networkWords);
@@ -36,8 +39,9 @@ function Peer({ flow }: { flow: NetworkFlow }) {
   );
 }
 
-function keyOf({ environment, workload, direction, refused, peer, protocol, port }: NetworkFlow): string {
-  return JSON.stringify([environment, workload, direction, refused, peer, protocol, port]);
+function keyOf(flow: NetworkFlow): string {
+  const { environment, workload, direction, peer, protocol, port } = flow;
+  return JSON.stringify([environment, workload, direction, outcomeOf(flow), peer, protocol, port]);
 }
 
 function Proposal({ project, environment, onClose }: { project: string; environment: string; onClose: () => void }) {
@@ -121,9 +125,7 @@ export function NetworkTab({ project }: { project: Project }) {
     {
       id: 'answer',
       label: t('answer'),
-      cell: (flow) => (
-        <StateBadge tone={flow.refused ? 'bad' : 'ok'}>{t(flow.refused ? 'refused' : 'allowed')}</StateBadge>
-      ),
+      cell: (flow) => <StateBadge tone={TONES[outcomeOf(flow)]}>{t(outcomeOf(flow))}</StateBadge>,
     },
     { id: 'last', label: t('last'), from: 'wide', cell: (flow) => <When at={flow.lastAt} /> },
   ];
@@ -145,7 +147,7 @@ export function NetworkTab({ project }: { project: Project }) {
           const rows = all.filter(
             (flow) =>
               (environment === '' || flow.environment === environment) &&
-              (which !== 'refused' || flow.refused) &&
+              (which !== 'refused' || outcomeOf(flow) !== 'allowed') &&
               matchesFilter(filter, [
                 flow.workload,
                 flow.environment,

@@ -196,7 +196,7 @@ export function networkCommands(cli: CliProgram): void {
     .command('flows')
     .argument('<project>', t({ en: 'project', es: 'proyecto' }))
     .option('--environment <name>', t({ en: 'only this environment', es: 'solo este entorno' }))
-    .option('--refused', t({ en: 'only what was refused', es: 'solo lo rechazado' }))
+    .option('--refused', t({ en: 'only what was refused or got no answer', es: 'solo lo rechazado o sin respuesta' }))
     .description(t({ en: 'list the ways that connections took', es: 'listar los caminos que tomaron las conexiones' }))
     .action(async (project: string, options: { environment?: string; refused?: boolean }) => {
       const query = options.environment === undefined ? '' : `?environment=${encodeURIComponent(options.environment)}`;
@@ -217,14 +217,16 @@ export function networkCommands(cli: CliProgram): void {
           },
           {
             title: { en: 'answer', es: 'respuesta' },
-            value: ({ refused }) =>
-              refused
-                ? print.colour('bad', t({ en: 'refused', es: 'rechazada' }))
-                : t({ en: 'allowed', es: 'permitida' }),
+            value: ({ refused, unanswered }) => {
+              if (refused) return print.colour('bad', t({ en: 'refused', es: 'rechazada' }));
+              return unanswered === true
+                ? print.colour('warn', t({ en: 'no answer', es: 'sin respuesta' }))
+                : t({ en: 'allowed', es: 'permitida' });
+            },
           },
           { title: { en: 'last', es: 'última' }, value: ({ lastAt }) => print.age(lastAt), wide: true },
         ],
-        items.filter(({ refused }) => refused || options.refused !== true),
+        items.filter(({ refused, unanswered }) => refused || unanswered === true || options.refused !== true),
         {
           empty: {
             en: 'no connection was seen yet: hosts tell of them every half a minute',

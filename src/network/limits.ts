@@ -17,6 +17,9 @@ export const CLOCK_SKEW_MS = 5 * 60_000;
 /** Ways a pod keeps in mind in each direction: who scans all ports fills this and no more (some 40 bytes each in the kernel). */
 export const FLOWS_MAX = 4096;
 
+/** A first packet of a connection is sent again after 1 to 32 seconds (RFC 6298 section 2.5, as Linux does it). */
+export const AGAIN_SECONDS = 40;
+
 /** A way that nobody took for a day is forgotten. */
 export const FLOW_SECONDS = 86_400;
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ApiApp } from '../access/index.ts';
 import type { Json } from '../system/index.ts';
-import { policyManifest, proposePolicies } from './flows/flow.ts';
+import { policyManifest, proposePolicies, settleFlows } from './flows/flow.ts';
 import type { Flows } from './flows/flows.ts';
 import type { LabelSelector, NetworkPolicy, PolicyPeer, PolicyPort, TrafficRule } from './segmentation/policy.ts';
 
@@ -45,14 +45,17 @@ export function registerNetworkRoutes(app: ApiApp, flows: Flows, labelsOf: Label
     config: { action: 'workload.read' },
     schema: {
       tags: ['network'],
-      summary: 'Who talked to whom, and who was refused: each way of the workloads of a project once, latest first',
+      summary:
+        'Who talked to whom, who was refused and who got no answer: each way of the workloads of a project once, latest first',
       params: z.object(place),
       querystring: z.object({ environment: z.string().max(100).optional() }),
     },
     handler: async (request) => {
       const { environment } = request.query;
       const { project } = request.params;
-      return { items: await flows.list({ project, ...(environment === undefined ? {} : { environment }) }) };
+      // Of the whole project: the other end may be in another environment.
+      const known = settleFlows(await flows.list({ project }));
+      return { items: known.filter((flow) => environment === undefined || flow.environment === environment) };
     },
   });
   app.route({
@@ -66,7 +69,7 @@ export function registerNetworkRoutes(app: ApiApp, flows: Flows, labelsOf: Label
     },
     handler: async (request): Promise<{ items: readonly Json[] }> => {
       const { project, environment } = request.params;
-      const known = await flows.list({ project, environment });
+      const known = await flows.list({ project });
       const labels = await labelsOf(project);
       const find = (peer: { project: string; environment: string; name: string }): LabelSelector | null =>
         peer.project === project ? labels(peer) : null;

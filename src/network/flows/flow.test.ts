@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { openDatabase, systemClock } from '../../system/index.ts';
 import { FLOW_DAYS, WORKLOAD_FLOWS_MAX } from '../limits.ts';
 import { networkMigrations } from '../migrations.ts';
-import { type KnownFlow, policyManifest, proposePolicies, type WorkloadFlow } from './flow.ts';
+import { type KnownFlow, policyManifest, proposePolicies, settleFlows, type WorkloadFlow } from './flow.ts';
 import { Flows, type NetworkTables } from './flows.ts';
 
 const PLACE = { project: 'shop', environment: 'dev' };
@@ -81,6 +81,39 @@ test('a proposal opens one address of either family, and no way that its other e
       ['2001:db8::7/128', 443],
       ['pods', 8080],
     ],
+  );
+});
+
+test('what the other end refused had no answer, is told once, and is not learned', () => {
+  const known = (more: Partial<WorkloadFlow>): KnownFlow => ({ ...WAY, ...more, firstAt: '1', lastAt: '2' });
+  const fromWeb = { kind: 'workload', ...PLACE, name: 'web' } as const;
+  const flows = [
+    // Datagrams, which the sender's rules cannot know the fate of, and a way that an earlier version counted as allowed.
+    known({ protocol: 'udp', port: 514 }),
+    known({ workload: 'api', direction: 'in', refused: true, peer: fromWeb, protocol: 'udp', port: 514 }),
+    known({ port: 9000, connections: 3 }),
+    { ...known({ port: 9000, unanswered: true }), firstAt: '0' },
+    known({ workload: 'api', direction: 'in', refused: true, peer: fromWeb, port: 9000 }),
+    // Answered now, refused at another time.
+    known({}),
+    known({ workload: 'api', direction: 'in', refused: true, peer: fromWeb }),
+    known({ workload: 'api', direction: 'in', peer: fromWeb }),
+  ];
+  assert.deepEqual(
+    settleFlows(flows)
+      .filter(({ workload }) => workload === 'web')
+      .map(({ port, unanswered = false, connections, firstAt }) => [port, unanswered, connections, firstAt]),
+    [
+      [514, true, 2, '1'],
+      [9000, true, 5, '0'],
+      [8080, false, 2, '1'],
+    ],
+  );
+  const labelsOf = ({ name }: { name: string }) => ({ matchLabels: { app: name }, matchExpressions: [] });
+  const [web] = proposePolicies('shop', 'dev', flows, labelsOf).filter(({ name }) => name === 'web');
+  assert.deepEqual(
+    web?.egress?.flatMap(({ ports }) => ports.map(({ port }) => port)),
+    [8080],
   );
 });
 

@@ -14,6 +14,8 @@ export interface WorkloadFlow {
   readonly workload: string;
   readonly direction: 'in' | 'out';
   readonly refused: boolean;
+  /** It was let out, and the other end did not answer: refused there, away, or not listening to such a packet. */
+  readonly unanswered?: true | undefined;
   readonly peer: FlowPeer;
   readonly protocol: string;
   readonly port: number;
@@ -31,16 +33,10 @@ export function flowKey({ connections: _connections, ...way }: WorkloadFlow): st
 }
 
 /**
- * The policies that leave an environment what it did and close the rest: one a workload, both directions. What was refused
- * is not learned, and neither is a way of a workload whose labels nobody knows any more.
- * @param labelsOf what selects a workload's pods; null for one that is gone
+ * What was let out and never in is no way that was taken: who sends datagrams hears no refusal, but the other end tells of it.
+ * @param flows of both ends, as far as both are known
  */
-export function proposePolicies(
-  project: string,
-  environment: string,
-  flows: readonly KnownFlow[],
-  labelsOf: (peer: { project: string; environment: string; name: string }) => LabelSelector | null,
-): NetworkPolicy[] {
+export function settleFlows(flows: readonly KnownFlow[]): KnownFlow[] {
   /** Ways by what both of their ends say of them: from whom, to whom, by which port. */
   const wayOf = ({ direction, peer, protocol, port, ...flow }: KnownFlow): string => {
     const here = `${flow.project}/${flow.environment}/${flow.workload}`;
@@ -49,12 +45,36 @@ export function proposePolicies(
   };
   const came = new Set(flows.filter(({ direction, refused }) => direction === 'in' && !refused).map(wayOf));
   const refused = new Set(flows.filter((flow) => flow.direction === 'in' && flow.refused).map(wayOf));
-  const own = flows.filter((flow) => {
-    if (flow.project !== project || flow.environment !== environment || flow.refused) return false;
-    // It was let out, and never in.
-    const isVain = flow.direction === 'out' && refused.has(wayOf(flow)) && !came.has(wayOf(flow));
-    return !isVain;
-  });
+  const settled = new Map<string, KnownFlow>();
+  for (const flow of flows) {
+    const isVain = flow.direction === 'out' && !flow.refused && refused.has(wayOf(flow)) && !came.has(wayOf(flow));
+    const { firstAt, lastAt, ...one } = isVain ? { ...flow, unanswered: true as const } : flow;
+    const key = flowKey(one);
+    const same = settled.get(key);
+    settled.set(key, {
+      ...one,
+      connections: one.connections + (same?.connections ?? 0),
+      firstAt: same !== undefined && same.firstAt < firstAt ? same.firstAt : firstAt,
+      lastAt: same !== undefined && same.lastAt > lastAt ? same.lastAt : lastAt,
+    });
+  }
+  return [...settled.values()];
+}
+
+/**
+ * The policies that leave an environment what it did and close the rest: one a workload, both directions. What was refused
+ * or got no answer is not learned, and neither is a way of a workload whose labels nobody knows any more.
+ * @param labelsOf what selects a workload's pods; null for one that is gone
+ */
+export function proposePolicies(
+  project: string,
+  environment: string,
+  flows: readonly KnownFlow[],
+  labelsOf: (peer: { project: string; environment: string; name: string }) => LabelSelector | null,
+): NetworkPolicy[] {
+  const own = settleFlows(flows).filter(
+    (flow) => flow.project === project && flow.environment === environment && !flow.refused && flow.unanswered !== true,
+  );
   const workloads = [...new Set(own.map(({ workload }) => workload))].sort();
   return workloads.flatMap((name): NetworkPolicy[] => {
     const selector = labelsOf({ project, environment, name });

@@ -4,20 +4,23 @@ import type { FLOW_SETS } from '../segmentation/rules.ts';
 export interface Flow {
   readonly direction: 'in' | 'out';
   readonly refused: boolean;
+  /** Asked again because nothing came back. */
+  readonly unanswered?: true;
   /** The other end. */
   readonly address: string;
   readonly protocol: string;
   readonly port: number;
-  /** First packets of connections: replies and later packets are not counted. */
+  /** Each once, whatever was sent by it, and sent again. */
   readonly connections: number;
 }
 
-const MEANING: Readonly<Record<string, Pick<Flow, 'direction' | 'refused'>>> = {
+const MEANING: Readonly<Record<string, Pick<Flow, 'direction' | 'refused' | 'unanswered'>>> = {
   came: { direction: 'in', refused: false },
   went: { direction: 'out', refused: false },
+  unanswered: { direction: 'out', refused: false, unanswered: true },
   refused_in: { direction: 'in', refused: true },
   refused_out: { direction: 'out', refused: true },
-} satisfies Record<(typeof FLOW_SETS)[number], Pick<Flow, 'direction' | 'refused'>>;
+} satisfies Record<(typeof FLOW_SETS)[number], Pick<Flow, 'direction' | 'refused' | 'unanswered'>>;
 
 interface Element {
   readonly elem?: {

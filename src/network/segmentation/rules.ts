@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isIP, isIPv4 } from 'node:net';
 import { networkFault } from '../errors.ts';
-import { FLOW_SECONDS, FLOWS_MAX, NAMED_ADDRESSES_MAX } from '../limits.ts';
+import { AGAIN_SECONDS, FLOW_SECONDS, FLOWS_MAX, NAMED_ADDRESSES_MAX } from '../limits.ts';
 import {
   holds,
   isAddressBlock,
@@ -101,24 +101,27 @@ export function podRules(pod: SegmentPod, pods: readonly SegmentPod[], policies:
         ({ set }) => `add set ${head} ${set}${tail} { type ${type}; flags timeout; size ${NAMED_ADDRESSES_MAX}; }`,
       ),
     ),
-    ...['allowed_in', 'allowed_out', 'others'].map((chain) => `add chain ${head} ${chain}`),
+    ...FAMILIES.flatMap(({ tail, type }) =>
+      (['in', 'out'] as const).map((way) => `add set ${head} again_${way}${tail} ${againSet(type)}`),
+    ),
+    ...CHAINS.map((chain) => `add chain ${head} ${chain}`),
     `add chain ${head} input { type filter hook input priority filter; policy drop; }`,
     `add chain ${head} output { type filter hook output priority filter; policy drop; }`,
-    ...['input', 'output', 'allowed_in', 'allowed_out', 'others'].map((chain) => `flush chain ${head} ${chain}`),
-    ...rulesFor('allowed_in', [...notes('came', 'saddr'), 'accept']),
-    ...rulesFor('allowed_out', [...notes('went', 'daddr'), 'accept']),
+    ...['input', 'output', ...CHAINS].map((chain) => `flush chain ${head} ${chain}`),
+    ...counting().flatMap(([chain, rules]) => rulesFor(chain, rules)),
     ...rulesFor('others', [
       ...new Set(pods.flatMap((target) => (isNeighbour(pod, target) ? [] : openings(pod, target, policies)))),
-      ...notes('refused_out', 'daddr'),
-      'drop',
+      'goto closed_out',
     ]),
     ...rulesFor('input', [
       'iif lo accept',
+      // The first answer to a connection that waits for one.
+      `meta l4proto tcp ct direction reply ct state established ${marked(WAITS, WAITS)} goto answered`,
       'ct state established,related accept',
       'meta l4proto { icmp, ipv6-icmp } accept',
       ...hosts.map((host) => `${host} accept`),
       ...input,
-      ...notes('refused_in', 'saddr'),
+      'goto closed_in',
     ]),
     ...rulesFor('output', [
       'oif lo accept',
@@ -128,7 +131,7 @@ export function podRules(pod: SegmentPod, pods: readonly SegmentPod[], policies:
       `${resolver} meta l4proto { tcp, udp } th dport 53 accept`,
       ...others(pod, pods),
       ...output,
-      ...notes('refused_out', 'daddr'),
+      'goto closed_out',
     ]),
     '',
   ];
@@ -231,8 +234,19 @@ function openings(pod: SegmentPod, target: SegmentPod, policies: readonly Networ
     );
 }
 
-/** Who talked to whom, and who was kept from it: kept by the kernel, read at leisure. */
-export const FLOW_SETS = ['came', 'went', 'refused_in', 'refused_out'] as const;
+/** Who talked to whom, who was kept from it, and who got no answer: kept by the kernel, read at leisure. */
+export const FLOW_SETS = ['came', 'went', 'unanswered', 'refused_in', 'refused_out'] as const;
+
+const CHAINS = [
+  'allowed_in',
+  'allowed_out',
+  'begins_out',
+  'waits_out',
+  'answered',
+  'closed_in',
+  'closed_out',
+  'others',
+];
 
 /** Sets hold addresses of one family; those of IPv6 have the name of the others with this behind. */
 export const SIX = '_6';
@@ -246,11 +260,65 @@ function flowSet(type: string): string {
   return `{ ${key}; flags dynamic,timeout; timeout ${FLOW_SECONDS}s; size ${FLOWS_MAX}; counter; }`;
 }
 
-function notes(set: (typeof FLOW_SETS)[number], end: 'saddr' | 'daddr'): string[] {
-  return FAMILIES.map(
-    ({ tail, protocol, head }) =>
-      `meta nfproto ${protocol} meta l4proto { tcp, udp, sctp } update @${set}${tail} { ${head} ${end} . meta l4proto . th dport }`,
-  );
+/** First packets that were refused, by both ends: the same one again is the same connection. */
+function againSet(type: string): string {
+  const key = `type ${type} . inet_proto . inet_service . inet_service`;
+  return `{ ${key}; flags dynamic,timeout; timeout ${AGAIN_SECONDS}s; size ${FLOWS_MAX}; }`;
+}
+
+/** Only what has ports is counted; a chain looks for that once, as each look is a set of its own to the kernel. */
+const PORTLESS = 'meta l4proto != { tcp, udp, sctp }';
+
+function notes(set: (typeof FLOW_SETS)[number], end: 'saddr' | 'daddr', port: 'sport' | 'dport' = 'dport'): string[] {
+  return FAMILIES.map(({ tail, head }) => `update @${set}${tail} { ${head} ${end} . meta l4proto . th ${port} }`);
+}
+
+/** Bits of a connection's mark, high ones, as programs in pods that mark connections take low ones: it is told of; it waits for an answer. */
+const TOLD = 0x2000_0000;
+const WAITS = 0x4000_0000;
+const hex = (mark: number): string => `0x${mark.toString(16)}`;
+const marked = (bits: number, value: number): string => `ct mark & ${hex(bits)} == ${hex(value)}`;
+
+/**
+ * A connection is counted once, however often its first packet is sent again. What goes by TCP is counted when the other end
+ * answers, as who is refused there hears nothing; its second packet without an answer counts as none. Other protocols need no answer.
+ */
+function counting(): readonly (readonly [string, readonly string[]])[] {
+  const tell = `ct mark set ct mark | ${hex(TOLD)}`;
+  const closed = (way: 'in' | 'out', end: 'saddr' | 'daddr'): string[] => {
+    const each = FAMILIES.map(({ tail, head }) => ({
+      set: `@again_${way}${tail}`,
+      key: `${head} ${end} . meta l4proto . th sport . th dport`,
+    }));
+    return [
+      `${PORTLESS} drop`,
+      ...each.map(({ set, key }) => `${key} ${set} update ${set} { ${key} } drop`),
+      ...each.map(({ set, key }) => `add ${set} { ${key} }`),
+      ...notes(`refused_${way}`, end),
+      'drop',
+    ];
+  };
+  return [
+    ['allowed_in', [`${marked(TOLD, TOLD)} accept`, tell, `${PORTLESS} accept`, ...notes('came', 'saddr'), 'accept']],
+    [
+      'allowed_out',
+      [`${marked(TOLD | WAITS, 0)} goto begins_out`, `${marked(TOLD | WAITS, WAITS)} goto waits_out`, 'accept'],
+    ],
+    [
+      'begins_out',
+      [
+        `meta l4proto tcp ct mark set ct mark | ${hex(WAITS)} accept`,
+        ...[tell, `${PORTLESS} accept`, ...notes('went', 'daddr'), 'accept'],
+      ],
+    ],
+    ['waits_out', [tell, ...notes('unanswered', 'daddr'), 'accept']],
+    [
+      'answered',
+      [`ct mark set ct mark & ${hex(0xffff_ffff - WAITS)}`, tell, ...notes('went', 'saddr', 'sport'), 'accept'],
+    ],
+    ['closed_in', closed('in', 'saddr')],
+    ['closed_out', closed('out', 'daddr')],
+  ];
 }
 
 /** Whoever writes a rule for port 53 means questions for names; so does who opens everything. */

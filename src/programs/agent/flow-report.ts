@@ -55,9 +55,10 @@ export class FlowReport {
     const sums = new Map<string, WorkloadFlow>();
     for (const { pod, address, flow } of await this.#read()) {
       const { connections, ...way } = flow;
-      const { direction, refused, protocol, port } = way;
+      const { direction, refused, unanswered, protocol, port } = way;
       // Replicas, and both addresses of one, are one way to people and several to the kernel.
-      const counter = [pod, direction, refused, address, protocol, port].join(' ');
+      const kept = unanswered === true ? [UNANSWERED] : [];
+      const counter = [pod, direction, refused, address, protocol, port, ...kept].join(' ');
       now.set(counter, connections);
       read.add(pod);
       // Fewer than before: the kernel forgot the way and began anew.
@@ -90,6 +91,7 @@ export class FlowReport {
   }
 }
 
+const UNANSWERED = 'unanswered';
 /** A line of the link stays well below what the other end reads at most. */
 const FLOWS_PER_MESSAGE = 1_000;
 /** Pods that are gone are never read again: theirs are forgotten first. */

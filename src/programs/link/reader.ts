@@ -573,6 +573,7 @@ const toControl = z.discriminatedUnion('type', [
         workload: label(63),
         direction: z.enum(['in', 'out']),
         refused: z.boolean(),
+        unanswered: z.literal(true).optional(),
         peer: z.discriminatedUnion('kind', [
           z.strictObject({
             kind: z.literal('workload'),
