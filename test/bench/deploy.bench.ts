@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { podsGetIpv6 } from '../../src/deploy/engines/local/host-ipv6.ts';
+import { ipv6Missing } from '../../src/deploy/engines/local/host-ipv6.ts';
 import {
   ContentFiles,
   EMPTY_MEMORY,
@@ -190,7 +190,7 @@ async function bareOne(ground: Ground, round: number): Promise<number> {
 
 /** Single pods, one at a time, ours and bare in turns: from the wish to the status that says ready. */
 async function singleChanges(ground: Ground): Promise<{ ours: number[]; bare: number[] }> {
-  const shape = { driver: 'bridge', dns_enabled: false, ipv6_enabled: await podsGetIpv6() };
+  const shape = { driver: 'bridge', dns_enabled: false, ipv6_enabled: (await ipv6Missing()) === null };
   await post(ground.socketPath, 'POST', '/networks/create', { name: 'single', ...shape });
   let onStatus: (name: string, ready: number) => void = () => undefined;
   let onGone: () => void = () => undefined;
@@ -456,7 +456,7 @@ if (missing !== null) {
       console.log(`  beyond the engine's own time, pair by pair: ${line(beyond)}`);
     }
     await ourRollout(ground, 99);
-    const six = await podsGetIpv6();
+    const six = (await ipv6Missing()) === null;
     const took = {
       ours: [] as number[],
       alike: [] as number[],

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ContainerOrder, PodOrder } from '../../src/deploy/engines/local/engine.ts';
-import { type ContainerEngine, CriEngine, PodmanEngine } from '../../src/deploy/engines/local/index.ts';
+import { type ContainerEngine, CriEngine, type PodmanEngine } from '../../src/deploy/engines/local/index.ts';
 import {
   CAPABILITIES,
   type ConformanceResults,
@@ -14,7 +14,7 @@ import { Fault, type Text } from '../../src/system/index.ts';
 import { missingCriParts, openCriGround } from './cri-ground.ts';
 import { missingParts, openGround } from './deploy-ground.ts';
 import { compareEngine } from './engine-record.ts';
-import { missingRootlessParts, openRootlessGround } from './rootless-ground.ts';
+import { missingRootlessParts, runAsAccount } from './rootless-ground.ts';
 
 // The one suite for every engine: whole, and compared with what is recorded, when there is time for it; otherwise
 // the heart of it, against a CRI server (Podman has tests of its own in deploy-podman).
@@ -96,14 +96,20 @@ test('gVisor below Podman keeps what engines promise', {
 
 test('rootless Podman keeps what engines promise', {
   skip: WHOLE ? ((await missingRootlessParts()) ?? false) : 'takes a minute: DARSENA_SOAK=1',
-  timeout: 600_000,
+  timeout: 1_200_000,
 }, async (t) => {
-  const ground = await openRootlessGround('dzr');
-  t.after(() => ground.close());
-  const reopen = (): PodmanEngine => new PodmanEngine({ socketPath: ground.socketPath, instance: ground.instance });
-  const report = (key: string, ms: number): void => t.diagnostic(`${key} ${ms.toFixed(0)} ms`);
-  // Rules are loaded with the rights of the account itself, and this test is root: the journey of an account tries them.
-  const keys = CAPABILITIES.map(({ key }) => key).filter((key) => key !== 'rules');
-  const results = await checkConformance({ ...ground, credentials: null, runs: true, reopen }, report, keys);
-  await compare('podman-rootless', ground.engine, results);
+  const { facts, results } = await runAsAccount([], (text) => t.diagnostic(text));
+  await compareEngine('podman-rootless', facts, results);
+});
+
+const NETWORK = ['environments', 'policies', 'serviceNames', 'waysByName', 'hostAddress', 'ipv6'];
+
+test('networks of an ordinary account: environments, policies, names, ways out by name', {
+  skip: WHOLE ? 'part of the whole' : ((await missingRootlessParts()) ?? false),
+  timeout: 300_000,
+}, async (t) => {
+  const { results } = await runAsAccount(NETWORK, (text) => t.diagnostic(text));
+  for (const key of NETWORK.slice(0, 4)) assert.equal(results[key], null, key);
+  // What is otherwise without root is said, not passed over.
+  for (const key of NETWORK.slice(4)) assert.match(results[key]?.en ?? '', /without root|ordinary user/, key);
 });

@@ -11,6 +11,9 @@ export async function makeGuestFiles(files: string): Promise<void> {
   });
   await bundle.write({ dir: join(files, 'suite'), format: 'esm', entryFileNames: '[name].mjs' });
   await bundle.close();
+  // Started as a program of its own, from beside the bundle.
+  const helper = 'socket-helper.ts';
+  copyFileSync(join(import.meta.dirname, '../../src/programs/agent', helper), join(files, 'suite', helper));
   copyFileSync(process.execPath, join(files, 'node'));
   chmodSync(join(files, 'node'), 0o755);
   const image = join(files, 'image');

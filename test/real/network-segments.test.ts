@@ -167,40 +167,43 @@ test('environments are kept apart, policies open and close ways without a restar
     assert.equal(await ground.engine.readTable(pod, 'darsena_none'), null);
   });
 
-  await t.test('a connection counts once, however often it knocks; whom the other end refuses has no answer', async () => {
-    const counted = async (of: string, to: string) => {
-      const pod = (await ground.engine.list()).find(({ labels }) => labels['darsena.workload'] === of);
-      assert.ok(pod);
-      const address = await addressOf(to);
-      const flows = readFlows((await ground.engine.readTable(pod, POLICY_TABLE)) ?? '');
-      const sum = (direction: string, refused: boolean, unanswered: boolean): number =>
-        flows
-          .filter((one) => one.address === address && one.direction === direction && one.refused === refused)
-          .filter((one) => (one.unanswered ?? false) === unanswered)
-          .reduce((all, { connections }) => all + connections, 0);
-      return [sum('out', false, false), sum('out', false, true), sum('in', false, false), sum('in', true, false)];
-    };
-    const knock = async (from: string, to: string): Promise<void> => {
-      const id = status.get(from)?.replicas[0]?.containers.find((one) => one.state === 'running')?.id;
-      // Long enough for three first packets.
-      const ask = `nc -w 5 ${await addressOf(to)} 8080 </dev/null`;
-      await ground.engine.exec(id ?? '', ['sh', '-c', ask], 15_000, AbortSignal.timeout(20_000));
-    };
-    const more = async (from: string, to: string): Promise<number[][]> => {
-      const before = [await counted(from, to), await counted(to, from)];
-      await knock(from, to);
-      const after = [await counted(from, to), await counted(to, from)];
-      return after.map((end, n) => end.map((count, which) => count - (before[n]?.[which] ?? 0)));
-    };
-    assert.deepEqual(await more('cron', 'api'), [
-      [0, 1, 0, 0],
-      [0, 0, 0, 1],
-    ]);
-    assert.deepEqual(await more('web', 'api'), [
-      [1, 0, 0, 0],
-      [0, 0, 1, 0],
-    ]);
-  });
+  await t.test(
+    'a connection counts once, however often it knocks; whom the other end refuses has no answer',
+    async () => {
+      const counted = async (of: string, to: string) => {
+        const pod = (await ground.engine.list()).find(({ labels }) => labels['darsena.workload'] === of);
+        assert.ok(pod);
+        const address = await addressOf(to);
+        const flows = readFlows((await ground.engine.readTable(pod, POLICY_TABLE)) ?? '');
+        const sum = (direction: string, refused: boolean, unanswered: boolean): number =>
+          flows
+            .filter((one) => one.address === address && one.direction === direction && one.refused === refused)
+            .filter((one) => (one.unanswered ?? false) === unanswered)
+            .reduce((all, { connections }) => all + connections, 0);
+        return [sum('out', false, false), sum('out', false, true), sum('in', false, false), sum('in', true, false)];
+      };
+      const knock = async (from: string, to: string): Promise<void> => {
+        const id = status.get(from)?.replicas[0]?.containers.find((one) => one.state === 'running')?.id;
+        // Long enough for three first packets.
+        const ask = `nc -w 5 ${await addressOf(to)} 8080 </dev/null`;
+        await ground.engine.exec(id ?? '', ['sh', '-c', ask], 15_000, AbortSignal.timeout(20_000));
+      };
+      const more = async (from: string, to: string): Promise<number[][]> => {
+        const before = [await counted(from, to), await counted(to, from)];
+        await knock(from, to);
+        const after = [await counted(from, to), await counted(to, from)];
+        return after.map((end, n) => end.map((count, which) => count - (before[n]?.[which] ?? 0)));
+      };
+      assert.deepEqual(await more('cron', 'api'), [
+        [0, 1, 0, 0],
+        [0, 0, 0, 1],
+      ]);
+      assert.deepEqual(await more('web', 'api'), [
+        [1, 0, 0, 0],
+        [0, 0, 1, 0],
+      ]);
+    },
+  );
 });
 
 test('a pod that a policy speaks of does not start where its rules cannot be loaded', { skip }, async () => {

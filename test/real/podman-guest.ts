@@ -4,17 +4,20 @@ import { join } from 'node:path';
 import { PodmanEngine } from '../../src/deploy/engines/local/index.ts';
 import { checkConformance } from '../../src/deploy/engines/local/test-conformance.ts';
 import { openHostEngine } from '../../src/programs/agent/host-engine.ts';
+import { engineEnvironment } from '../../src/programs/agent/own-container.ts';
+import { RootlessSockets } from '../../src/programs/agent/pod-sockets.ts';
 import { planMachine } from '../../src/programs/setup/adaptations.ts';
 import { currentMode, type Instance, instanceFolders } from '../../src/programs/setup/instance.ts';
 import { detectMachine } from '../../src/programs/setup/machine.ts';
 import { planPodman, writePodmanFiles } from '../../src/programs/setup/podman.ts';
 import { runCommand, silentLog, systemClock } from '../../src/system/index.ts';
+import { CASES, checkMatrix, seededCase } from './network-matrix.ts';
 import { checkStorage } from './storage-guest.ts';
 
 /**
  * What runs inside a machine with another Podman: that machine is looked at and Podman is set up as `darsena up` does it, its
  * service is started as the agent does it, and the suite of engines is run against it. Lines of JSON tell what came out.
- * Arguments: an archive of an image's files, and the capabilities wanted, or none for all; `storage` tries volumes instead.
+ * Arguments: an archive of an image's files, and the capabilities wanted, or none for all; `storage` tries volumes instead, `matrix` who reaches whom under many network policies.
  */
 
 const [archive = '', ...only] = process.argv.slice(2);
@@ -60,6 +63,8 @@ try {
   const folder = await mkdtemp(join(tmpdir(), 'guest-'));
   const ground = {
     ...{ engine, instance: name, image: `localhost/busybox@${digest}`, credentials: null, folder, runs: true },
+    // As the agent has them.
+    ...(mode === 'rootless' ? { sockets: new RootlessSockets(engineEnvironment(instance)) } : {}),
     reopen: () => new PodmanEngine({ socketPath: podman.files.socket, instance: name }),
   };
   const report = (key: string, ms: number): void => say({ key, ms: Math.round(ms) });
@@ -67,6 +72,9 @@ try {
     const env = { PATH: process.env['PATH'] ?? '', ...podman.files.environment };
     const holds = mode === 'root' || machine.cgroup === 'v2';
     say({ results: await checkStorage({ ...ground, folder: folders.data, run: folders.run, env, holds, report }) });
+  } else if (only.includes('matrix')) {
+    const cases = [...CASES, ...Array.from({ length: 12 }, (_, index) => seededCase(2026 + index))];
+    say({ results: await checkMatrix(ground, cases, (text) => say({ case: text })) });
   } else say({ results: await checkConformance(ground, report, only.length === 0 ? null : only) });
 } finally {
   opened.close();

@@ -16,8 +16,10 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PodmanEngine, runscWrapper } from '../../src/deploy/engines/local/index.ts';
+import { type EngineFacts, PodmanEngine, runscWrapper } from '../../src/deploy/engines/local/index.ts';
+import type { ConformanceResults } from '../../src/deploy/engines/local/test-conformance.ts';
 import { runCommand } from '../../src/system/index.ts';
+import { makeGuestFiles } from './guest-files.ts';
 
 /** Why the tests cannot run here, or null. */
 export async function missingRootlessParts(): Promise<string | null> {
@@ -39,6 +41,55 @@ export interface RootlessGround {
   readonly image: string;
   readonly engine: PodmanEngine;
   close(): Promise<void>;
+}
+
+/** What `podman-guest.ts` says. */
+export interface GuestOutcome {
+  readonly facts: Pick<EngineFacts, 'name' | 'version' | 'cgroupVersion'>;
+  readonly results: ConformanceResults;
+}
+
+/**
+ * Runs the suite of engines as an ordinary account that is made for it: the machine is looked at and Podman is set up as `up`
+ * does it for such an account, and nothing is done with root's rights.
+ * @param keys capabilities; none for all
+ */
+export async function runAsAccount(keys: readonly string[], report: (text: string) => void): Promise<GuestOutcome> {
+  const account = `dr${randomBytes(3).toString('hex')}`;
+  const uid = randomInt(30_000, 60_000);
+  const add = ['--uid', String(uid), '--create-home', '--shell', '/bin/sh', account];
+  const made = await runCommand('useradd', add, { timeoutMs: 30_000 });
+  if (made.code !== 0) throw new Error(`useradd: ${made.stderr}`);
+  const folder = await mkdtemp(join(tmpdir(), 'dr-'));
+  const run = join(folder, 'run');
+  try {
+    await chmod(folder, 0o755);
+    await mkdir(run, { mode: 0o700 });
+    await chown(run, uid, uid);
+    const files = join(folder, 'files');
+    await makeGuestFiles(files);
+    const line = (await readFile('/etc/passwd', 'utf8')).split('\n').find((entry) => entry.startsWith(`${account}:`));
+    const home = line?.split(':')[5] ?? '';
+    const asUser = [`--reuid=${uid}`, `--regid=${uid}`, '--init-groups', '--'];
+    const env = {
+      ...{ PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', LANG: 'C.UTF-8' },
+      ...{ HOME: home, USER: account, XDG_RUNTIME_DIR: run },
+    };
+    const words = [join(files, 'node'), join(files, 'suite', 'guest.mjs'), join(files, 'image.tar'), ...keys];
+    const suite = await runCommand('setpriv', [...asUser, ...words], { env, cwd: home, timeoutMs: 900_000 });
+    if (suite.code !== 0)
+      throw new Error(`${suite.code}: ${suite.stdout.slice(-2_000)}\n${suite.stderr.slice(-4_000)}`);
+    for (const [, key = '', ms = ''] of suite.stdout.matchAll(/^\{"key":"([^"]+)","ms":(\d+)\}$/gm))
+      report(`${key} ${ms} ms`);
+    const lines = suite.stdout.split('\n').filter((text) => text.startsWith('{'));
+    return Object.assign({}, ...lines.map((text): unknown => JSON.parse(text))) as GuestOutcome;
+  } finally {
+    // Processes of this very account, which nobody else has.
+    await runCommand('pkill', ['-KILL', '--uid', String(uid)], { timeoutMs: 30_000 });
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+    await rm(`/dev/shm/libpod_rootless_lock_${uid}`, { force: true });
+    await runCommand('userdel', ['--remove', '--force', account], { timeoutMs: 60_000 });
+  }
 }
 
 /** Podman of an ordinary account that is made for it, asked by its socket. */

@@ -16,6 +16,8 @@ export interface EngineFacts {
   readonly securityModules?: readonly ('apparmor' | 'selinux')[];
   /** Null when a service port may differ from its target port; otherwise why not. */
   readonly rulesMissing: Text | null;
+  /** Null where pods have IPv6 beside IPv4; otherwise why not. */
+  readonly ipv6Missing: Text | null;
   /** The run-times that workloads may ask for, each as this host has it. */
   readonly runtimes: readonly RuntimeFacts[];
   /** What an engine of this kind cannot do at all, and is refused with that reason. @default nothing */
@@ -152,6 +154,8 @@ export interface PodPlace {
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
+  /** Of a published port, which accepts whoever listens behind it: a process in the pod's network, and the port there. */
+  readonly inside?: { readonly pid: number; readonly port: number };
 }
 
 export interface LocalImage {

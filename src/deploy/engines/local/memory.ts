@@ -125,6 +125,7 @@ export class MemoryEngine implements ContainerEngine {
       cgroupVersion: 2,
       limitsMissing: null,
       rulesMissing: null,
+      ipv6Missing: null,
       runtimes: RUNTIME_CLASSES.map((name) => ({ name, handler: name, missing: null })),
     };
   }

@@ -36,7 +36,7 @@ import type {
 } from './engine.ts';
 import { engineFault } from './errors.ts';
 import { demultiplex } from './frames.ts';
-import { podsGetIpv6 } from './host-ipv6.ts';
+import { ipv6Missing } from './host-ipv6.ts';
 import { formatHosts } from './hosts.ts';
 import {
   attachTo,
@@ -186,6 +186,7 @@ export class PodmanEngine implements ContainerEngine {
       cgroupVersion,
       limitsMissing: missingLimits,
       rulesMissing: await rulesMissing(),
+      ipv6Missing: rootless ? ROOTLESS_IPV4 : await ipv6Missing(),
       runtimes: await findRuntimes({
         ...{ cgroupVersion, rootless, standard: textAt(objectAt(host, 'ociRuntime'), 'name') ?? '' },
         takesAnother: takesRuntime(textAt(objectAt(json, 'version'), 'Version')) || this.#serviceOf !== undefined,
@@ -538,7 +539,11 @@ export class PodmanEngine implements ContainerEngine {
     return {
       address: infra.address,
       segment: infra.segment,
-      endpoint: (port) => (rootless ? (infra.published.get(port) ?? null) : { host: infra.address, port }),
+      endpoint: (port) => {
+        if (!rootless) return { host: infra.address, port };
+        const published = infra.published.get(port);
+        return published === undefined ? null : { ...published, inside: { pid: infra.pid, port } };
+      },
     };
   }
 
@@ -594,8 +599,7 @@ export class PodmanEngine implements ContainerEngine {
         driver: 'bridge',
         network_interface: order.bridge,
         dns_enabled: false,
-        // An ordinary user's networks lie behind a process that carries IPv4.
-        ipv6_enabled: !(await this.facts()).rootless && (await podsGetIpv6()),
+        ipv6_enabled: !(await this.facts()).rootless && (await ipv6Missing()) === null,
         labels: order.labels,
       },
     });
@@ -996,6 +1000,12 @@ function readInfra(json: unknown): InfraFacts | null {
     hostname: textAt(objectAt(json, 'Config'), 'Hostname') ?? 'pod',
   };
 }
+
+/** Their programs would prefer it, and what carries an account's way out may have none: it would be tried first, in vain. */
+const ROOTLESS_IPV4: Text = {
+  en: 'pods of an ordinary user have IPv4 alone: what carries their way out (slirp4netns, pasta) need not have IPv6',
+  es: 'los pods de un usuario corriente solo tienen IPv4: lo que lleva su salida (slirp4netns, pasta) puede no tener IPv6',
+};
 
 /** The host's own IPv4 address in a network, at which its resolver listens. */
 function gatewayOf(network: unknown): string | null {

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import type { ProbeSpec } from '../../model.ts';
-import { askHttp, Prober } from './probes.ts';
+import { askHttp, isListening, Prober } from './probes.ts';
 import { SimulatedClock, sampleContainer } from './simulation.ts';
 
 test('a probe that goes on failing in other words each time is told at once, then now and then; that it passes again at once', async () => {
@@ -74,4 +74,18 @@ test('a probe asks for the path and with the headers that stand in the manifest,
     [of('host'), of('x-many'), of('user-agent'), of('__proto__'), of('connection')],
     [['shop.example'], ['one', 'two'], ['mine'], ['plain'], ['close']],
   );
+});
+
+test('who listens in a network for others is told from who listens for itself, and from who is away', async (t) => {
+  const open = async (host: string): Promise<number> => {
+    const server = createServer();
+    await new Promise<void>((done) => server.listen(0, host, done));
+    t.after(() => server.close());
+    return (server.address() as AddressInfo).port;
+  };
+  const { pid } = process;
+  assert.equal(await isListening({ pid, port: await open('0.0.0.0') }), true);
+  assert.equal(await isListening({ pid, port: await open('127.0.0.1') }), false);
+  assert.equal(await isListening({ pid, port: 1 }), false);
+  assert.equal(await isListening({ pid: 2 ** 22 + 1, port: 1 }), null);
 });

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
@@ -293,7 +294,14 @@ export function realProbes(inside: InsideEngine, isRootless: () => Promise<boole
       if (endpoint === null) return { kind: 'unknown' };
       if (action.kind === 'http') return await askHttp(endpoint, action, timeoutMs, signal);
       if (action.kind === 'grpc') return await askGrpcHealth(endpoint, action.service, timeoutMs, signal);
-      return await askTcp(endpoint, (await isRootless()) ? PUBLISHED_CLOSE_MS : 0, timeoutMs, signal);
+      const isHeard = endpoint.inside === undefined ? null : await isListening(endpoint.inside);
+      if (isHeard === false) return { kind: 'failure', text: 'ECONNREFUSED' };
+      return await askTcp(
+        endpoint,
+        isHeard === null && (await isRootless()) ? PUBLISHED_CLOSE_MS : 0,
+        timeoutMs,
+        signal,
+      );
     } catch (error) {
       if (error instanceof Fault && error.code === 'engine.timeout') {
         return { kind: 'failure', text: `no answer within ${probe.timeoutSeconds} s` };
@@ -302,6 +310,36 @@ export function realProbes(inside: InsideEngine, isRootless: () => Promise<boole
     }
   };
 }
+
+/**
+ * Whether somebody in the network of a process listens at a port, other than for that network alone: /proc/PID/net/tcp of
+ * proc_pid_net(5). Null when it cannot be told.
+ */
+export async function isListening({
+  pid,
+  port,
+}: {
+  readonly pid: number;
+  readonly port: number;
+}): Promise<boolean | null> {
+  const wanted = port.toString(16).toUpperCase().padStart(4, '0');
+  let isTold = false;
+  for (const table of ['tcp', 'tcp6']) {
+    const text = await readFile(`/proc/${pid}/net/${table}`, 'utf8').catch(() => null);
+    if (text === null) continue;
+    isTold = true;
+    for (const line of text.split('\n')) {
+      const [, local = '', , state] = line.trim().split(/\s+/);
+      if (state === LISTENS && local.endsWith(`:${wanted}`) && !LOOPBACK.test(local)) return true;
+    }
+  }
+  return isTold ? false : null;
+}
+
+/** TCP_LISTEN (linux/tcp_states.h). */
+const LISTENS = '0A';
+/** 127.0.0.0/8 and ::1 as the kernel writes them, words of 32 bits in the order of the machine; also 127.0.0.0/8 within IPv6. */
+const LOOPBACK = /^(?:[0-9A-F]{6}7F|0{24}01000000|0{16}FFFF0000[0-9A-F]{6}7F):/;
 
 /** A published port accepts before anybody listens behind it and closes at once then; a real listener stays. */
 const PUBLISHED_CLOSE_MS = 100;

@@ -1265,7 +1265,14 @@ export class Reconciler {
           const endpoint = target === null ? null : found.place.endpoint(target);
           return endpoint === null
             ? []
-            : [{ ...endpoint, pod: pod.name, ...this.#triedOut(workload, identity, named) }];
+            : [
+                {
+                  host: endpoint.host,
+                  port: endpoint.port,
+                  pod: pod.name,
+                  ...this.#triedOut(workload, identity, named),
+                },
+              ];
         });
         return {
           project: service.project,
@@ -1304,12 +1311,23 @@ export class Reconciler {
 
   /** What this host cannot enforce is said on every workload that it concerns. */
   async #tellUnenforced(statuses: readonly WorkloadStatus[]): Promise<readonly WorkloadStatus[]> {
-    const { limitsMissing, rulesMissing } = await this.#options.engine.facts();
-    if (limitsMissing === null && rulesMissing === null) return statuses;
+    const { limitsMissing, rulesMissing, ipv6Missing } = await this.#options.engine.facts();
+    if (limitsMissing === null && rulesMissing === null && ipv6Missing === null) return statuses;
     const limited = new Set(this.#wanted.workloads.filter(hasLimit).map(({ key }) => formatKey(key)));
+    const sixes = this.#wanted.services.filter(({ sixToo }) => sixToo === true);
+    const sixed = new Set(
+      this.#wanted.workloads
+        .filter(({ key: { project, environment }, pod }) =>
+          sixes.some(
+            (one) => one.project === project && one.environment === environment && selects(one.selector, pod.labels),
+          ),
+        )
+        .map(({ key }) => formatKey(key)),
+    );
     const since = this.#startedAt;
     return statuses.map((status) => {
-      const texts = [limited.has(formatKey(status.key)) ? limitsMissing : null, rulesMissing];
+      const key = formatKey(status.key);
+      const texts = [limited.has(key) ? limitsMissing : null, rulesMissing, sixed.has(key) ? ipv6Missing : null];
       const more = texts.flatMap((text) => (text === null ? [] : [{ type: 'not-enforced', since, text } as const]));
       return more.length === 0 ? status : { ...status, conditions: [...status.conditions, ...more] };
     });

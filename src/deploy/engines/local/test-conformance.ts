@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { packTar } from '../../../formats/index.ts';
+import type { ResolverSockets } from '../../../network/index.ts';
 import { Fault, type Text } from '../../../system/index.ts';
 import type { ResourceSpec, SecuritySpec } from '../../model.ts';
 import type {
@@ -16,6 +17,7 @@ import type {
   RegistryCredentials,
 } from './engine.ts';
 import { LABEL } from './labels.ts';
+import { NetworkBench } from './test-conformance-network.ts';
 
 /** An engine to be tried, and what the test must know of it. */
 export interface EngineGround {
@@ -28,6 +30,8 @@ export interface EngineGround {
   readonly folder: string;
   /** False where nothing really runs: what needs a process is left out. */
   readonly runs: boolean;
+  /** Where this process cannot bind in the network of the pods. @default it can */
+  readonly sockets?: ResolverSockets;
   /** A second one beside it, as an agent that starts anew has it. */
   reopen(): ContainerEngine;
 }
@@ -103,6 +107,7 @@ class Bench {
   static #serial = 0;
   #shared: Promise<string> | null = null;
   #idle: Promise<string> | null = null;
+  #pods: Promise<NetworkBench> | null = null;
 
   private constructor(ground: EngineGround, folder: string) {
     this.ground = ground;
@@ -156,6 +161,12 @@ class Bench {
     return await this.#idle;
   }
 
+  /** Pods of a reconciler, which takes all of the instance for its own: nothing else may be tried after it. */
+  async pods(): Promise<NetworkBench> {
+    this.#pods ??= NetworkBench.open(this.ground);
+    return await this.#pods;
+  }
+
   async #make(more: Partial<PodOrder>): Promise<string> {
     const order = this.podOrder(more);
     const { infraId } = await this.engine.createPod(order);
@@ -196,6 +207,7 @@ class Bench {
   }
 
   async close(): Promise<void> {
+    await (await this.#pods)?.close();
     for (const { id, labels } of await this.engine.list())
       if (labels[LABEL.instance] === this.ground.instance) await this.engine.removePod(id);
     for (const { name } of await this.engine.listVolumes()) await this.engine.removeVolume(name);
@@ -851,4 +863,47 @@ export const CAPABILITIES: readonly Capability[] = [
     // Asked of the engine's command line by the agent: what its facts say decides at that door.
     inside(key, en, es, async (bench) => (await bench.engine.facts()).lacks?.[key] ?? null),
   ),
+  ...(
+    [
+      ['environments', 'environments are closed to each other', 'los entornos están cerrados entre sí'],
+      [
+        'policies',
+        'network policies: pods, named ports and ranges, blocks with exceptions',
+        'políticas de red: pods, puertos con nombre y rangos, bloques con excepciones',
+      ],
+      [
+        'serviceNames',
+        'names of services: ready replicas alone, single replicas, SRV',
+        'nombres de servicios: solo réplicas listas, réplicas sueltas, SRV',
+      ],
+      ['waysByName', 'ways out by name', 'salidas por nombre'],
+    ] as const
+  ).map(([key, en, es]) =>
+    inside(key, en, es, async (bench) => {
+      const { rulesMissing } = await bench.engine.facts();
+      if (rulesMissing !== null) return rulesMissing;
+      await (await bench.pods())[key]();
+      return null;
+    }),
+  ),
+  inside(
+    'hostAddress',
+    'pods see the edge and probes with the address of their host',
+    'los pods ven el borde y las sondas con la dirección de su host',
+    async (bench) => {
+      const { seen, own, gateway } = await (await bench.pods()).hostAddress();
+      if (seen === own)
+        return {
+          en: 'they are let in, and come with the pod’s own address: what publishes ports without root connects inside the pod',
+          es: 'se les deja pasar y llegan con la dirección del propio pod: lo que publica puertos sin root se conecta dentro del pod',
+        };
+      assert.equal(seen, gateway);
+      return null;
+    },
+  ),
+  inside('ipv6', 'pods have IPv6 beside IPv4', 'los pods tienen IPv6 además de IPv4', async (bench) => {
+    const { ipv6Missing } = await bench.engine.facts();
+    assert.equal((await (await bench.pods()).place('web')).segment?.six == null, ipv6Missing !== null);
+    return ipv6Missing;
+  }),
 ];

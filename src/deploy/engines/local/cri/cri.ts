@@ -172,6 +172,7 @@ export class CriEngine implements ContainerEngine {
       cgroupVersion: isUnified ? 2 : 1,
       limitsMissing: objectAt({ config }, 'config')['disableCgroup'] === true ? NO_CGROUPS : null,
       rulesMissing: await rulesMissing(),
+      ipv6Missing: CRI_FAMILIES,
       securityModules: await securityModules(config),
       runtimes: knownRuntimes(handlers),
       lacks: LACKS,
@@ -953,6 +954,11 @@ const LACKS = {
     es: 'los espacios de nombres de usuario de los pods aún no se piden a servidores CRI',
   },
 } as const satisfies Record<string, Text>;
+
+const CRI_FAMILIES: Text = {
+  en: 'of the addresses that the network of a CRI server gives, the IPv4 one is used',
+  es: 'de las direcciones que da la red de un servidor CRI se usa la IPv4',
+};
 
 const NO_CGROUPS: Text = {
   en: 'limits of memory and processor are not enforced here: the CRI server is configured without control groups',
