@@ -14,9 +14,10 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
-import { describeIssues, EXIT_CODE, Fault, type Log, languageOf, newId } from '../system/index.ts';
+import { describeIssues, EXIT_CODE, Fault, type Log, languageOf, newId, withPatience } from '../system/index.ts';
 import { type Action, may, type Principal } from './action.ts';
 import { accessFault } from './errors.ts';
+import { ASKED_MS } from './limits.ts';
 import { type ApiRoute, describeApi } from './openapi.ts';
 import { FRAME_WORDS } from './request-words.ts';
 
@@ -97,8 +98,12 @@ export function createApi(options: ApiOptions): ApiApp {
   app.addHook('onRequest', async (request, reply) => {
     const action = request.routeOptions.config?.action;
     if (action === undefined || action === 'public') return;
-    request.principal = await (options.authenticateCertificate?.(request.raw) ??
-      options.authenticate(credentialOf(request, options.instance)));
+    request.principal = await withPatience(
+      { lockMs: ASKED_MS, answerMs: ASKED_MS },
+      async () =>
+        await (options.authenticateCertificate?.(request.raw) ??
+          options.authenticate(credentialOf(request, options.instance))),
+    );
     options.opened?.(request.principal, reply.raw);
     if (action === 'any') return;
     const project = (request.params as { project?: string } | undefined)?.project ?? null;

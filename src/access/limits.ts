@@ -63,3 +63,6 @@ export const CLAIMS_MAX = 20;
 export const CLAIM_CHARACTERS_MAX = 500;
 /** Refused workloads that are written to the audit log: anybody may be refused, and nobody may fill it. */
 export const REFUSALS_RECORDED = { burst: 60, perSecond: 0.5 };
+
+/** How long a request waits for each answer of the database about who sends it. While that says nothing, nobody has rights. */
+export const ASKED_MS = 5_000;

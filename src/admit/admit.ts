@@ -1,14 +1,14 @@
 import type { Kysely } from 'kysely';
 import type { Journal } from '../journal/index.ts';
 import { projectOf } from '../oci/index.ts';
-import { type Clock, Fault, newId, type Text, withLockPatience } from '../system/index.ts';
+import { type Clock, Fault, newId, type Text, withPatience } from '../system/index.ts';
 import type { SignedRecord, SigningKey } from '../trust/index.ts';
 import type { Admission, Door, EnvironmentClass, HostFacts } from './admission.ts';
 import { admitFault } from './errors.ts';
 import { EVERY_RULE, EXPIRING_DAYS, type Exception, stateOf } from './exception.ts';
 import type { HostException, HostExceptions } from './host-exceptions.ts';
 import { GRACE_EXCEPTION, judge, type Running } from './judge.ts';
-import { EXCEPTION_DAYS_MAX, LOCKED_MS } from './limits.ts';
+import { EXCEPTION_DAYS_MAX, LOCKED_MS, SILENT_MS } from './limits.ts';
 import type { Policy } from './policy.ts';
 import { PolicyBook } from './policy-book.ts';
 import { selectPolicy } from './presets.ts';
@@ -110,7 +110,7 @@ export class Admit {
   /**
    * Answers questions and keeps the answers, all in one transaction: a deploy asks once for each container it starts. What
    * is to start is refused soon where no answer can be kept; other doors wait for the database as everybody does.
-   * @throws Fault admit.policy-unknown, admit.not-kept
+   * @throws Fault admit.policy-unknown, admit.not-kept, admit.no-answer
    */
   async judge(questions: readonly AdmitQuestion[]): Promise<Verdict[]> {
     const isStart = questions.some(({ door }) => RECORDED_DOORS.includes(door));
@@ -156,7 +156,7 @@ export class Admit {
     return verdicts;
   }
 
-  /** Answers without keeping anything: what a pipeline or a preview asks. @throws Fault admit.not-kept */
+  /** Answers without keeping anything: what a pipeline or a preview asks. @throws Fault admit.not-kept, admit.no-answer */
   async preview(question: Omit<AdmitQuestion, 'actor' | 'subject'>): Promise<Verdict> {
     return await inTime(() => this.#preview(question));
   }
@@ -309,13 +309,16 @@ export class Admit {
   }
 }
 
-/** Who asks at a door hears no within a tenth of a second, and why, when somebody else holds the database. */
+/** Who asks at a door hears no soon, and why, when somebody else holds the database or it does not answer. */
 async function inTime<T>(work: () => Promise<T>): Promise<T> {
   try {
-    return await withLockPatience(LOCKED_MS, work);
+    return await withPatience({ lockMs: LOCKED_MS, answerMs: SILENT_MS }, work);
   } catch (error) {
-    if (!(error instanceof Fault) || error.code !== 'system.database-locked') throw error;
-    throw admitFault('admit.not-kept', { ms: LOCKED_MS }, { cause: error });
+    if (!(error instanceof Fault)) throw error;
+    if (error.code === 'system.database-locked')
+      throw admitFault('admit.not-kept', { ms: LOCKED_MS }, { cause: error });
+    if (error.code !== 'system.database-silent') throw error;
+    throw admitFault('admit.no-answer', { seconds: SILENT_MS / 1000 }, { cause: error });
   }
 }
 

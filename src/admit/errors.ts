@@ -173,6 +173,21 @@ export const admitFault = defineFaults({
         'terminar lo que tiene abierta la base de datos, como una copia o una consola de SQLite, e intentar de nuevo',
     },
   },
+  'admit.no-answer': {
+    kind: 'unavailable',
+    en: {
+      what: 'there is no verdict, so nothing may start',
+      why: 'PostgreSQL has not answered for {seconds} s, and a verdict that is not written down permits nothing',
+      remedy:
+        'see that its server runs and is reached, and whether a session holds a lock (pg_stat_activity), and try again',
+    },
+    es: {
+      what: 'no hay veredicto, así que nada puede iniciarse',
+      why: 'PostgreSQL no ha respondido en {seconds} s, y un veredicto que no queda escrito no permite nada',
+      remedy:
+        'ver que su servidor funciona y se alcanza, y si alguna sesión tiene un cerrojo (pg_stat_activity), e intentar de nuevo',
+    },
+  },
   'admit.exception-expiry': {
     kind: 'invalid',
     en: {

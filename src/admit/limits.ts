@@ -94,3 +94,6 @@ export const TESTED_KEPT_MAX = 500;
 
 /** How long a verdict waits for a lock that another process holds on the database: who asks is answered within 100 ms. */
 export const LOCKED_MS = 60;
+
+/** How long a verdict waits for each answer of PostgreSQL, which may be on another machine: a stopped one refuses in this time. */
+export const SILENT_MS = 2_000;

@@ -23,7 +23,7 @@ export {
   openDatabase,
 } from './database/database.ts';
 export { type DatabaseReport, databasePlace, inspectPostgres } from './database/inspect.ts';
-export { withLockPatience } from './database/lock-patience.ts';
+export { withPatience } from './database/patience.ts';
 export {
   defineFaults,
   EXIT_CODE,

@@ -23,6 +23,19 @@ export const databaseFault = defineFaults({
       remedy: 'terminar lo que la tiene abierta, como una copia o una consola de SQLite, e intentar de nuevo',
     },
   },
+  'system.database-silent': {
+    kind: 'unavailable',
+    en: {
+      what: 'the database does not answer',
+      why: 'PostgreSQL has not answered for {seconds} s: it is stopped, out of reach, or waits for a lock that somebody holds',
+      remedy: 'see that its server runs and is reached, and which sessions it has (pg_stat_activity), and try again',
+    },
+    es: {
+      what: 'la base de datos no responde',
+      why: 'PostgreSQL no ha respondido en {seconds} s: está parado, fuera de alcance o espera un cerrojo que tiene alguien',
+      remedy: 'ver que su servidor funciona y se alcanza, y qué sesiones tiene (pg_stat_activity), e intentar de nuevo',
+    },
+  },
   'system.database-newer': {
     kind: 'conflict',
     en: {
@@ -90,14 +103,19 @@ async function connect<T>(url: string): Promise<{ db: Kysely<T>; kind: DatabaseK
     return { db: new Kysely<T>({ dialect }), kind: 'sqlite', writes: () => count.read() };
   }
   if (/^postgres(ql)?:\/\//.test(url)) {
-    const [{ Kysely, PostgresDialect }, { default: pg }] = await Promise.all([import('kysely'), import('pg')]);
+    const [{ Kysely, PostgresDialect }, { default: pg }, { CONNECT_MS, patientPool }] = await Promise.all([
+      import('kysely'),
+      import('pg'),
+      import('./postgres-pool.ts'),
+    ]);
     // int8 comes as text by default; our integers are sizes, counts and milliseconds, all below 2^53.
     const types = new pg.TypeOverrides();
     types.setTypeParser(pg.types.builtins.INT8, Number);
-    const pool = new pg.Pool({ connectionString: url, max: 10, types });
+    const pool = new pg.Pool({ connectionString: url, max: 10, types, connectionTimeoutMillis: CONNECT_MS });
     // A connection that drops while nobody uses it is replaced at the next query, which tells its caller if it cannot be.
     pool.on('error', () => undefined);
-    return { db: new Kysely<T>({ dialect: new PostgresDialect({ pool }) }), kind: 'postgres', writes: () => null };
+    const dialect = new PostgresDialect({ pool: patientPool(pool) });
+    return { db: new Kysely<T>({ dialect }), kind: 'postgres', writes: () => null };
   }
   throw databaseFault('system.database-url', { scheme: url.split(':', 1)[0] ?? '' });
 }

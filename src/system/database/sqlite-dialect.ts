@@ -16,7 +16,7 @@ import {
 } from 'kysely';
 import { databaseFault } from './database.ts';
 import { Flusher } from './flusher.ts';
-import { lockPatience } from './lock-patience.ts';
+import { currentPatience } from './patience.ts';
 
 const flushFile = promisify(fdatasync);
 
@@ -267,7 +267,7 @@ class SqliteConnection implements DatabaseConnection {
    * @throws Fault system.database-locked
    */
   async whenUnlocked<T>(work: (open: OpenedFile) => T): Promise<T> {
-    const lockedMs = Math.min(this.#lockedMs, lockPatience() ?? Number.POSITIVE_INFINITY);
+    const lockedMs = Math.min(this.#lockedMs, currentPatience()?.lockMs ?? Number.POSITIVE_INFINITY);
     for (const end = performance.now() + lockedMs; ; ) {
       try {
         return work(this.#open);
