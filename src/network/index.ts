@@ -40,7 +40,14 @@ export { type Flow, readFlows } from './flows/read.ts';
 export { SITE_CHECK_MS } from './limits.ts';
 export { networkMigrations } from './migrations.ts';
 export { NameServer, type NameServerOptions, type ResolverSockets } from './names/server.ts';
-export { outsideNameservers, ResolverUpstream, readNameservers, type Upstream } from './names/upstream.ts';
+export {
+  answersNames,
+  hostNameservers,
+  outsideNameservers,
+  ResolverUpstream,
+  readNameservers,
+  type Upstream,
+} from './names/upstream.ts';
 export { askZone, EMPTY_ZONE, type Zone, type ZoneClient, type ZoneService } from './names/zone.ts';
 export { publishedName } from './published-name.ts';
 export { type LabelsOf, registerNetworkRoutes } from './routes.ts';

@@ -265,10 +265,16 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   });
 
   const engineEnv = engineEnvironment(instance);
+  let namesAway = false;
   const names = new NameServer({
     upstream: new ResolverUpstream(),
     log,
     open: (pod, set, addresses, seconds) => reconciler.openAddresses(pod, set, addresses, seconds),
+    onUpstream: (isAway) => {
+      namesAway = isAway;
+      log.warn({ isAway }, 'the resolvers of this host');
+      link.send({ type: 'names', isAway });
+    },
     // The networks of an ordinary user's pods are out of the host's sight.
     ...(instance.mode === 'rootless' ? { sockets: new RootlessSockets(engineEnv) } : {}),
   });
@@ -576,6 +582,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     link.send({ type: 'sensor', sensor: sensor.state });
     link.send({ type: 'edge', ...edge.state });
     link.send({ type: 'engine', state: 'ok', detail: null });
+    link.send({ type: 'names', isAway: namesAway });
     tellLetGo();
     if (instance.mode === 'root') {
       link.send({ type: 'guards', prevention: prevention.state });

@@ -1408,6 +1408,9 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       case 'edge':
         status.hostPart(message);
         break;
+      case 'names':
+        status.namesAway(message.isAway);
+        break;
       case 'flows':
         await flows.add(message.flows);
         return;

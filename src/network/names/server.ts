@@ -11,6 +11,7 @@ import {
   DNS_QUESTIONS_MAX,
   DNS_TTL_SECONDS,
   DNS_UDP_BYTES,
+  DNS_UNANSWERED,
 } from '../limits.ts';
 import type { Upstream } from './upstream.ts';
 import { askZone, EMPTY_ZONE, type Zone, type ZoneClient } from './zone.ts';
@@ -25,6 +26,8 @@ export interface NameServerOptions {
   /** Where this process cannot bind by itself. @default the network that it stands in */
   readonly sockets?: ResolverSockets;
   readonly nowMs?: () => number;
+  /** Told when those who are asked about names outside answer no more, and when one does again. */
+  readonly onUpstream?: (isAway: boolean) => void;
 }
 
 /** Opens the sockets of a resolver in a network namespace that comes and goes. */
@@ -70,6 +73,8 @@ export class NameServer {
   readonly #opened = new Map<string, number>();
   #zone: Zone = EMPTY_ZONE;
   #asking = 0;
+  #unanswered = 0;
+  #isAway = false;
   #turn = 0;
 
   constructor(options: NameServerOptions) {
@@ -188,11 +193,31 @@ export class NameServer {
         return write(asked, answers, beside, 0);
       }
       case 'outside': {
-        const answer = await this.#options.upstream.ask(bytes, transport);
+        const answer = await this.#askOutside(bytes, transport);
         if (said.sets.length > 0) await this.#open(client, said.sets, answer);
         return answer;
       }
     }
+  }
+
+  async #askOutside(bytes: Buffer, transport: 'udp' | 'tcp'): Promise<Buffer> {
+    try {
+      const answer = await this.#options.upstream.ask(bytes, transport);
+      this.#unanswered = 0;
+      this.#tellUpstream(false);
+      return answer;
+    } catch (error) {
+      this.#unanswered += 1;
+      // One datagram may be lost.
+      if (this.#unanswered >= DNS_UNANSWERED) this.#tellUpstream(true);
+      throw error;
+    }
+  }
+
+  #tellUpstream(isAway: boolean): void {
+    if (isAway === this.#isAway) return;
+    this.#isAway = isAway;
+    this.#options.onUpstream?.(isAway);
   }
 
   /** Whoever takes the first address takes another one each time. */

@@ -1,6 +1,8 @@
+import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { connect, isIP, isIPv4 } from 'node:net';
+import { encode, RECURSION_DESIRED } from 'dns-packet';
 import { DNS_ANSWER_BYTES_MAX, DNS_UPSTREAM_MS } from '../limits.ts';
 
 /** Those who are asked about names that are not the platform's. */
@@ -67,6 +69,18 @@ export class ResolverUpstream implements Upstream {
     }
     throw new Error(problems.length === 0 ? 'this host has no resolver' : problems.join('; '));
   }
+}
+
+/** Whether a resolver answers at all, whatever it says: asked for the servers of the root. */
+export async function answersNames(address: string, port = 53): Promise<boolean> {
+  const question = encode({
+    ...{ type: 'query', id: randomInt(65_536), flags: RECURSION_DESIRED },
+    questions: [{ type: 'NS', name: '.' }],
+  });
+  return await askByUdp(question, address, port).then(
+    () => true,
+    () => false,
+  );
 }
 
 function askByUdp(question: Buffer, address: string, port: number): Promise<Buffer> {

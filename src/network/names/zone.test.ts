@@ -110,8 +110,11 @@ test('a resolver of the host that has IPv6 alone is asked as any other', {
 
 test('while the resolvers of the host are away, names of the platform are answered and others fail at once, saying so', async (t) => {
   const port = await freePort();
+  const told: boolean[] = [];
+  let isBack = false;
   const server = new NameServer({
-    upstream: { ask: async () => Promise.reject(new Error('no answer in time')) },
+    upstream: { ask: async (bytes) => (isBack ? bytes : Promise.reject(new Error('no answer in time'))) },
+    onUpstream: (isAway) => void told.push(isAway),
     log: silentLog,
     open: async () => undefined,
     port,
@@ -129,6 +132,12 @@ test('while the resolvers of the host are away, names of the platform are answer
   assert.deepEqual(await resolver.resolve6(whole), ['fd00::2']);
   assert.equal((await resolver.resolveSrv(`_http._tcp.${whole}`)).length, 2, 'a pod of two families is one target');
   await assert.rejects(resolver.resolve4('www.example.org'), { code: 'ESERVFAIL' });
+  assert.deepEqual(told, [], 'one question without an answer may be a lost one');
+  for (let n = 0; n < 3; n += 1) await assert.rejects(resolver.resolve4('www.example.org'));
+  assert.deepEqual(told, [true], 'told once');
+  isBack = true;
+  await assert.rejects(resolver.resolve4('www.example.org'));
+  assert.deepEqual(told, [true, false]);
 });
 
 test('sockets are opened once for each space that pods are in, and anew when it is another one', async (t) => {

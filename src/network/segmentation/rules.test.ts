@@ -190,6 +190,16 @@ test('a port by name is the own port for what comes and the port of the called p
   ]);
 });
 
+test('a port by name within a block is that of the pods that lie in it', () => {
+  const other = pod('db', 'db', '10.89.1.4', { ports: [{ name: 'http', port: 5432, protocol: 'TCP' }] });
+  const peers = [{ kind: 'block', cidr: '10.89.1.0/24', except: ['10.89.1.2/32'] }] as const;
+  const ports = [{ protocol: 'TCP', port: 'http', endPort: null }] as const;
+  assert.deepEqual(
+    opened(podRules(API, [WEB, API, other], [policy({ egress: [{ peers, ports }] })]).script, 'output'),
+    ['ip daddr 10.89.1.3 tcp dport 8080 goto allowed_out', 'ip daddr 10.89.1.4 tcp dport 5432 goto allowed_out'],
+  );
+});
+
 test('a block with exceptions is matched without them, in both families', () => {
   const block = { kind: 'block', cidr: '10.0.0.0/8', except: ['10.1.0.0/16', '10.2.0.0/16'] } as const;
   const six = { kind: 'block', cidr: '2001:db8::/32', except: [] } as const;

@@ -384,9 +384,12 @@ function renderRule(
     // By name, a port is that of whoever is called.
     for (const other of pods) {
       const found = portNamed(other, port);
-      if (found === null || !(everybody || rule.peers.some((peer) => isPeer(peer, other, policy)))) continue;
+      if (found === null) continue;
+      const meant = addressesOf(other).filter(
+        (address) => everybody || rule.peers.some((peer) => isPeer(peer, other, policy) || isInBlock(peer, address)),
+      );
       add(
-        addressesOf(other).map((address) => matchAddress('out', address)),
+        meant.map((address) => matchAddress('out', address)),
         [matchPort({ ...port, port: found })],
       );
     }
@@ -429,6 +432,13 @@ function isPeer(peer: PolicyPeer, pod: SegmentPod, policy: NetworkPolicy): boole
       ? pod.project === policy.project && pod.environment === policy.environment
       : holds(peer.namespaces, namespaceLabels(pod.project, pod.environment));
   return home && (peer.pods === null || holds(peer.pods, pod.labels));
+}
+
+/** Whether a pod's address is one of a block, as a port by name is only a pod's. */
+function isInBlock(peer: PolicyPeer, address: string): boolean {
+  if (peer.kind !== 'block') return false;
+  const one = `${address}/${isIPv4(address) ? 32 : 128}`;
+  return isWithin(peer.cidr, one) && !peer.except.some((except) => isWithin(except, one));
 }
 
 function matchAddress(direction: Direction, address: string, relation = ''): string {

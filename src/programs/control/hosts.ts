@@ -343,6 +343,7 @@ export class Hosts {
       case 'strangers':
       case 'engine':
       case 'edge':
+      case 'names':
       case 'edge-refused':
       case 'flows':
       case 'status':

@@ -32,3 +32,19 @@ test('an edge that serves a certificate whose time is over is not said to be wel
   status.hostPart({ type: 'edge', state: 'down', detail: null } as Parameters<PlatformStatus['hostPart']>[0]);
   assert.equal(edge()?.state, 'down');
 });
+
+test('resolvers that do not answer are told beside the agent, and no more when one does', () => {
+  const status = new PlatformStatus({
+    instance: { name: 'test', sensor: false, adaptations: [], ports: {} } as unknown as Instance,
+    ...{ clock: systemClock, detection: new DetectionPath(), database: 'SQLite' },
+  });
+  const agent = (): Part | undefined =>
+    (status.describe([{ state: 'connected' } as HostView]) as { parts: Part[] }).parts.find(
+      ({ name }) => name === 'agent',
+    );
+  status.namesAway(true);
+  assert.equal(agent()?.state, 'degraded');
+  assert.match(agent()?.detail?.en ?? '', /no resolver of the host answers \(DNS\)/);
+  status.namesAway(false);
+  assert.equal(agent()?.state, 'ok');
+});

@@ -19,6 +19,11 @@ const NO_SENSOR: Text = {
   es: 'no está en esta máquina: el núcleo o los permisos de este usuario no lo permiten; `darsena doctor` dice qué falta',
 };
 
+const NO_NAMES: Text = {
+  en: 'no resolver of the host answers (DNS): workloads find each other, and no name outside; see darsena doctor',
+  es: 'ningún resolvedor del host responde (DNS): las cargas se encuentran entre sí, y ningún nombre de fuera; ver darsena doctor',
+};
+
 /** How the parts of the platform are, as `status` and the console show them. */
 export class PlatformStatus {
   readonly #instance: Instance;
@@ -33,6 +38,7 @@ export class PlatformStatus {
   #volumes = 0;
   #backups = 0;
   #ended = 0;
+  #noNames = false;
 
   constructor(options: {
     readonly instance: Instance;
@@ -70,6 +76,11 @@ export class PlatformStatus {
   /** Volumes whose backups did not come back, could not be tried, or were not made when they should have been. */
   backupsTroubled(count: number): void {
     this.#backups = count;
+  }
+
+  /** The resolvers of a host do not answer: pods know names of the platform, and none outside. */
+  namesAway(isAway: boolean): void {
+    this.#noNames = isAway;
   }
 
   /** Certificates that have ended: clients refuse what they are shown for, though the edge is well. */
@@ -138,7 +149,7 @@ export class PlatformStatus {
       }),
       see: 'certificate',
     });
-    const trouble = this.#refusal ?? volumes ?? backups;
+    const trouble = this.#refusal ?? volumes ?? (this.#noNames ? NO_NAMES : null) ?? backups;
     this.#set('agent', !connected ? 'down' : trouble === null ? 'ok' : 'degraded', connected ? trouble : away);
     const unknown = connected ? null : away;
     const parts = (['control', 'database', 'agent', 'engine', 'edge', 'sensor'] as const).map((part): Part => {

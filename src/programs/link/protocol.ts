@@ -316,6 +316,8 @@ export type ToControl =
   | { readonly type: 'modules'; readonly sight: unknown }
   | { readonly type: 'engine'; readonly state: 'ok' | 'down'; readonly detail: Text | null }
   | { readonly type: 'edge'; readonly state: 'ok' | 'degraded' | 'down'; readonly detail: Text | null }
+  /** Whether the host's resolvers leave the questions of pods without an answer. */
+  | { readonly type: 'names'; readonly isAway: boolean }
   /** What the edge answered by itself since the last such message. */
   | { readonly type: 'edge-refused'; readonly items: readonly EdgeRefusals[] }
   /** Connections since the last such message. */

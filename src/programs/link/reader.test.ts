@@ -136,6 +136,7 @@ const TO_CONTROL: readonly ToControl[] = [
   { type: 'modules', sight: { bootId: 'b', modules: [], events: [], blind: null } },
   { type: 'engine', state: 'ok', detail: null },
   { type: 'edge', state: 'down', detail: words },
+  { type: 'names', isAway: true },
   {
     type: 'status',
     revision: 3,

@@ -549,6 +549,7 @@ const toControl = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('modules'), sight: json }),
   part.extend({ type: z.literal('engine') }),
   part.extend({ type: z.literal('edge'), state: z.enum(['ok', 'degraded', 'down']) }),
+  z.strictObject({ type: z.literal('names'), isAway: z.boolean() }),
   z.strictObject({
     type: z.literal('edge-refused'),
     items: list(

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
+import { answersNames, hostNameservers } from '../../network/index.ts';
 import type { Clock, Text } from '../../system/index.ts';
 import { planMachine, WEAK_SENSOR } from './adaptations.ts';
 import { readAuthority } from './authority.ts';
@@ -61,6 +62,7 @@ export async function examine(name: string, instance: Instance | null, clock: Cl
           es: 'poner el reloj en hora: los certificados aún no son válidos',
         }),
   ];
+  checks.push(await namesCheck());
   if (machine.mode === 'rootless') {
     for (const code of ['tun', 'sub-ids']) {
       const found = plan.adaptations.find((adaptation) => adaptation.code === code);
@@ -77,6 +79,22 @@ export async function examine(name: string, instance: Instance | null, clock: Cl
   checks.push(await (instance.cri === undefined ? podmanCheck(instance) : criCheck(instance)));
   checks.push(...(await doorChecks(instance, clock)));
   return checks;
+}
+
+/** Pods ask by way of the host's own resolvers, and so do mirrors, feeds and builds. */
+async function namesCheck(): Promise<Check> {
+  const servers = hostNameservers();
+  const remedy = { en: 'see /etc/resolv.conf', es: 'ver /etc/resolv.conf' };
+  if (servers.length === 0)
+    return warn('names', { en: 'this host has no resolver', es: 'este host no tiene ningún resolvedor' }, remedy);
+  const asked = await Promise.all(servers.map(async (server) => ((await answersNames(server)) ? [] : [server])));
+  const silent = asked.flat();
+  if (silent.length === 0) return ok('names', both(servers.join(' ')));
+  const found = {
+    en: `no answer to questions for names (DNS) from ${silent.join(' ')}`,
+    es: `sin respuesta a preguntas por nombres (DNS) de ${silent.join(' ')}`,
+  };
+  return silent.length === servers.length ? broken('names', found, remedy) : warn('names', found, remedy);
 }
 
 function diskCheck(freeBytes: number): Check {
