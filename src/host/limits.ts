@@ -58,6 +58,8 @@ export const BENCH_TICK_MS = 600_000;
 export const REBOOT_DRAIN_MS = 30 * 60_000;
 /** A host that was told to start again goes down within this, or it does not. */
 export const REBOOT_GO_MS = 5 * 60_000;
+/** How long a host that was told to start again is expected to be away: a large server needs some twenty minutes. */
+export const REBOOT_EXPECTED_MS = 30 * 60_000;
 /** One that is not back by then is looked at by a person. */
 export const REBOOT_BACK_MS = 24 * 3_600_000;
 export const REBOOT_POLL_MS = 1_000;

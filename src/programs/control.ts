@@ -204,6 +204,7 @@ import { createFleet } from './control/fleet.ts';
 import { foreignExaminer } from './control/foreign-images.ts';
 import { hostEvidence } from './control/host-evidence.ts';
 import { exposedRuntimes } from './control/host-runtimes.ts';
+import { HostWatch } from './control/host-watch.ts';
 import { Hosts } from './control/hosts.ts';
 import { registerInsideRoutes } from './control/inside-routes.ts';
 import { createIntake } from './control/intake.ts';
@@ -591,6 +592,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     );
     return operation.id;
   };
+  let hostWatch: HostWatch | undefined;
   const hosts: Hosts = new Hosts({
     clock,
     log,
@@ -598,13 +600,15 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       connected: (host) => {
         status.hostRefuses(null);
         events.status();
+        hostWatch?.connected(host);
         greet(host).catch((error: unknown) => log.error({ err: error, host }, 'greeting a host failed'));
         shieldOfHosts
           ?.tellHost(host)
           .catch((error: unknown) => log.warn({ err: error, host }, 'a host did not take the feed of the shield'));
       },
-      away: () => {
+      away: (host) => {
         events.status();
+        hostWatch?.away(host);
       },
       alerts: async (host, all) => {
         const arrived = all.filter(({ alert }) => !drills.take(host, alert));
@@ -970,6 +974,22 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       nodes: new KubernetesNodes((settings.kubernetes ?? []).map(kubeApi), clock, bootOf),
     }),
   });
+  hostWatch = new HostWatch(
+    {
+      ...{ clock, log },
+      // Workloads run on one host today: what another one answers for is not expected of this one.
+      workloads: async () => (hosts.connected().length > 0 ? 0 : (await deployments.wanted()).workloads.length),
+      isStarting: (host) => reboots.isStarting(host),
+      raise: async (alert, host) => void (await respond.ingest(alert, host)),
+      back: (host, silentMs) =>
+        record({
+          ...{ kind: 'host.back', subject: host, project: null, digest: null, actor: 'platform' },
+          body: { silentMs: Math.round(silentMs) },
+        }),
+    },
+    hostMachines.hosts(),
+  );
+  hostWatch.start();
   const rollouts = new Rollouts({
     ...{ db, journal, clock, log, reboots },
     patches: kernelPatches,
@@ -1200,6 +1220,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     process.once('SIGINT', resolve);
   });
   for (const timer of timers) clearInterval(timer);
+  hostWatch.stop();
   registryWork.stop();
   events.close();
   hosts.close();

@@ -106,6 +106,7 @@ export const factsEn = {
   'run.removed': 'removed what {subject} left',
   'run.refused': 'was not allowed to run {subject}',
   'workload.logs-read': 'read the log of {subject}',
+  'host.back': '{subject} answers again after it was silent',
   'host.flooding': '{subject} floods the platform and waits',
   'prevention.applied': 'put the prevention {subject} in force',
   'prevention.removed': 'took the prevention {subject} out of force',

@@ -107,6 +107,7 @@ export const factsEs: Readonly<Record<keyof typeof factsEn, string>> = {
   'run.removed': 'quitó lo que dejó {subject}',
   'run.refused': 'no pudo ejecutar {subject}',
   'workload.logs-read': 'leyó el registro de {subject}',
+  'host.back': '{subject} responde de nuevo tras su silencio',
   'host.flooding': '{subject} satura la plataforma y espera',
   'prevention.applied': 'puso en vigor la prevención {subject}',
   'prevention.removed': 'retiró la prevención {subject}',

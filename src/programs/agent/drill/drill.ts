@@ -140,7 +140,9 @@ export async function drillRoot(): Promise<TarInput[]> {
   return [
     ...folders.map((path): TarInput => ({ path, kind: 'directory', ...(path === 'tmp' ? { mode: 0o1777 } : {}) })),
     ...(await Promise.all([...programs, ...libraries].map(read))),
-    { path: 'usr/sbin/nginx', kind: 'hardlink', linkTarget: PERL.slice(1) },
+    ...['usr/sbin/nginx', 'bin/bash', 'usr/bin/curl'].map(
+      (path): TarInput => ({ path, kind: 'hardlink', linkTarget: PERL.slice(1) }),
+    ),
     ...names.map((path): TarInput => ({ path: path.slice(1), kind: 'hardlink', linkTarget: TRUE.slice(1) })),
     ...ACTS.flatMap(({ files }) => files ?? []).map(
       (path): TarInput => ({ path: path.slice(1), content: Buffer.from('drill\n') }),
