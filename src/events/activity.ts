@@ -33,7 +33,16 @@ const TEXT_LENGTH_MAX = 1_024;
 
 /** Fields that tell what was on a command line, in the environment or in the arguments of a call: there passwords stand. */
 export const ARGUMENT_FIELDS: ReadonlySet<string> = new Set([
-  ...['proc.args', 'proc.cmdline', 'proc.pcmdline', 'proc.acmdline', 'proc.exeline', 'proc.env', 'proc.aenv'],
+  ...[
+    'proc.args',
+    'proc.cmdline',
+    'proc.pcmdline',
+    'proc.acmdline',
+    'proc.exeline',
+    'proc.env',
+    'proc.aenv',
+    'proc.aargs',
+  ],
   'darsena.parent.cmdline',
   // A length, asked for step by step, tells of a password as well.
   'proc.cmdlenargs',

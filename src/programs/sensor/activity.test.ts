@@ -102,7 +102,12 @@ test('without the right, neither a line nor a condition tells what was on a comm
   for (const filter of [
     ...['proc.cmdline contains s', 'proc.aname = x or proc.acmdline[1] contains s', 'evt.arg.name = x'],
     ...['tolower(proc.args) contains s', 'proc.name = val(proc.cmdline)', 'proc.cmdlenargs > 3'],
-    ...['darsena.parent.cmdline contains s', 'proc.env[TOKEN] startswith s'],
+    ...[
+      'darsena.parent.cmdline contains s',
+      'proc.env[TOKEN] startswith s',
+      'proc.aargs contains s',
+      'proc.aargs[1] contains s',
+    ],
   ])
     assert.match(watch({ arguments: false, filter }).why ?? '', /arguments/, filter);
   assert.notEqual(watch({ filter: 'proc.nmae = x' }).why, null);
