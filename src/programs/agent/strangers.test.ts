@@ -92,6 +92,11 @@ test('an ordinary user’s container is called as its monitor says, unless that 
   await show('4000303', 4_000_302, '3', 'sleep 2');
   await show('4000304', 1, '1', monitor(others));
   await show('4000305', 4_000_304, '4', 'sleep 3');
+  // A monitor of nobody's says how others' container is called.
+  await writeFile(
+    join(store, 'containers.json'),
+    JSON.stringify([mine, others].map((id) => ({ id, names: ['shop'] }))),
+  );
   // Younger than who claims to be it.
   await show('4000306', 1, '5', 'sleep 4', `/libpod-${others}`);
   const found = await findStrangers({ isOwn: (id) => id === ours, makers: new Set(), node: '/nowhere' }, root);

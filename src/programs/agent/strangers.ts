@@ -60,7 +60,8 @@ export async function findStrangers(own: OwnContainers, root = '/proc'): Promise
   };
   const found = new Map<string, Stranger>();
   const monitors = monitorsOf(sights.all);
-  const bundles = new Map([...monitors.values()].map(({ id, bundle }) => [id, bundle]));
+  // Of one that is not the container's parent root's word counts alone: anybody could call another's container as they like.
+  const bundles = new Map([...monitors.values()].flatMap(({ id, bundle, uid }) => (uid === 0 ? [[id, bundle]] : [])));
   const namedBy = ({ cgroup }: ProcessSight): string | undefined => NAMED.exec(cgroup)?.[1];
   const seen = new Set<string>();
   // Those with a name of the kernel's first: what others say of themselves takes no name from them. The oldest process of each is its first.
@@ -208,10 +209,16 @@ export function cgroupOf(text: string): string {
   return paths.find((path) => NAMED.test(path)) ?? paths.find((path) => path !== '/') ?? '/';
 }
 
+interface Monitor {
+  readonly id: string;
+  readonly bundle: string;
+  readonly uid: number;
+}
+
 /** Which container each monitor keeps, and where its bundle lies, by its command line: `conmon … -c ID … -b FOLDER`. */
-function monitorsOf(processes: readonly ProcessSight[]): Map<number, { readonly id: string; readonly bundle: string }> {
-  const monitors = new Map<number, { readonly id: string; readonly bundle: string }>();
-  for (const { pid, command } of processes) {
+function monitorsOf(processes: readonly ProcessSight[]): Map<number, Monitor> {
+  const monitors = new Map<number, Monitor>();
+  for (const { pid, uid, command } of processes) {
     const words = command.split(' ');
     if (!(words[0] ?? '').endsWith('conmon')) continue;
     const after = (option: string): string | undefined => words[words.indexOf(option) + 1];
@@ -219,7 +226,7 @@ function monitorsOf(processes: readonly ProcessSight[]): Map<number, { readonly 
     if (id === undefined || !/^[0-9a-f]{64}$/.test(id) || bundle?.startsWith('/') !== true) continue;
     // A session of `exec` has a monitor of its own, whose folder lies below that of the container.
     const end = bundle.indexOf(`/${id}/userdata`);
-    monitors.set(pid, { id, bundle: end === -1 ? bundle : bundle.slice(0, end + `/${id}/userdata`.length) });
+    monitors.set(pid, { id, uid, bundle: end === -1 ? bundle : bundle.slice(0, end + `/${id}/userdata`.length) });
   }
   return monitors;
 }

@@ -1,4 +1,4 @@
-/** The thread that the kernel asks. It answers each question before it looks at the next, and opens nothing by a path. */
+/** The thread that the kernel asks. It answers each question before it looks at the next, and opens nothing by a path but what it compares. */
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
