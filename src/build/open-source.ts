@@ -3,6 +3,7 @@
  * fetched by the platform: a repository is read with the keys of the person, and only its files are sent.
  */
 import {
+  chmodSync,
   closeSync,
   copyFileSync,
   createReadStream,
@@ -20,6 +21,7 @@ import { runCommand } from '../system/index.ts';
 import { buildFault } from './errors.ts';
 import type { SourceCommit } from './image.ts';
 import { GIT_FETCH_MS, SOURCE_BYTES_MAX, SOURCE_ENTRIES_MAX } from './limits.ts';
+import { folderMode } from './source.ts';
 
 export interface OpenedSource {
   readonly folder: string;
@@ -222,8 +224,11 @@ async function unpack(archive: AsyncIterable<Uint8Array>, folder: string): Promi
     if (bytes > SOURCE_BYTES_MAX) throw tooLarge(SOURCE_BYTES_MAX, 'bytes');
     const full = join(folder, path);
     const { kind } = entry;
-    if (kind === 'directory') mkdirSync(full, { recursive: true });
-    else if (kind === 'symlink' || kind === 'hardlink') links.push({ path, target: entry.linkTarget, kind });
+    if (kind === 'directory') {
+      mkdirSync(full, { recursive: true });
+      const mode = folderMode(entry.mode);
+      if (mode !== 0o755) chmodSync(full, mode);
+    } else if (kind === 'symlink' || kind === 'hardlink') links.push({ path, target: entry.linkTarget, kind });
     else if (kind !== 'file') throw refuse(`is a ${kind}; only files, folders and links can be built from`);
     if (kind !== 'file') return null;
     mkdirSync(dirname(full), { recursive: true });

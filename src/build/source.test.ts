@@ -135,6 +135,30 @@ test('an archive in any order is the source that its folder would be, and is gon
   assert.equal(existsSync(opened.folder), false);
 });
 
+test('folders that everybody may write stay so, as a /tmp with its sticky bit, from a folder and from an archive', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'darsena-source-'));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  const modes = { open: 0o777, own: 0o700, shared: 0o2775, tmp: 0o1777 };
+  for (const [name, mode] of Object.entries(modes)) {
+    await mkdir(join(root, name));
+    await chmod(join(root, name), mode);
+  }
+  const modesOf = async (path: string): Promise<Record<string, string>> => {
+    const { stream } = checkSource(packSource(path));
+    const found: Record<string, string> = {};
+    for await (const { entry } of readTar(stream)) found[entry.path.replace(/\/$/, '')] = entry.mode.toString(8);
+    return found;
+  };
+  const wanted = { open: '777', own: '755', shared: '755', tmp: '1777' };
+  assert.deepEqual(await modesOf(root), wanted);
+  const input = (async function* () {
+    yield await archiveOf(Object.entries(modes).map(([path, mode]) => ({ ...folder(path), mode })));
+  })();
+  const opened = await openSource('-', { input, terminal: false });
+  assert.deepEqual(await modesOf(opened.folder), wanted);
+  await opened.close();
+});
+
 test('an archive writes nothing outside of its folder, by name or through a link', async (t) => {
   const outside = await mkdtemp(join(tmpdir(), 'darsena-outside-'));
   t.after(() => rm(outside, { recursive: true, force: true }));

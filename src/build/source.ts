@@ -1,6 +1,6 @@
 /**
  * A build's source: a canonical tar. Names ascend by their bytes, owners are root, times are zero, modes are 0644 or 0755,
- * so that the same files always have the same digest, whoever packs them wherever.
+ * folders that everybody may write 0777 or 1777, so that the same files always have the same digest, whoever packs them wherever.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -68,7 +68,7 @@ async function* walk(folder: string, limits: SourceLimits, added: readonly Added
   for (const { path, kind, text } of found) {
     const full = join(folder, path);
     if (text !== undefined) yield { path, kind: 'file', mode: 0o644, content: Buffer.from(text) };
-    else if (kind === 'directory') yield { path, kind, mode: 0o755 };
+    else if (kind === 'directory') yield { path, kind, mode: folderMode((await lstat(full)).mode) };
     else if (kind === 'symlink') {
       const linkTarget = await readlink(full);
       checkLink(path, linkTarget);
@@ -191,9 +191,14 @@ class EntryGate {
     if (this.entries > maxEntries) throw buildFault('build.source-too-large', { limit: maxEntries, unit: 'files' });
     if (this.sizeBytes > maxBytes) throw buildFault('build.source-too-large', { limit: maxBytes, unit: 'bytes' });
     if (kind === 'symlink') return { path, kind, linkTarget: entry.linkTarget };
-    if (kind === 'directory') return { path, kind, mode: 0o755 };
+    if (kind === 'directory') return { path, kind, mode: folderMode(entry.mode) };
     return { path, kind, mode: (entry.mode & 0o100) === 0 ? 0o644 : 0o755, sizeBytes: entry.sizeBytes };
   }
+}
+
+/** What a umask leaves differs from one machine to the next; that everybody may write somebody meant, as of a /tmp of 1777. */
+export function folderMode(mode: number): number {
+  return (mode & 0o002) === 0 ? 0o755 : 0o777 | (mode & 0o1000);
 }
 
 function refused(path: string, reason: string): Error {

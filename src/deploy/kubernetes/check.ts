@@ -18,11 +18,60 @@ export function checkDocument(document: ManifestDocument): {
   problems: ManifestProblem[];
   /** Every field that is written and known, with what happens to it. */
   fields: CheckedField[];
+  /** Without what is written and says nothing. */
+  said: ManifestDocument;
 } {
   const check = new Check(document);
   const kind = check.findKind();
   if (kind !== null) check.walk(document.value, kind.shape, []);
-  return { kind, problems: check.problems, fields: check.fields };
+  const said = kind === null ? document.value : withoutUnset(document.value, kind.shape);
+  return {
+    kind,
+    problems: check.problems,
+    fields: check.fields,
+    said: { value: said, locate: (path) => document.locate(path) },
+  };
+}
+
+/**
+ * Whether Kubernetes reads a field as one that is not there: null everywhere; an empty text or 0 where these are no values of
+ * the field. Programs that write manifests put such fields everywhere (`creationTimestamp: null`, `status: {}`, `nodePort: 0`).
+ */
+function isUnset(value: Json, { shape, treatment }: Field): boolean {
+  if (value === null) return true;
+  if (treatment.kind === 'refused') return value === '' || isEmpty(value);
+  if (shape.kind === 'choice') return value === '' && !shape.values.includes('');
+  if (shape.kind === 'text')
+    return (
+      value === '' &&
+      shape.emptyIsMeant !== true &&
+      (shape.pattern?.test('') === false || shape.accepts?.('') === false)
+    );
+  if (shape.kind === 'integer' || shape.kind === 'port') return shape.none !== undefined && value === shape.none;
+  return false;
+}
+
+/** A list or a map with nothing in it, however deep. */
+function isEmpty(value: Json): boolean {
+  if (Array.isArray(value)) return value.length === 0;
+  return isObject(value) && Object.values(value).every((inner) => inner === null || isEmpty(inner));
+}
+
+/** A copy without the fields that say nothing; lists and maps of the author's keep all that is in them. */
+function withoutUnset(value: Json, shape: Shape): Json {
+  if (shape.kind === 'list' && Array.isArray(value)) return value.map((item) => withoutUnset(item, shape.item));
+  if (!isObject(value)) return value;
+  if (shape.kind === 'map') {
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withoutUnset(inner, shape.value)]));
+  }
+  if (shape.kind !== 'object') return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, inner]) => {
+      const field = Object.hasOwn(shape.fields, name) ? shape.fields[name] : undefined;
+      if (field === undefined) return [[name, inner]];
+      return isUnset(inner, field) ? [] : [[name, withoutUnset(inner, field.shape)]];
+    }),
+  );
 }
 
 /** Judges a value by a shape that is no kind of Kubernetes; `owner` is whose fields they are, for messages. */
@@ -160,13 +209,19 @@ class Check {
       else this.#walkField(inner, field, inside);
     }
     for (const [name, field] of Object.entries(shape.fields)) {
-      if (!field.required || (Object.hasOwn(value, name) && value[name] !== null)) continue;
+      if (!field.required || (Object.hasOwn(value, name) && !isUnset(value[name] ?? null, field))) continue;
       this.#report([...path, name], 'missing-field', { en: `${name} is missing`, es: `falta ${name}` });
     }
     if (shape.oneOf !== undefined) {
       const { oneOf } = shape;
-      const written = oneOf.filter((name) => Object.hasOwn(value, name) && value[name] !== null);
-      const refusedOther = Object.keys(value).some((name) => shape.fields[name]?.treatment.kind === 'refused');
+      const isWritten = (name: string): boolean => {
+        const field = Object.hasOwn(shape.fields, name) ? shape.fields[name] : undefined;
+        return field !== undefined && Object.hasOwn(value, name) && !isUnset(value[name] ?? null, field);
+      };
+      const written = oneOf.filter(isWritten);
+      const refusedOther = Object.keys(value).some(
+        (name) => shape.fields[name]?.treatment.kind === 'refused' && isWritten(name),
+      );
       if (written.length > 1 || (written.length === 0 && !refusedOther)) {
         this.#report(path, written.length > 1 ? 'conflict' : 'missing-field', {
           en: `exactly one of ${oneOf.join(', ')} is needed, there ${written.length > 1 ? `are ${written.join(', ')}` : 'is none'}`,
@@ -177,6 +232,12 @@ class Check {
   }
 
   #walkField(value: Json, field: Field, path: FieldPath): void {
+    // Nothing is said by it, and nothing happens because of it, as in Kubernetes.
+    if (isUnset(value, field)) {
+      this.fields.push({ path, treatment: ENFORCED });
+      this.#carry(value, { ...field, treatment: ENFORCED }, path);
+      return;
+    }
     if (field.treatment.kind === 'refused') {
       const harmless = field.harmless ?? [];
       // Written with the value that holds here anyway: it is what happens.
@@ -190,8 +251,6 @@ class Check {
       return;
     }
     this.fields.push({ path, treatment: field.treatment });
-    // Kubernetes reads an explicit null like a field that is not there.
-    if (value === null) return;
     if (field.shape.kind === 'anything') this.#carry(value, field, path);
     else this.walk(value, field.shape, path);
   }

@@ -746,6 +746,153 @@ spec:
   assert.deepEqual(say(`apiVersion: v1\nkind: Pod\nmetadata: { name: p }\nspec: { ${pod} }\n`), []);
 });
 
+/** As programs write manifests: every field that a type has, most of them with nothing in it. */
+const WRITTEN_BY_PROGRAMS = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: zero, namespace: "", labels: {}, annotations: null }
+spec:
+  replicas: 1
+  minReadySeconds: 0
+  paused: false
+  strategy: { type: "" }
+  selector: { matchLabels: { app: z } }
+  template:
+    metadata: { labels: { app: z }, creationTimestamp: null }
+    spec:
+      restartPolicy: ""
+      dnsPolicy: ""
+      schedulerName: ""
+      serviceAccountName: ""
+      serviceAccount: ""
+      hostname: ""
+      subdomain: ""
+      nodeName: ""
+      priorityClassName: ""
+      hostNetwork: false
+      hostPID: false
+      hostIPC: false
+      nodeSelector: {}
+      tolerations: []
+      affinity: {}
+      securityContext: {}
+      imagePullSecrets: []
+      volumes:
+      - name: c
+        configMap: { name: conf, defaultMode: 0644, optional: false, items: [] }
+      - name: e
+        emptyDir: { medium: "", sizeLimit: 0 }
+      containers:
+      - name: z
+        image: t/z:1
+        imagePullPolicy: ""
+        workingDir: ""
+        terminationMessagePath: ""
+        terminationMessagePolicy: ""
+        command: []
+        args: null
+        env:
+        - { name: A, value: "" }
+        - { name: B }
+        envFrom: []
+        ports:
+        - { containerPort: 80, hostPort: 0, protocol: "", hostIP: "", name: "" }
+        volumeMounts:
+        - { name: c, mountPath: /c, subPath: "", readOnly: false, mountPropagation: null }
+        - { name: e, mountPath: /e, subPathExpr: "" }
+        resources: { limits: {}, requests: null }
+        securityContext: {}
+        lifecycle: {}
+        readinessProbe: { httpGet: { path: "", port: 80, scheme: "", host: "" }, periodSeconds: 0, timeoutSeconds: 0, successThreshold: 0, failureThreshold: 0, initialDelaySeconds: 0 }
+status: {}
+---
+apiVersion: v1
+kind: Service
+metadata: { name: zero }
+spec:
+  type: ""
+  clusterIP: ""
+  externalIPs: []
+  externalName: ""
+  sessionAffinity: ""
+  loadBalancerIP: ""
+  loadBalancerClass: null
+  healthCheckNodePort: 0
+  externalTrafficPolicy: ""
+  selector: { app: z }
+  ports: [ { port: 80, targetPort: 0, nodePort: 0, name: "", protocol: "", appProtocol: null } ]
+status: { loadBalancer: {} }
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: conf }
+data: null
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: { name: pvc }
+spec: { accessModes: [ReadWriteOnce], volumeName: "", volumeMode: "", resources: { requests: { storage: 1Gi } } }
+status: {}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: { name: cj }
+spec:
+  schedule: "0 3 * * *"
+  concurrencyPolicy: ""
+  suspend: false
+  timeZone: null
+  startingDeadlineSeconds: null
+  jobTemplate:
+    metadata: { creationTimestamp: null }
+    spec:
+      template:
+        spec:
+          restartPolicy: OnFailure
+          containers: [ { name: a, image: t/z:1, resources: {} } ]
+`;
+
+test('what says nothing to Kubernetes says nothing here: null, empty texts, zeros and empty parts that programs write', () => {
+  const { translation, problems } = translate(WRITTEN_BY_PROGRAMS);
+  assert.deepEqual(
+    problems.map(({ line, field, text }) => `${line} ${field}: ${text.en}`),
+    [],
+  );
+  assert.equal(reportManifest({ path: 'x', text: WRITTEN_BY_PROGRAMS }).refused, 0);
+  const plain = translate(`
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: zero }
+spec:
+  selector: { matchLabels: { app: z } }
+  template:
+    metadata: { labels: { app: z } }
+    spec:
+      volumes: [{ name: c, configMap: { name: conf, defaultMode: 420, items: [] } }, { name: e, emptyDir: { sizeLimit: 0 } }]
+      containers:
+      - name: z
+        image: t/z:1
+        env: [{ name: A, value: "" }, { name: B }]
+        ports: [{ containerPort: 80 }]
+        volumeMounts: [{ name: c, mountPath: /c }, { name: e, mountPath: /e }]
+        readinessProbe: { httpGet: { port: 80 } }
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: conf }
+`);
+  assert.deepEqual(plain.problems, []);
+  const mine = translation?.workloads.find(({ key }) => key.name === 'zero');
+  assert.deepEqual(mine, plain.translation?.workloads[0]);
+  // What has a meaning when it is empty keeps it, and what is missing is not said by nothing.
+  const claim =
+    'apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: { name: p }\nspec: { accessModes: [ReadWriteOnce], storageClassName: "", resources: { requests: { storage: 1Gi } } }';
+  assert.match(translate(claim).problems[0]?.text.en ?? '', /leave it out for the default/);
+  assert.match(translate(claim.replace('name: p', 'name: ""')).problems[0]?.text.en ?? '', /name is missing/);
+  const port = 'apiVersion: v1\nkind: Service\nmetadata: { name: s }\nspec: { ports: [{ port: 80, nodePort: 1 }] }';
+  assert.match(translate(port).problems[0]?.text.en ?? '', /30000/);
+});
+
 test('a run-time that no host has is refused with the reason of each host, when hosts are asked', () => {
   const text =
     'apiVersion: v1\nkind: Pod\nmetadata: { name: p }\nspec:\n  runtimeClassName: gvisor\n  containers: [{ name: c, image: i }]\n';

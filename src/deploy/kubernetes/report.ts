@@ -57,7 +57,7 @@ export function reportManifest(file: ManifestFile, hosts: readonly RuntimesOfHos
       }
       notes.push({ line, column, field: formatPath(path), treatment: 'emulated', text: treatment.how });
     }
-    for (const { line, column, field, kind, text } of [...problems, ...judgeAlone(document, checked)]) {
+    for (const { line, column, field, kind, text } of [...problems, ...judgeAlone(checked)]) {
       const refused = kind === 'refused';
       // A kind or a value that is refused is no field of its own, but it is not taken either.
       if (

@@ -27,6 +27,8 @@ export type Shape =
       readonly meaning?: Text;
       /** Its value never stands in a message. */
       readonly hidden?: boolean;
+      /** An empty text has a meaning of its own, which is not that nothing is written. */
+      readonly emptyIsMeant?: boolean;
     }
   | {
       readonly kind: 'choice';
@@ -35,11 +37,21 @@ export type Shape =
       /** Why no other text is taken, where Kubernetes would take others. */
       readonly others?: Text;
     }
-  | { readonly kind: 'integer'; readonly least: number; readonly most: number }
+  | {
+      readonly kind: 'integer';
+      readonly least: number;
+      readonly most: number;
+      /** What Kubernetes takes for a number that is not written. */
+      readonly none?: number;
+    }
   | { readonly kind: 'boolean' }
   | { readonly kind: 'quantity'; readonly of: 'cpu' | 'bytes' }
   | { readonly kind: 'allowance' }
-  | { readonly kind: 'port' }
+  | {
+      readonly kind: 'port';
+      /** What Kubernetes takes for a port that is not written. */
+      readonly none?: number;
+    }
   | { readonly kind: 'anything' };
 
 export interface Field {
@@ -102,6 +114,11 @@ export function choice(
 
 export function integer(least: number, most: number): Shape {
   return { kind: 'integer', least, most };
+}
+
+/** A whole number of which Kubernetes takes 0 for one that is not written. */
+export function integerOrNone(least: number, most: number): Shape {
+  return { kind: 'integer', least, most, none: 0 };
 }
 
 export const TEXT: Shape = { kind: 'text' };

@@ -104,8 +104,8 @@ export function translateManifests(
 ): { translation: Translation | null; problems: ManifestProblem[] } {
   const problems: ManifestProblem[] = [];
   const known: { kind: string; name: string; document: ManifestDocument; sound: boolean }[] = [];
-  for (const document of documents) {
-    const { kind, problems: found } = checkDocument(document);
+  for (const written of documents) {
+    const { kind, problems: found, said: document } = checkDocument(written);
     problems.push(...found);
     const { name } = identify(document.value);
     if (kind === null || name === null) continue;
@@ -137,10 +137,11 @@ function isSound(problems: readonly ManifestProblem[]): boolean {
  * What a deploy holds against a document beyond the shape of its fields, as far as the document alone says: values that do
  * not go together, blocks of addresses, times that never come. What it refers to may stand in another file.
  */
-export function judgeAlone(
-  document: ManifestDocument,
-  { kind, problems }: Pick<ReturnType<typeof checkDocument>, 'kind' | 'problems'>,
-): ManifestProblem[] {
+export function judgeAlone({
+  kind,
+  problems,
+  said: document,
+}: Pick<ReturnType<typeof checkDocument>, 'kind' | 'problems' | 'said'>): ManifestProblem[] {
   const { name } = identify(document.value);
   if (kind === null || name === null || !isSound(problems)) return [];
   const options = { project: 'project', environment: 'environment', contentKey: null };
@@ -1091,7 +1092,7 @@ class Translator {
     return {
       kind: 'http',
       port: port(httpGet.port, 'httpGet'),
-      path: httpGet.path ?? '/',
+      path: httpGet.path || '/',
       scheme: httpGet.scheme ?? 'HTTP',
       headers: httpGet.httpHeaders ?? [],
     };
@@ -1410,7 +1411,7 @@ class Translator {
       }
       return (http?.paths ?? []).map((one, index): WantedRoute => {
         const to = this.#readBackend(document, [...place, 'paths', index, 'backend'], one.backend, raw, services);
-        return { ...to, host: host ?? null, path: one.path ?? '/', pathType: one.pathType };
+        return { ...to, host: host ?? null, path: one.path || '/', pathType: one.pathType };
       });
     });
     if (defaultBackend == null) return routes;

@@ -63,12 +63,13 @@ export const ONE_WAY: Text = {
 };
 
 /** RFC 1123 label, shortened so that names of pods and bridges stay whole. */
+export const LABEL = /^[a-z0-9](?:[-a-z0-9]{0,51}[a-z0-9])?$/;
 export const LABEL_NAME: Shape = {
   kind: 'text',
-  pattern: /^[a-z0-9](?:[-a-z0-9]{0,51}[a-z0-9])?$/,
+  pattern: LABEL,
   meaning: {
-    en: 'lower-case letters, digits and dashes, at most 53',
-    es: 'minúsculas, dígitos y guiones, como máximo 53',
+    en: 'lower-case letters, digits and dashes, at most 53 (names of hosts, pods and containers are made of it, where Kubernetes would take more)',
+    es: 'minúsculas, dígitos y guiones, como máximo 53 (de él se forman nombres de hosts, pods y contenedores, donde Kubernetes admitiría más)',
   },
 };
 /** RFC 1123 subdomain: of what is only looked up by its name. */

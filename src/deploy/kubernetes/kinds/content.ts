@@ -16,7 +16,7 @@ import {
   BASE64_DATA,
   FOREIGN_STORAGE,
   HEAD,
-  LABEL_NAME,
+  LABEL,
   metadata,
   OBJECT_NAME,
   SECRET_DATA,
@@ -95,7 +95,16 @@ const CLAIM_SPEC: Field = required(
         }),
       }),
     ),
-    storageClassName: enforced(LABEL_NAME),
+    // Empty, it would wait for a volume that somebody makes by hand.
+    storageClassName: enforced({
+      kind: 'text',
+      accepts: (name) => name !== '' && LABEL.test(name),
+      emptyIsMeant: true,
+      meaning: {
+        en: 'the name of a storage class; leave it out for the default one (an empty name asks for a volume made by hand, and there are none)',
+        es: 'el nombre de una clase de almacenamiento; omitirlo para la predeterminada (un nombre vacío pide un volumen hecho a mano, y no los hay)',
+      },
+    }),
     volumeMode: enforced(
       choice(['Filesystem'], { Block: { en: 'volumes are folders here', es: 'los volúmenes son aquí carpetas' } }),
     ),

@@ -7,6 +7,7 @@ import {
   enforced,
   type Field,
   integer,
+  integerOrNone,
   list,
   object,
   refused,
@@ -43,10 +44,10 @@ import {
 
 const PROBE_TIMINGS: Record<string, Field> = {
   initialDelaySeconds: enforced(integer(0, 86_400)),
-  periodSeconds: enforced(integer(1, 86_400)),
-  timeoutSeconds: enforced(integer(1, 3_600)),
-  successThreshold: enforced(integer(1, 1_000)),
-  failureThreshold: enforced(integer(1, 10_000)),
+  periodSeconds: enforced(integerOrNone(1, 86_400)),
+  timeoutSeconds: enforced(integerOrNone(1, 3_600)),
+  successThreshold: enforced(integerOrNone(1, 1_000)),
+  failureThreshold: enforced(integerOrNone(1, 10_000)),
   terminationGracePeriodSeconds: enforced(integer(1, 3_600)),
 };
 
@@ -118,7 +119,7 @@ const LIFECYCLE: Field = enforced(
 /** Kubernetes: only readiness may need more than one success. */
 const STRICT_PROBE: Shape = {
   ...(PROBE as Extract<Shape, { kind: 'object' }>),
-  fields: { ...(PROBE as Extract<Shape, { kind: 'object' }>).fields, successThreshold: enforced(integer(1, 1)) },
+  fields: { ...(PROBE as Extract<Shape, { kind: 'object' }>).fields, successThreshold: enforced(integerOrNone(1, 1)) },
 };
 
 /** Kubernetes: who is not ready is not ended, so there is nothing to give time for. */
@@ -503,10 +504,13 @@ const CONTAINER: Shape = object({
             },
           }),
         ),
-        hostPort: refused({
-          en: 'publish it with a Service and an Ingress',
-          es: 'publicarlo con un Service y un Ingress',
-        }),
+        hostPort: refused(
+          {
+            en: 'publish it with a Service and an Ingress',
+            es: 'publicarlo con un Service y un Ingress',
+          },
+          0,
+        ),
         hostIP: refused({
           en: 'publish it with a Service and an Ingress',
           es: 'publicarlo con un Service y un Ingress',
