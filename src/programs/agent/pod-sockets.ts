@@ -26,7 +26,9 @@ export class RootlessSockets implements ResolverSockets {
     const run = this.#env['XDG_RUNTIME_DIR'] ?? '';
     if (this.#link === null || !(await isRunning(this.#link))) {
       this.#link = null;
-      for (const { id } of await listProcesses()) if (await isLink(id, run)) this.#link = id;
+      // Other people's processes may carry any words.
+      const own = (await listProcesses()).filter(({ uid }) => uid === process.getuid?.());
+      for (const { id } of own) if (await isLink(id, run)) this.#link = id;
     }
     return this.#link === null ? '' : `${this.#link.pid} ${this.#link.start}`;
   }

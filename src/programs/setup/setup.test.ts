@@ -198,10 +198,15 @@ test('ports: a taken one is passed over, chosen ones differ, and who listens is 
 test('ports of an ordinary user’s instance are passed over while it is down, and the last free one is nobody’s', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'darsena-marks-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
+  // Other instances of this machine may listen at some of them.
+  const open: number[] = [];
+  for (let port = 7_445; port < 7_543 && open.length < 3; port += 1)
+    if (await isFree(port, '127.0.0.1')) open.push(port);
+  const [first = 0, second = 0, third = 0] = open;
   const instance = {
     ...instanceOf('rootless'),
     name: 'ana',
-    ports: { console: 7_450, agents: 7_491, edgeHttps: 8_450, edgeHttp: 8_090 },
+    ports: { console: first, agents: 7_543, edgeHttps: 8_450, edgeHttp: 8_090 },
   };
   const isRoot = process.getuid?.() === 0;
   await markPorts(instance, folder);
@@ -212,22 +217,22 @@ test('ports of an ordinary user’s instance are passed over while it is down, a
   if (isRoot) for (const mark of marks) await lchown(join(folder, mark), 1_000, 1_000);
   const keeper = (port: number) => keeperOfPort(port, 'eva', folder);
   const uid = isRoot ? 1_000 : process.getuid?.();
-  assert.equal(await keeper(7_450), `darsena ana (uid ${uid})`);
-  assert.equal(await keeper(7_451), null);
-  if (!isRoot) assert.equal(await keeperOfPort(7_450, 'ana', folder), null, 'its own');
-  await writeFile(join(folder, '.darsena-port-7460'), 'no link');
-  await symlink('../../etc', join(folder, '.darsena-port-7461'));
-  assert.deepEqual([await keeper(7_460), await keeper(7_461)], [null, null]);
+  assert.equal(await keeper(first), `darsena ana (uid ${uid})`);
+  assert.equal(await keeper(second), null);
+  if (!isRoot) assert.equal(await keeperOfPort(first, 'ana', folder), null, 'its own');
+  await writeFile(join(folder, '.darsena-port-8560'), 'no link');
+  await symlink('../../etc', join(folder, '.darsena-port-8561'));
+  assert.deepEqual([await keeper(8_560), await keeper(8_561)], [null, null]);
   const others = new Map(Array.from({ length: 100 }, (_, index) => [7_443 + index, 'somebody']));
-  for (const port of [7_450, 7_470, 7_480]) others.delete(port);
+  for (const port of open) others.delete(port);
   const chosen = await choosePorts('rootless', '127.0.0.1', others, keeper);
   t.after(chosen.abandon);
-  assert.deepEqual([chosen.ports.console, chosen.ports.agents], [7_470, 7_480]);
-  others.set(7_480, 'somebody');
+  assert.deepEqual([chosen.ports.console, chosen.ports.agents], [second, third]);
+  others.set(third, 'somebody');
   await chosen.abandon();
   const scarce = await choosePorts('rootless', '127.0.0.1', others, keeper);
   t.after(scarce.abandon);
-  assert.deepEqual([scarce.ports.console, scarce.ports.agents], [7_470, 7_450]);
+  assert.deepEqual([scarce.ports.console, scarce.ports.agents], [second, first]);
   if (isRoot) for (const mark of marks) await lchown(join(folder, mark), 0, 0);
   await unmarkPorts({ ...instance, name: 'eva' }, folder);
   assert.equal((await readdir(folder)).length, 6, 'of another instance');
