@@ -1,6 +1,6 @@
 import { FormatError, parseStrictJson } from '../formats/index.ts';
 import type { Json } from '../system/index.ts';
-import { spendMembers, tooLarge } from './cel-budget.ts';
+import { OverBudget, spendMembers, tooLarge } from './cel-budget.ts';
 import { callFunction, isFunction, type JmesArgument } from './jmespath-functions.ts';
 import { isObject, isSameJson, isTruthy } from './jmespath-values.ts';
 import { EVALUATION_VALUE_MAX, KUBERNETES_CHARACTERS_MAX, KUBERNETES_DEPTH_MAX } from './limits.ts';
@@ -40,8 +40,9 @@ interface Token {
  * @throws RangeError with the place for what is no query
  */
 export function compileJmesPath(text: string): JmesPath {
+  // What a document says may stand in it: a long one must not pass for one that finds nothing.
   if (text.length > KUBERNETES_CHARACTERS_MAX)
-    throw new RangeError(`the query is longer than ${KUBERNETES_CHARACTERS_MAX}`);
+    throw new OverBudget(`the query is longer than ${KUBERNETES_CHARACTERS_MAX}`);
   const parser = new Parser(readTokens(text));
   const node = parser.whole();
   return (value) => ask(node, value);

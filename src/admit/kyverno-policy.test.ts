@@ -236,6 +236,26 @@ test('what takes too much is never taken for what is not there', () => {
   }
 });
 
+test('what a document says at length keeps no precondition from being asked', () => {
+  const policy = read(
+    cluster({
+      validationFailureAction: 'Enforce',
+      rules: [
+        {
+          name: 'r',
+          match: PODS,
+          preconditions: {
+            all: [{ key: "{{ length('{{ request.object.metadata.labels.a }}') }}", operator: 'GreaterThan', value: 0 }],
+          },
+          validate: { message: 'no', deny: {} },
+        },
+      ],
+    }),
+  );
+  assert.equal(say(policy, pod({}, { labels: { a: 'x' } })), 'refuse fail no');
+  assert.match(say(policy, pod({}, { labels: { a: 'x'.repeat(20_000) } })), /^refuse error .*longer than/);
+});
+
 test('a policy that is not in the form of Kyverno is refused: what is misspelt would exclude everything, or speak of nothing', () => {
   const rule = (over: Json, spec: Json = {}): string =>
     cluster({

@@ -53,3 +53,38 @@ test('the counters of many pods are read in turn, and what was read stands until
   assert.equal(await follow(pods.slice(0, 10)), true);
   assert.equal((await segments.flows()).length, 10, 'of pods that are gone nothing is told any more');
 });
+
+test('a resolver that could not listen tries again while its pods are there, and not without end', async () => {
+  const engine = new (class extends MemoryEngine {
+    override async loadRules(): Promise<void> {
+      // Of rules nothing is asked here.
+    }
+  })({ clock: systemClock });
+  let isTaken = true;
+  let [tries, nowMs] = [0, 0];
+  const names = {
+    setZone: () => undefined,
+    listen: async () => {
+      tries += 1;
+      if (isTaken) throw new Error('EADDRINUSE');
+    },
+  };
+  const segments = new Segments({ engine, log: silentLog, names, nowMs: () => nowMs });
+  const follow = (some: readonly PlacedPod[]): Promise<boolean> => segments.follow(some, [], [], () => false);
+  const later = (some: readonly PlacedPod[]): Promise<boolean> => {
+    nowMs += 10_000;
+    return follow(some);
+  };
+  assert.equal(await follow([placed(1)]), false);
+  assert.equal(await follow([placed(1)]), false);
+  assert.equal(tries, 1, 'not at every look');
+  assert.equal(await later([placed(1)]), false);
+  isTaken = false;
+  assert.equal(await later([placed(1)]), true);
+  assert.equal(tries, 3);
+  isTaken = true;
+  assert.equal(await follow([placed(1), placed(2)]), false);
+  for (let round = 0; round < 9; round += 1) await later([placed(1), placed(2)]);
+  assert.equal(tries, 9, 'six times, and no more');
+  assert.equal(await later([placed(1), placed(2)]), true);
+});

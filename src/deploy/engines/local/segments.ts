@@ -37,12 +37,10 @@ export interface SegmentsOptions {
   readonly log: Log;
   /** Null: pods ask the resolvers of the host. */
   readonly names: Names | null;
+  readonly nowMs?: () => number;
 }
 
-/**
- * Keeps the rules inside pods, and what names mean to them, as policies and neighbours want it. A pod gets its rules
- * before its first container starts; what changes among its neighbours reaches it with the next round.
- */
+/** A way that connections of a pod took, or that was refused them. */
 export interface PodFlow {
   readonly pod: string;
   /** Of the other end: the kernel counts by it, also where it is known whose it is. */
@@ -50,8 +48,18 @@ export interface PodFlow {
   readonly flow: WorkloadFlow;
 }
 
+/** When a resolver that could not listen tries again, and how often before it waits for the next pod. */
+const DEAF_RETRY_MS = 10_000;
+const DEAF_TRIES_MAX = 6;
+
+/**
+ * Keeps the rules inside pods, and what names mean to them, as policies and neighbours want it. A pod gets its rules
+ * before its first container starts; what changes among its neighbours reaches it with the next round.
+ */
 export class Segments {
   readonly #options: SegmentsOptions;
+  /** Addresses at which the resolver could not listen. */
+  readonly #deaf = new Map<string, { readonly tries: number; readonly atMs: number }>();
   readonly #loaded = new Map<string, string>();
   readonly #clients = new Map<string, KnownPod>();
   /** Whose an address was last: others' counters name a pod of a job long after it ended. */
@@ -91,6 +99,7 @@ export class Segments {
         this.#options.log.warn({ pod: one.pod.name, error: why }, 'rules not loaded');
       }
     }
+    if (await this.#listenAgain(new Set(pods.map(({ gateway }) => gateway)))) isWhole = false;
     const names = new Set(placed.map(({ pod }) => pod.name));
     for (const name of this.#loaded.keys()) {
       if (names.has(name) || isBusy(name)) continue;
@@ -171,11 +180,26 @@ export class Segments {
     this.#loaded.set(pod.name, script);
   }
 
+  /** Pods ask a resolver that does not listen first of all, and wait for it. @returns whether one is still to be tried again */
+  async #listenAgain(gateways: ReadonlySet<string>): Promise<boolean> {
+    for (const [gateway, { tries, atMs }] of this.#deaf) {
+      if (!gateways.has(gateway)) this.#deaf.delete(gateway);
+      else if (tries < DEAF_TRIES_MAX && this.#nowMs() - atMs >= DEAF_RETRY_MS) await this.#listen(gateway);
+    }
+    return [...this.#deaf.values()].some(({ tries }) => tries < DEAF_TRIES_MAX);
+  }
+
+  #nowMs(): number {
+    return (this.#options.nowMs ?? (() => performance.now()))();
+  }
+
   async #listen(gateway: string): Promise<boolean> {
     try {
       await this.#options.names?.listen(gateway);
+      this.#deaf.delete(gateway);
       return true;
     } catch (error) {
+      this.#deaf.set(gateway, { tries: (this.#deaf.get(gateway)?.tries ?? 0) + 1, atMs: this.#nowMs() });
       const why = error instanceof Error ? error.message : error;
       this.#options.log.warn({ gateway, error: why }, 'the resolver cannot listen; pods ask the resolvers of the host');
       return false;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../../../system/index.ts';
 import { engineFault } from './errors.ts';
@@ -86,15 +86,33 @@ export class BoundParts implements VolumeParts {
       const { code, stderr } = await runCommand('umount', ['--lazy', place], { timeoutMs: 10_000 });
       if (code !== 0) throw engineFault('engine.failed', { operation: `unmount ${place}`, why: stderr.slice(0, 300) });
     }
-    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    // A part on a NAS that was away may be mounted this very moment, long after its pod was given up: what is in it is never removed.
+    for (const name of await namesIn(folder)) await removeEmpty(join(folder, name));
+    await removeEmpty(folder);
   }
 
   async sweep(pods: ReadonlySet<string>): Promise<void> {
-    const names = await readdir(this.#root).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return [];
-      throw error;
+    for (const name of await namesIn(this.#root)) if (!pods.has(name)) await this.release(name);
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+}
+
+/** The place of a mount, when nothing is mounted there any more; the next sweep asks again for one that is. */
+async function removeEmpty(path: string): Promise<void> {
+  try {
+    await rmdir(path).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOTDIR') throw error;
+      await unlink(path);
     });
-    for (const name of names) if (!pods.has(name)) await this.release(name);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!['ENOENT', 'ENOTEMPTY', 'EBUSY'].includes(code)) throw error;
   }
 }
 
