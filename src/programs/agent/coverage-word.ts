@@ -29,15 +29,11 @@ export class CoverageWord {
 
   /** @param file what was told last, over restarts of the agent and of the host */
   static async open(file: string, raise: (alert: Alert) => void): Promise<CoverageWord> {
-    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
-      return null;
-    });
     let told: string | null = null;
     try {
-      told = text === null ? null : JSON.stringify(kept.parse(JSON.parse(text)));
+      told = JSON.stringify(kept.parse(JSON.parse(await readFile(file, 'utf8'))));
     } catch {
-      // What cannot be read was told to nobody: it is told once more.
+      // What is not there, or cannot be read, was told to nobody: it is told once more.
     }
     return new CoverageWord(file, raise, told);
   }
