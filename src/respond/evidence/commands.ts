@@ -1,13 +1,14 @@
 import { createWriteStream } from 'node:fs';
 import { readFile, rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import type { CliProgram, Text } from '../../system/index.ts';
+import { type CliProgram, type Text, writeFileAtomic } from '../../system/index.ts';
 import { readPublicKey } from '../../trust/index.ts';
 import { printable } from '../timeline.ts';
 import { evidenceFault } from './errors.ts';
 import type { CustodyStep, EvidencePart } from './format.ts';
 import type { EvidenceDetailView, EvidenceView } from './routes.ts';
-import { verifyEvidence } from './verify.ts';
+import { standAloneVerifier } from './verifier.ts';
+import { sha256, verifyEvidence } from './verify.ts';
 
 const PART_WORDS: Readonly<Record<EvidencePart, Text>> = {
   container: { en: 'container', es: 'contenedor' },
@@ -163,6 +164,26 @@ export function evidenceCommands(cli: CliProgram): void {
       const deleted = await api.delete<EvidenceView>(`/evidence/${encodeURIComponent(id)}?${query}`);
       if (cli.output.json) return print.json(deleted);
       print.result({ en: `evidence ${deleted.id} deleted`, es: `evidencia ${deleted.id} borrada` });
+    });
+  noun
+    .command('verifier')
+    .option('-o, --output <file>', t({ en: 'where to write it', es: 'dónde escribirlo' }), 'verify-evidence.mjs')
+    .description(
+      t({
+        en: 'write a verifier for machines without the platform: one file, Node.js 18 or later and nothing else',
+        es: 'escribir un verificador para máquinas sin la plataforma: un archivo, Node.js 18 o posterior y nada más',
+      }),
+    )
+    .action(async ({ output }: { output: string }) => {
+      const text = await standAloneVerifier();
+      await writeFileAtomic(output, text, { mode: 0o644 });
+      const hash = sha256(text);
+      if (cli.output.json) return print.json({ file: output, sha256: hash });
+      print.line({ en: `SHA-256 ${hash}`, es: `SHA-256 ${hash}` });
+      print.result({
+        en: `${output}: there, node ${output} EVIDENCE.tar control.pem (the key: darsena trust keys control --pem)`,
+        es: `${output}: allí, node ${output} EVIDENCIA.tar control.pem (la clave: darsena trust keys control --pem)`,
+      });
     });
   noun
     .command('verify')

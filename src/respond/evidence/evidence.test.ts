@@ -8,12 +8,13 @@ import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { packTar, readTar } from '../../formats/index.ts';
 import { Journal, journalMigrations } from '../../journal/index.ts';
-import { Fault, type Json, openDatabase, silentLog, systemClock } from '../../system/index.ts';
+import { Fault, type Json, openDatabase, runCommand, silentLog, systemClock } from '../../system/index.ts';
 import { generateSigningKey, readPublicKey, type SignedRecord, signRecord } from '../../trust/index.ts';
 import { respondMigrations } from '../migrations.ts';
 import type { RespondTables } from '../store.ts';
 import { type EvidenceOrder, EvidenceStore, type EvidenceTaker } from './evidence.ts';
 import { type EvidenceManifest, MANIFEST_TYPE } from './format.ts';
+import { standAloneVerifier } from './verifier.ts';
 import { verifyEvidence } from './verify.ts';
 
 const containerId = 'c'.repeat(64);
@@ -188,7 +189,7 @@ test('one byte, one file or one signature of an exported archive that is another
   );
   await assert.rejects(
     verify((files) => files.delete('custody.json')),
-    hasCode('evidence.unreadable'),
+    hasCode('evidence.altered'),
   );
   // A record of one kind is not taken for another, whoever signed it.
   await assert.rejects(
@@ -205,6 +206,55 @@ test('one byte, one file or one signature of an exported archive that is another
     verify(() => undefined, { control, host: stranger }),
     hasCode('evidence.altered'),
   );
+  await opened.close();
+});
+
+test('whoever has only the stand-alone verifier and the key finds the same, and the name of the file that is damaged', async () => {
+  const { opened, store, key, folder, exported } = await open();
+  const { id } = await store.take(TARGET, HOW, { incident: null });
+  const bytes = await readFile(await exported(id));
+  const [program, pem, tar] = ['verify.mjs', 'control.pem', 'evidence.tar'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  await writeFile(program, await standAloneVerifier());
+  await writeFile(pem, key.publicKeyPem);
+  const check = async (changed: Buffer, words = [tar, pem]): Promise<{ code: number; said: string }> => {
+    await writeFile(tar, changed);
+    const { code, stdout, stderr } = await runCommand(process.execPath, [program, ...words], {
+      timeoutMs: 60_000,
+      cwd: folder,
+      env: {},
+    });
+    return { code, said: stdout + stderr };
+  };
+  const good = await check(bytes);
+  assert.equal(good.code, 0, good.said);
+  assert.match(good.said, /1 files as they were signed/);
+  assert.match((await check(bytes, [tar])).said, /the keys are those in the archive/);
+  const stranger = join(folder, 'stranger.pem');
+  await writeFile(stranger, newKey().publicKeyPem);
+  assert.equal((await check(bytes, [tar, stranger])).code, 4);
+  const names: string[] = [];
+  for await (const { entry } of readTar(Readable.from([bytes]))) {
+    names.push(entry.path);
+    const at = entry.offsetBytes + Math.floor(entry.sizeBytes / 2);
+    const changed = Buffer.from(bytes);
+    changed[at] = (changed[at] ?? 0) ^ 1;
+    const { code, said } = await check(changed);
+    // A key that the caller brought counts in the place of that in the archive, which is compared all the same.
+    assert.equal(code, 4, `${entry.path}: ${said}`);
+    assert.ok(said.startsWith(entry.path), `${entry.path}: ${said}`);
+    await assert.rejects(verifyEvidence(tar, { control: readPublicKey(key.publicKeyPem), host: null }), (error) => {
+      assert.ok(error instanceof Fault && error.code === 'evidence.altered');
+      const { what } = error.text('en');
+      return what.startsWith(entry.path);
+    });
+    const cut = await check(bytes.subarray(0, at));
+    assert.equal(cut.code, 4, cut.said);
+  }
+  assert.ok(names.includes('evidence.tar.gz') && names.length === 8);
   await opened.close();
 });
 

@@ -9,6 +9,7 @@ export const EVIDENCE_README = `Evidence of a container, taken by the platform D
   host.pem         public key of the host; control.pem: of the platform
 
 With the program:     darsena evidence verify FILE --key control.pem
+With Node.js alone:   node verify-evidence.mjs FILE control.pem (the platform writes it: darsena evidence verifier)
 Without it: host.json, control.json and custody.json are DSSE envelopes (github.com/secure-systems-lab/dsse). The payload is
 base64; the signature is ECDSA P-256 with SHA-256, in DER, over
   DSSEv1 SP LEN(type) SP type SP LEN(payload) SP payload

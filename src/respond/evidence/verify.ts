@@ -66,7 +66,7 @@ async function verify(path: string, pins: EvidencePins): Promise<VerifiedEvidenc
   const outer = await readOuter(path);
   const text = (name: string): string => {
     const found = outer.texts.get(name);
-    if (found === undefined) throw evidenceFault('evidence.unreadable', { file: path, why: `${name} is missing` });
+    if (found === undefined) throw altered(name, 'it is missing');
     return found;
   };
   const controlKey = pins.control ?? keyIn(PART.controlKey, text(PART.controlKey));
@@ -78,11 +78,14 @@ async function verify(path: string, pins: EvidencePins): Promise<VerifiedEvidenc
 
   same(PART.manifest, sha256(text(PART.manifest)), receipt.manifest);
   same(PART.context, sha256(text(PART.context)), receipt.context);
+  const inner = await readInner(path, outer.archive);
+  if (outer.archive.sha256 !== receipt.archive) nameDamage(manifest, inner);
   same(PART.archive, outer.archive.sha256, receipt.archive);
   same(PART.archive, outer.archive.sha256, manifest.archive.sha256);
+  if (inner.error !== null) throw inner.error;
   if (custody.id !== receipt.id || manifest.id !== receipt.id)
     throw altered(PART.custody, 'it speaks of other evidence');
-  compareFiles(manifest, outer.files);
+  compareFiles(manifest, inner.files);
   for (const [file, wanted] of Object.entries(custody.files ?? {})) same(file, sha256(text(file)), wanted);
   await compareWhole(path, outer, text);
   return {
@@ -102,14 +105,21 @@ interface Outer {
   readonly archive: { readonly sha256: string; readonly from: number; readonly bytes: number };
   /** Of the file itself. */
   readonly sha256: string;
-  /** Of the inner archive: path to hash. */
+}
+
+/** What the host gathered, as far as it could be unpacked. */
+interface Inner {
+  /** Path to hash. */
   readonly files: ReadonlyMap<string, string>;
+  readonly error: Error | null;
 }
 
 async function readOuter(path: string): Promise<Outer> {
   const texts = new Map<string, string>();
   const inner = { hash: createHash('sha256'), from: -1, bytes: 0 };
+  let last = '';
   const reader = new TarReader((entry) => {
+    last = entry.path;
     if (entry.path === PART.archive) {
       Object.assign(inner, { from: entry.offsetBytes, bytes: entry.sizeBytes });
       return { write: (piece) => inner.hash.update(piece), end: () => undefined };
@@ -127,17 +137,33 @@ async function readOuter(path: string): Promise<Outer> {
   const whole = createHash('sha256');
   for await (const piece of createReadStream(path) as AsyncIterable<Buffer>) {
     whole.update(piece);
-    reader.write(piece);
+    try {
+      reader.write(piece);
+    } catch (error) {
+      throw broken(last, error);
+    }
   }
-  reader.end();
-  if (inner.bytes === 0) throw new RangeError(`${PART.archive} is missing`);
+  try {
+    reader.end();
+  } catch (error) {
+    throw broken(last, error);
+  }
+  if (inner.bytes === 0) throw altered(PART.archive, 'it is missing');
   const { from, bytes } = inner;
   return {
     texts,
     sha256: whole.digest('hex'),
     archive: { sha256: inner.hash.digest('hex'), from, bytes },
-    files: await readInner(createReadStream(path, { start: from, end: from + bytes - 1 })),
   };
+}
+
+/** A file that begins as an archive of ours and breaks off, or is damaged, says where; any other file is none. */
+function broken(last: string, error: unknown): unknown {
+  if (error instanceof Fault || last === '') return error;
+  return altered(
+    last,
+    `the archive breaks off in it or after it (${error instanceof Error ? error.message : String(error)})`,
+  );
 }
 
 /**
@@ -157,9 +183,35 @@ async function compareWhole(path: string, { archive, sha256: found }: Outer, tex
     throw altered(path, 'it has bytes beside its files that the platform did not write');
 }
 
-/** Unpacks what the host gathered, keeping nothing but the hashes. */
-async function readInner(compressed: Readable): Promise<Map<string, string>> {
+/** Unpacks what the host gathered, keeping nothing but the hashes; what cannot be unpacked to its end says so. */
+async function readInner(path: string, { from, bytes }: Outer['archive']): Promise<Inner> {
   const files = new Map<string, string>();
+  try {
+    await unpack(createReadStream(path, { start: from, end: from + bytes - 1 }), files);
+    return { files, error: null };
+  } catch (error) {
+    return { files, error: error instanceof Error ? error : new Error(String(error)) };
+  }
+}
+
+/** The archive is not the one that was signed: the first file of it that is another, where it can still be told. */
+function nameDamage(manifest: EvidenceManifest, { files, error }: Inner): void {
+  if (error instanceof Fault) throw error;
+  for (const { path, sha256: wanted } of manifest.files) {
+    const found = files.get(path);
+    if (found !== undefined && found !== wanted)
+      throw altered(`${PART.archive}: ${path}`, `its SHA-256 is ${found}, signed was ${wanted}`);
+  }
+  if (error === null) return;
+  const read = manifest.files.filter(({ path }) => files.has(path)).length;
+  const next = manifest.files.find(({ path }) => !files.has(path))?.path ?? 'its end';
+  throw altered(
+    PART.archive,
+    `it cannot be unpacked beyond ${read} of ${manifest.files.length} files, at ${next} (${error.message})`,
+  );
+}
+
+async function unpack(compressed: Readable, files: Map<string, string>): Promise<void> {
   const reader = new TarReader(
     (entry) => {
       if (files.has(entry.path)) throw altered(entry.path, 'it is there twice');
@@ -178,7 +230,6 @@ async function readInner(compressed: Readable): Promise<Map<string, string>> {
     }
   });
   reader.end();
-  return files;
 }
 
 function compareFiles(manifest: EvidenceManifest, files: ReadonlyMap<string, string>): void {

@@ -1,0 +1,165 @@
+#!/usr/bin/env node
+// Checks evidence that the platform Dársena exported, with nothing but Node.js 18 or later: no server, no other file of the platform.
+//
+//   node verify-evidence.mjs evidence.tar control.pem
+//
+// Exit code: 0 all is as it was signed; 4 something is not, and its name is said; 2 it could not be read.
+// It is written apart from `darsena evidence verify`, so that one finds what the other overlooks. Bring this file and control.pem
+// from the platform (`darsena evidence verifier`, `darsena trust keys control --pem`), never from whoever brings the evidence.
+import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+
+const TYPE = 'application/vnd.darsena.evidence.';
+const TEXTS = ['README.txt', 'host.json', 'control.json', 'context.json', 'custody.json', 'host.pem', 'control.pem'];
+const ARCHIVE = 'evidence.tar.gz';
+const UNPACKED_BYTES_MAX = 2 ** 32 - 1;
+
+class Altered extends Error {}
+
+function altered(name: string, why: string): never {
+  throw new Altered(`${name} is not what was signed: ${why}`);
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function textOf(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return Buffer.from(end === -1 ? bytes : bytes.subarray(0, end)).toString('utf8');
+}
+
+/** Files of a tar by their names: ustar, and pax records for long names and sizes. */
+function filesOf(tar: Uint8Array, what: string): Map<string, Uint8Array> {
+  const files = new Map<string, Uint8Array>();
+  let pax: Record<string, string> = {};
+  let last = what;
+  let at = 0;
+  while (at + 512 <= tar.length) {
+    const head = tar.subarray(at, at + 512);
+    if (head.every((byte) => byte === 0)) {
+      if (!tar.subarray(at).every((byte) => byte === 0)) altered(what, 'it has bytes behind its end');
+      return files;
+    }
+    const sum = head.reduce((all, byte, place) => all + (place >= 148 && place < 156 ? 32 : byte), 0);
+    if (Number.parseInt(textOf(head.subarray(148, 156)), 8) !== sum)
+      altered(last, `damaged in it or after it (byte ${at})`);
+    const given = Number.parseInt(textOf(head.subarray(124, 136)), 8);
+    const size = pax['size'] === undefined ? given : Number(pax['size']);
+    if (!Number.isSafeInteger(size) || size < 0) altered(last, `a size behind it cannot be read (byte ${at})`);
+    const prefix = textOf(head.subarray(345, 500));
+    const short = textOf(head.subarray(0, 100));
+    const name = pax['path'] ?? (prefix === '' ? short : `${prefix}/${short}`);
+    const kind = String.fromCharCode(head[156] ?? 0);
+    const from = at + 512;
+    if (kind !== 'x') last = name;
+    if (from + size > tar.length) altered(last, 'the archive breaks off in it');
+    const bytes = tar.subarray(from, from + size);
+    if (kind === 'x') {
+      pax = Object.fromEntries(
+        [
+          ...Buffer.from(bytes)
+            .toString('utf8')
+            .matchAll(/\d+ ([^=\n]+)=([^\n]*)\n/g),
+        ].map(([, key, value]) => [key, value]),
+      );
+    } else {
+      pax = {};
+      if (kind !== '0' && kind !== '\0') altered(name, 'it is no plain file');
+      if (files.has(name)) altered(name, 'it is there twice');
+      files.set(name, bytes);
+    }
+    at = from + Math.ceil(size / 512) * 512;
+  }
+  return altered(last, 'the archive breaks off behind it');
+}
+
+function keyOf(name: string, pem: Uint8Array): KeyObject {
+  try {
+    return createPublicKey(Buffer.from(pem));
+  } catch {
+    return altered(name, 'it is no public key');
+  }
+}
+
+/** What a DSSE envelope says, signed by this key. */
+// biome-ignore lint/suspicious/noExplicitAny: what is read here is checked value by value
+function signed(name: string, bytes: Uint8Array, key: KeyObject, type: string): any {
+  let envelope: { payloadType?: unknown; payload?: unknown; signatures?: { sig?: unknown }[] };
+  try {
+    envelope = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch {
+    return altered(name, 'it is no JSON');
+  }
+  if (envelope.payloadType !== type) altered(name, `it is a ${String(envelope.payloadType)}, not a ${type}`);
+  const payload = Buffer.from(String(envelope.payload), 'base64');
+  const said = Buffer.concat([Buffer.from(`DSSEv1 ${type.length} ${type} ${payload.length} `), payload]);
+  const [signature] = envelope.signatures ?? [];
+  const sig = Buffer.from(String(signature?.sig), 'base64');
+  if (envelope.signatures?.length !== 1 || !verify('sha256', said, key, sig))
+    altered(name, 'its signature is not of this key');
+  return JSON.parse(payload.toString('utf8'));
+}
+
+function same(name: string, found: string, wanted: unknown): void {
+  if (found !== wanted) altered(name, `its SHA-256 is ${found}, signed was ${String(wanted)}`);
+}
+
+function check(path: string, pinned: Uint8Array | null): string[] {
+  const outer = filesOf(readFileSync(path), path);
+  const part = (name: string): Uint8Array => outer.get(name) ?? altered(name, 'it is missing');
+  for (const name of outer.keys()) if (name !== ARCHIVE && !TEXTS.includes(name)) altered(name, 'nobody signed it');
+  const controlKey = keyOf('control.pem', pinned ?? part('control.pem'));
+  const hostKey = keyOf('host.pem', part('host.pem'));
+  const receipt = signed('control.json', part('control.json'), controlKey, `${TYPE}receipt.v1+json`);
+  const custody = signed('custody.json', part('custody.json'), controlKey, `${TYPE}custody.v1+json`);
+  const manifest = signed('host.json', part('host.json'), hostKey, `${TYPE}manifest.v1+json`);
+  const hostKeyId = sha256(hostKey.export({ type: 'spki', format: 'der' }) as Buffer);
+  if (hostKeyId !== receipt.hostKey) altered('host.pem', 'the platform took it under another key of the host');
+  if (manifest.id !== receipt.id || custody.id !== receipt.id) altered('custody.json', 'it speaks of other evidence');
+  same('host.json', sha256(part('host.json')), receipt.manifest);
+  same('context.json', sha256(part('context.json')), receipt.context);
+  for (const [name, wanted] of Object.entries(custody.files ?? {})) same(name, sha256(part(name)), wanted);
+  const compressed = part(ARCHIVE);
+  const isWhole = sha256(compressed) === receipt.archive && sha256(compressed) === manifest.archive.sha256;
+  let inner: Map<string, Uint8Array>;
+  try {
+    inner = filesOf(gunzipSync(compressed, { maxOutputLength: UNPACKED_BYTES_MAX }), ARCHIVE);
+  } catch (error) {
+    return altered(ARCHIVE, `it cannot be unpacked (${error instanceof Error ? error.message : String(error)})`);
+  }
+  for (const { path: name, sha256: wanted } of manifest.files)
+    same(`${ARCHIVE}: ${name}`, sha256(inner.get(name) ?? altered(`${ARCHIVE}: ${name}`, 'it is missing')), wanted);
+  if (inner.size !== manifest.files.length) altered(ARCHIVE, 'it has files that the host did not name');
+  if (!isWhole) same(ARCHIVE, sha256(compressed), receipt.archive);
+  return [
+    `taken ${manifest.startedAt} on ${manifest.host} for ${receipt.takenBy}, container ${manifest.containerId}`,
+    ...custody.steps.map(
+      (step: { at: string; what: string; actor: string; note: string | null }) =>
+        `  ${step.at}  ${step.what}  ${step.actor}${step.note === null ? '' : ` - ${step.note}`}`,
+    ),
+    `${manifest.files.length} files as they were signed, by the host ${hostKeyId.slice(0, 16)} and the platform`,
+  ];
+}
+
+/** Nothing of the archive moves the cursor or begins a line. */
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e\u00a1-\ud7ff]/g, '?');
+}
+
+const [file, keyFile] = process.argv.slice(2);
+if (file === undefined) {
+  console.error('node verify-evidence.mjs EVIDENCE.tar control.pem');
+  process.exit(2);
+}
+try {
+  for (const line of check(file, keyFile === undefined ? null : readFileSync(keyFile))) console.log(printable(line));
+  if (keyFile === undefined)
+    console.log(
+      'the keys are those in the archive: they prove only that nothing was changed since they signed; name control.pem',
+    );
+} catch (error) {
+  console.error(printable(error instanceof Error ? error.message : String(error)));
+  process.exitCode = error instanceof Altered ? 4 : 2;
+}
