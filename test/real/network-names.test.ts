@@ -22,6 +22,7 @@ let reconciler: Reconciler;
 let resolver: Socket;
 let names: NameServer;
 const asked: string[] = [];
+const away: boolean[] = [];
 const status = new Map<string, WorkloadStatus>();
 
 before(async () => {
@@ -33,6 +34,7 @@ before(async () => {
     upstream: new ResolverUpstream(() => [{ address: '127.0.0.1', port }]),
     log: silentLog,
     open: (pod, set, addresses, seconds) => reconciler.openAddresses(pod, set, addresses, seconds),
+    onUpstream: (isAway) => void away.push(isAway),
   });
   reconciler = new Reconciler({
     instance: ground.instance,
@@ -57,7 +59,6 @@ after(async () => {
   if (skip !== false) return;
   await reconciler.stop();
   names.close();
-  resolver.close();
   await ip('netns', 'del', OUTSIDE);
   await ground.close();
 });
@@ -84,6 +85,8 @@ async function fakeResolver(): Promise<Socket> {
   });
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
+  // Closed by a test, if it comes so far.
+  socket.unref();
   return socket;
 }
 
@@ -165,5 +168,15 @@ test('names of services lead to ready replicas, and a policy opens what is outsi
     assert.ok(!asked.includes('secret.other.example.org'), 'the question never left the host');
     assert.match((await inside('free', 'nslookup other.example.org')).output, /198\.51\.100\.3/);
     await until('the free pod reaches the other place', () => isOpen('free', OTHER), 15);
+  });
+
+  await t.test('with DNS down pods find each other, other names fail with an error at once, and it is told', async () => {
+    resolver.close();
+    await until('it is told', async () => {
+      assert.match((await inside('free', 'nslookup api.example.org')).output, /SERVFAIL|can't find/);
+      return away.at(-1) === true;
+    });
+    assert.match((await inside('free', 'nslookup web.shop-dev.svc.cluster.local')).output, new RegExp(address));
+    assert.deepEqual(away, [true]);
   });
 });

@@ -225,13 +225,16 @@ async function certificateCheck(
       socket.destroy();
     });
     socket.on('timeout', () => socket.destroy(new Error('no answer')));
-    socket.on('error', (error) => resolve(error.message));
+    // Of what OpenSSL says the reason is for people, and not where in its sources it stands.
+    socket.on('error', (error) => resolve((error as { reason?: string }).reason ?? error.message));
   });
   const program = name === 'certificate' ? 'control' : 'edge';
   if (typeof answer === 'string') {
+    const holder = await listenerOf(port);
+    const seen = `${answer}${holder === null ? '' : `; ${holder}`}`;
     return broken(
       name,
-      { en: `port ${port}: ${answer}`, es: `puerto ${port}: ${answer}` },
+      { en: `port ${port}: ${seen}`, es: `puerto ${port}: ${seen}` },
       both(`darsena logs ${program}`),
     );
   }
