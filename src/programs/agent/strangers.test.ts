@@ -99,6 +99,9 @@ test('an ordinary user’s container is called as its monitor says, unless that 
   );
   // Younger than who claims to be it.
   await show('4000306', 1, '5', 'sleep 4', `/libpod-${others}`);
+  // By a control group of a user's own making it is the platform's.
+  await show('4000307', 1, '6', 'sleep 5', `/user.slice/user-1000.slice/user@1000.service/libpod-${ours}.scope`);
+  await show('4000308', 1, '7', 'sleep 6', `/machine.slice/libpod-${ours}.scope`);
   const found = await findStrangers({ isOwn: (id) => id === ours, makers: new Set(), node: '/nowhere' }, root);
   assert.deepEqual(
     found.map(({ id, name, pid }) => [id, name, pid]).sort((a, b) => Number(a[2]) - Number(b[2])),
@@ -107,6 +110,7 @@ test('an ordinary user’s container is called as its monitor says, unless that 
       ['ns-3', null, 4_000_303],
       ['ns-4', null, 4_000_305],
       [others, null, 4_000_306],
+      ['ns-6', null, 4_000_307],
     ],
   );
 });

@@ -16,6 +16,9 @@ const NAMELESS = 'ns-';
 /** The innermost part of a path that is named so: above it may be the group of a pod. */
 const NAMED = /^.*(?:^|[/-])([0-9a-f]{64})(?:\.scope)?(?:\/|$)/;
 
+/** Below it users name control groups as they like, also as the platform's containers are called; those lie elsewhere. */
+const OF_USERS = /(?:^|\/)user\.slice\//;
+
 interface ProcessSight {
   readonly pid: number;
   readonly ppid: number;
@@ -62,7 +65,10 @@ export async function findStrangers(own: OwnContainers, root = '/proc'): Promise
   const monitors = monitorsOf(sights.all);
   // Of one that is not the container's parent root's word counts alone: anybody could call another's container as they like.
   const bundles = new Map([...monitors.values()].flatMap(({ id, bundle, uid }) => (uid === 0 ? [[id, bundle]] : [])));
-  const namedBy = ({ cgroup }: ProcessSight): string | undefined => NAMED.exec(cgroup)?.[1];
+  const namedBy = ({ cgroup }: ProcessSight): string | undefined => {
+    const id = NAMED.exec(cgroup)?.[1];
+    return id !== undefined && OF_USERS.test(cgroup) && own.isOwn(id) ? undefined : id;
+  };
   const seen = new Set<string>();
   // Those with a name of the kernel's first: what others say of themselves takes no name from them. The oldest process of each is its first.
   const isNamed = (one: ProcessSight): number => (namedBy(one) === undefined ? 1 : 0);
