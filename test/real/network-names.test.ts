@@ -170,13 +170,16 @@ test('names of services lead to ready replicas, and a policy opens what is outsi
     await until('the free pod reaches the other place', () => isOpen('free', OTHER), 15);
   });
 
-  await t.test('with DNS down pods find each other, other names fail with an error at once, and it is told', async () => {
-    resolver.close();
-    await until('it is told', async () => {
-      assert.match((await inside('free', 'nslookup api.example.org')).output, /SERVFAIL|can't find/);
-      return away.at(-1) === true;
-    });
-    assert.match((await inside('free', 'nslookup web.shop-dev.svc.cluster.local')).output, new RegExp(address));
-    assert.deepEqual(away, [true]);
-  });
+  await t.test(
+    'with DNS down pods find each other, other names fail with an error at once, and it is told',
+    async () => {
+      resolver.close();
+      await until('it is told', async () => {
+        assert.match((await inside('free', 'nslookup api.example.org')).output, /SERVFAIL|can't find/);
+        return away.at(-1) === true;
+      });
+      assert.match((await inside('free', 'nslookup web.shop-dev.svc.cluster.local')).output, new RegExp(address));
+      assert.deepEqual(away, [true]);
+    },
+  );
 });
