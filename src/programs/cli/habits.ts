@@ -283,10 +283,17 @@ export function addHabits(program: Command, refuse: (flag: string, why: Text, wa
 }
 
 /** A flag that ends the command wherever it stands, with a value or without. */
-export function refuseOption(command: Command, flags: string, refuse: (flag: string) => Error): void {
+export function refuseOption(
+  command: Command,
+  flags: string,
+  refuse: (flag: string) => Error,
+  /** Values that ask for what happens anyway. */
+  harmless: readonly string[] = [],
+): void {
   const option = new Option(flags).hideHelp();
   command.addOption(option);
-  command.on(`option:${option.name()}`, () => {
+  command.on(`option:${option.name()}`, (value: unknown) => {
+    if (typeof value === 'string' && harmless.includes(value)) return;
     throw refuse(option.long ?? flags);
   });
 }

@@ -40,7 +40,21 @@ export const runFault = defineFaults({
 });
 
 /** Flags of docker and podman that ask for what a platform with admission does not give, and the way to the same end. */
-export const RUN_REFUSED: readonly { readonly flags: string; readonly why: Text; readonly way: Text }[] = [
+export const RUN_REFUSED: readonly {
+  readonly flags: string;
+  readonly why: Text;
+  readonly way: Text;
+  /** Values that ask for what happens anyway. */
+  readonly harmless?: readonly string[];
+}[] = [
+  {
+    flags: '--runtime <name>',
+    why: { en: 'run-times are named in manifests', es: 'los entornos de ejecución se nombran en los manifiestos' },
+    way: {
+      en: 'runtimeClassName: darsena explain pod.spec.runtimeClassName',
+      es: 'runtimeClassName: darsena explain pod.spec.runtimeClassName',
+    },
+  },
   {
     flags: '-p, --publish <ports>',
     why: {
@@ -97,6 +111,7 @@ export const RUN_REFUSED: readonly { readonly flags: string; readonly why: Text;
   })),
   ...['--restart <policy>', '--health-cmd <command>'].map((flags) => ({
     flags,
+    harmless: ['no'],
     why: { en: 'a run ends once', es: 'una ejecución termina una vez' },
     way: {
       en: 'what is to stay up is a Deployment: darsena deploy',
@@ -414,7 +429,8 @@ export function runCommands(cli: CliProgram): void {
         es: 'ejecutar una imagen una vez, juzgada como cualquier arranque; queda registrado',
       }),
     );
-  for (const { flags, why, way } of RUN_REFUSED) refuseOption(run, flags, () => refusedFlag(flags, why, way));
+  for (const { flags, why, way, harmless } of RUN_REFUSED)
+    refuseOption(run, flags, () => refusedFlag(flags, why, way), harmless);
   run.action(async (image: string, command: string[], options: RunFlags) => {
     const project = options.project ?? projectOf(image);
     const tty = options.tty === true;
