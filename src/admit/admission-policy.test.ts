@@ -661,6 +661,8 @@ test('a policy or binding that Kubernetes would not take is refused: read as it 
     [[policy({ matchConditions: { name: 'c', expression: 'true' } })], /expected a list/],
     [[policy({}), bound({ validationActions: 'Deny' })], /expected a list/],
     [[policy({}), bound({ validationActions: ['deny'] })], /expected Deny, Warn, Audit/],
+    [[policy({}), bound({ validationActions: [] })], /one or more of Deny/],
+    [[policy({}), bound({ validationActions: null })], /one or more of Deny/],
     [
       [
         policy({}),

@@ -471,6 +471,33 @@ test('a policy of one’s own is in force at once, but waits for a second person
   await opened.close();
 });
 
+test('what production is judged by waits for a second person, however deep and in whose words it is taken in', async () => {
+  const production: { policy: string | null } = { policy: null };
+  const { opened, book } = await openBook(production);
+  const taking = (name: string, policy: string): string =>
+    `name: ${name}\nversion: "1"\ndescription: { en: x, es: x }\ndoors: { start: closed }\nuses: [{ policy: ${policy} }]\n`;
+  await book.apply(taking('inner', 'disallow-latest-tag'), 'user:ana');
+  await book.apply(taking('middle', 'inner'), 'user:ana');
+  await book.apply(taking('outer', 'middle'), 'user:ana');
+  production.policy = 'outer';
+  assert.equal((await book.apply(taking('inner', 'require-run-as-nonroot'), 'user:ana')).state, 'waiting');
+  const team = {
+    ...{ apiVersion: 'kyverno.io/v1', kind: 'ClusterPolicy', metadata: { name: 'team' } },
+    spec: {
+      rules: [
+        {
+          ...{ name: 'r', match: { any: [{ resources: { kinds: ['Pod'] } }] } },
+          validate: { podSecurity: { level: 'baseline', version: 'latest' } },
+        },
+      ],
+    },
+  };
+  await book.apply(JSON.stringify(team), 'user:ana');
+  production.policy = 'team';
+  assert.equal((await book.apply(taking('pod-security-baseline', 'inner'), 'user:ana')).state, 'waiting');
+  await opened.close();
+});
+
 test('a draft says of what was judged who would be hit, and keeps nothing', async () => {
   const { opened, admit, book } = await openBook({ policy: null });
   const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { type: 'NodePort' } };

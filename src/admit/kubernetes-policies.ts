@@ -2,6 +2,7 @@ import { FormatError } from '../formats/index.ts';
 import {
   DOCUMENT_DOORS,
   isAdmissionObject,
+  items,
   members,
   type ReadRules,
   type Report,
@@ -49,10 +50,15 @@ function isOfPolicies(apiVersion: string): boolean {
 export function readForeignPolicies(text: string, problems: PolicyProblem[], standards: FindStandard): Policy | null {
   const written = readObjects(text);
   const objects = written.map(({ object }) => object);
+  const uses = new Set<string>();
+  const noted: FindStandard = (level, version) => {
+    uses.add(`pod-security-${level}`);
+    return standards(level, version);
+  };
   const read = written.flatMap(({ object, locate }): ReadRules[] => {
     const report = reportAt(locate, problems);
     if (isAdmissionObject(object)) return [readAdmissionPolicy(object, objects, report)];
-    if (isKyvernoObject(object)) return [readKyvernoPolicy(object, objects, report, standards)];
+    if (isKyvernoObject(object)) return [readKyvernoPolicy(object, objects, report, noted)];
     const { apiVersion, kind } = object;
     if (isOfPolicies(String(apiVersion)) && kind !== 'ValidatingAdmissionPolicyBinding')
       report(['kind'], `objects of the kind ${String(kind)} are not understood here, and none is left out`);
@@ -66,7 +72,9 @@ export function readForeignPolicies(text: string, problems: PolicyProblem[], sta
     const report = reportAt(locate, problems);
     const { policyName, matchResources, validationActions } = members(object['spec']);
     checkShape(matchResources, MATCH_RESOURCES, ['spec', 'matchResources'], report);
-    checkShape(validationActions, VALIDATION_ACTIONS, ['spec', 'validationActions'], report);
+    const isKnown = checkShape(validationActions, VALIDATION_ACTIONS, ['spec', 'validationActions'], report);
+    if (isKnown && items(validationActions).length === 0)
+      report(['spec', 'validationActions'], 'expected one or more of Deny, Warn, Audit');
     if (policyName === undefined || names.includes(String(policyName))) continue;
     report(['spec', 'policyName'], `expected bindings of ${names.join(', ')}, got one of ${String(policyName)}`);
   }
@@ -98,7 +106,7 @@ export function readForeignPolicies(text: string, problems: PolicyProblem[], sta
   const description = read.length === 1 ? first.description : read.map(({ name }) => name).join(', ');
   return {
     ...{ name: first.name, version: '1', description: same(description) },
-    ...{ validHours: 168, deadlines: null, restarts: 'allow', params: [], uses: [], depth: 0, source: text },
+    ...{ validHours: 168, deadlines: null, restarts: 'allow', params: [], uses: [...uses], depth: 0, source: text },
     ...{ doors: Object.fromEntries(DOCUMENT_DOORS.map((door) => [door, mode])), rules, template: rules },
   };
 }

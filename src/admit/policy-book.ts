@@ -213,8 +213,10 @@ export class PolicyBook {
 
   /** `prod` judges production by being its usual policy; any other when an environment names it, or takes it in. */
   async #isOfProduction(name: string): Promise<boolean> {
-    const names = [name, ...this.#policies.filter(({ uses }) => uses.includes(name)).map((policy) => policy.name)];
-    if (names.includes('prod')) return true;
+    const names = new Set([name]);
+    // A set is walked on to what is added meanwhile: those that take in a policy that takes this one in are among them.
+    for (const one of names) for (const policy of this.#policies) if (policy.uses.includes(one)) names.add(policy.name);
+    if (names.has('prod')) return true;
     for (const one of names) {
       const places = await this.#options.use.environmentsUsing(one);
       if (places.some((place) => place.class !== 'development')) return true;

@@ -161,7 +161,7 @@ suite('an ordinary user’s platform', { skip, timeout: 420_000 }, () => {
     }
     await rm(runtime, { recursive: true, force: true });
     await rm(`/dev/shm/libpod_rootless_lock_${uid}`, { force: true });
-    await runCommand('userdel', ['--remove', account], { timeoutMs: 20_000 });
+    await runCommand('userdel', ['--remove', account], { timeoutMs: 120_000 });
   });
 
   test('up needs no root and says what is missing without it', async () => {
