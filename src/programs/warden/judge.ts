@@ -120,8 +120,11 @@ export class Origins {
     const key = `${dev} ${ino} ${size} ${ctimeNs} ${below}${path}`;
     const known = this.#copies.get(key) ?? { at: 0, isSame: null };
     if (known.isSame !== null) return known.isSame ? 'copy' : 'other';
-    const youngMs = TICK_MS - (Date.now() - Number(ctimeMs));
-    if (youngMs > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Math.min(youngMs, TICK_MS));
+    const now = Date.now();
+    const youngMs = Math.min(TICK_MS - (now - Number(ctimeMs)), TICK_MS);
+    // Who starts many at once must not keep the others waiting for each of them.
+    if (now + Math.max(youngMs, 0) > untilMs) return 'late';
+    if (youngMs > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, youngMs);
     const isAsItWas = (one: number): boolean => {
       const now = fstatSync(one, { bigint: true });
       return now.size === size && now.ctimeNs === ctimeNs;
