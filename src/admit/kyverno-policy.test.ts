@@ -391,6 +391,14 @@ test('a standard in one rule, but for a control and some images', () => {
   assert.match(say(rule([]), sinner), /^refuse fail pod-security-baseline@1\.30: capabilities/);
   assert.equal(say(rule([{ controlName: 'Capabilities', images: ['redis*'] }]), sinner), 'allow pass');
   assert.match(say(rule([{ controlName: 'Capabilities', images: ['nginx*'] }]), sinner), /^refuse fail/);
+  // What holds of the pod is called so, and no container is let go by such a name, or by that of another.
+  const unconfined = { seccompProfile: { type: 'Unconfined' } };
+  const redis = (name: string) => ({ name, image: 'redis:7', securityContext: unconfined });
+  const excluded = [{ controlName: 'Seccomp', images: ['redis*'] }];
+  assert.equal(say(rule(excluded), pod({ containers: [redis('a')] })), 'allow pass');
+  assert.match(say(rule(excluded), pod({ securityContext: unconfined, containers: [redis('pod')] })), /^refuse fail/);
+  const twins = { containers: [redis('a')], initContainers: [{ ...redis('a'), image: 'nginx:1' }] };
+  assert.match(say(rule(excluded), pod(twins)), /^refuse fail/);
   const field = {
     controlName: 'Capabilities',
     images: ['*'],

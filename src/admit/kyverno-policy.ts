@@ -724,13 +724,20 @@ function compilePodSecurity(written: Members, at: (string | number)[], scope: Ru
   };
 }
 
-/** The names of containers whose image is one of those that are excluded. */
+/**
+ * The names of containers whose image is one of those that are excluded. What a rule says of the pod itself has the name `pod`:
+ * a container that is called so, or as one of another image, is not free by its name.
+ */
 function freeContainers(spec: Json, images: readonly Json[]): string[] {
   const lists = ['containers', 'initContainers', 'ephemeralContainers'].flatMap((list) => items(members(spec)[list]));
-  return lists.flatMap((one) => {
-    const { name, image } = members(one);
-    return images.some((pattern) => matchesWildcard(String(pattern), String(image))) ? [String(name)] : [];
-  });
+  const names = (isFree: boolean): string[] =>
+    lists.flatMap((one) => {
+      const { name, image } = members(one);
+      const isExcluded = images.some((pattern) => matchesWildcard(String(pattern), String(image)));
+      return isExcluded === isFree ? [String(name)] : [];
+    });
+  const bound = ['pod', ...names(false)];
+  return names(true).filter((name) => !bound.includes(name));
 }
 
 /** The pod without the values of a field that an exclusion allows; in containers, of those images alone where it names some. */
