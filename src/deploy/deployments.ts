@@ -481,7 +481,7 @@ export class Deployments {
     return { release: toRelease(row), ...this.#open(row) };
   }
 
-  /** An earlier release to return to: the numbered one, else the one before the current. @throws Fault deploy.release-unknown */
+  /** An earlier release to return to: the numbered one, else the one before the current. @throws Fault deploy.release-unknown, deploy.release-first */
   async earlierRelease(
     project: string,
     environment: string,
@@ -489,8 +489,10 @@ export class Deployments {
   ): Promise<{ release: Release } & SealedRelease> {
     const good = await this.#returnTargets(project, environment);
     const found = number === null ? good[0] : good.find((row) => row.number === number);
-    if (found === undefined)
-      throw deployFault('deploy.release-unknown', { project, environment, number: number ?? '' });
+    if (found === undefined) {
+      if (number === null) throw deployFault('deploy.release-first', { project, environment });
+      throw deployFault('deploy.release-unknown', { project, environment, number });
+    }
     return { release: toRelease(found), ...this.#open(found) };
   }
 

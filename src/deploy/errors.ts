@@ -269,6 +269,17 @@ export const deployFault = defineFaults({
       remedy: 'ver sus versiones: darsena release list {project}',
     },
   },
+  'deploy.release-first': {
+    kind: 'not-found',
+    en: {
+      what: '{project} has no release before this one in {environment} to return to',
+      remedy: 'darsena rollback {project} --env {environment} --list',
+    },
+    es: {
+      what: '{project} no tiene en {environment} una versión anterior a esta a la que revertir',
+      remedy: 'darsena rollback {project} --env {environment} --list',
+    },
+  },
   'deploy.release-unknown': {
     kind: 'not-found',
     en: {

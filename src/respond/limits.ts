@@ -89,6 +89,9 @@ export const CHANNELS_MAX = 50;
 
 /** Milliseconds that a receiver has to take a notice. */
 export const NOTICE_TIMEOUT_MS = 10_000;
+/** A receiver of syslog answers nothing: what it was sent is taken when it hung up, or said nothing against it for so long. */
+export const SYSLOG_GRACE_MS = 2_000;
+export const SYSLOG_LEAVE_MS = 200;
 
 /** The same for a mail server, which may look at the sender for a while before it answers. */
 export const MAIL_TIMEOUT_MS = 30_000;

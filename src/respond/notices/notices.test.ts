@@ -275,6 +275,26 @@ test('a webhook is signed over its time and bytes, follows no redirect; syslog o
   assert.equal(Number(count), Buffer.byteLength(message));
 });
 
+test('a receiver of syslog that keeps the line, or hangs up when it has read, took the notice once', async (t) => {
+  for (const manner of ['keeps', 'hangs up'] as const) {
+    const heard: string[] = [];
+    const log = createTcpServer({ allowHalfOpen: true }, (socket) => {
+      t.after(() => socket.destroy());
+      socket.on('error', () => undefined);
+      socket.setEncoding('utf8').on('data', (text: string) => {
+        heard.push(text);
+        if (manner === 'hangs up') socket.destroy();
+      });
+    });
+    log.listen(0, '127.0.0.1');
+    t.after(() => void log.close());
+    await new Promise((resolve) => log.once('listening', resolve));
+    const url = `tcp://127.0.0.1:${(log.address() as AddressInfo).port}`;
+    await sendNotice({ kind: 'syslog', url, secret: null, networks: ['127.0.0.0/8'] }, NOTICE, new Date());
+    assert.equal(heard.length, 1, manner);
+  }
+});
+
 test('Slack, Teams, Falcosidekick and syslog over UDP: each receiver is sent what it reads, signed where it is asked', async (t) => {
   const heard: { path: string; type: string; signature: string; body: string }[] = [];
   const server = createServer((request, response) => {

@@ -5,7 +5,7 @@ import { connect, isIP, type LookupFunction } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { guardAddresses } from '../../system/index.ts';
 import { respondFault } from '../errors.ts';
-import { NOTICE_TIMEOUT_MS } from '../limits.ts';
+import { NOTICE_TIMEOUT_MS, SYSLOG_GRACE_MS, SYSLOG_LEAVE_MS } from '../limits.ts';
 import { type MailSettings, sendMail } from './mail.ts';
 import { bodyOf, type ChannelKind, type Notice, signatureOf, syslogMessage } from './message.ts';
 
@@ -99,11 +99,24 @@ function sendSyslog(url: URL, host: string, message: string, lookup: LookupFunct
       ? connectTls({ host, port, lookup, minVersion: 'TLSv1.2', ...named, ...authority })
       : connect({ host, port, lookup });
     socket.setTimeout(NOTICE_TIMEOUT_MS, () => socket.destroy(new Error('no answer in time')));
+    let isSent = false;
     socket.on('error', reject);
     // Octet counting (RFC 6587; over TLS RFC 5425): a line break in a message begins no other.
-    socket.once(isSecret ? 'secureConnect' : 'connect', () => socket.end(`${Buffer.byteLength(message)} ${message}`));
+    socket.once(isSecret ? 'secureConnect' : 'connect', () => {
+      socket.write(`${Buffer.byteLength(message)} ${message}`, () => {
+        isSent = true;
+        // Who takes leave while the other hangs up is reset by it: it has a moment to hang up first.
+        setTimeout(() => socket.end(), SYSLOG_LEAVE_MS);
+        setTimeout(() => {
+          resolve();
+          socket.destroy();
+        }, SYSLOG_GRACE_MS).unref();
+      });
+    });
     socket.once('close', (failed) => {
-      if (!failed) resolve();
+      if (failed) return;
+      if (isSent) resolve();
+      else reject(new Error('the receiver hung up before it was told'));
     });
     socket.resume();
   });
