@@ -465,17 +465,9 @@ function judgeRule(rule: Rule, byType: readonly (readonly Folded[])[], findings:
     return { rule, offReason: rule.enabled ? reason : 'disabled by its file', unseenEvents };
   };
   const named = namedEvents(rule.filter);
-  const observed = new Set(observedEvents());
-  // Falco's names for what we call fork.
-  const alike: Readonly<Record<string, string>> = {
-    execveat: 'execve',
-    clone: 'fork',
-    clone3: 'fork',
-    vfork: 'fork',
-    umount: 'umount2',
-  };
-  for (const name of ONLY_CONTENT) if ((byType[EVENT_NAMES.indexOf(name)] ?? []).length > 0) observed.add(name);
-  const unseenEvents = named.filter((name) => !observed.has(name) && !observed.has(alike[name] ?? ''));
+  const forContent = (name: string): boolean =>
+    ONLY_CONTENT.has(name) && (byType[EVENT_NAMES.indexOf(name)] ?? []).length > 0;
+  const unseenEvents = named.filter((name) => !isObserved(name) && !forContent(name));
   const held = byType.filter((filters) => filters.length > 0);
   const folded = new Set(held.flatMap((filters) => filters.map(({ filter }) => filter)));
   if (folded.size === 0) {
@@ -506,6 +498,21 @@ function judgeRule(rule: Rule, byType: readonly (readonly Folded[])[], findings:
   const unseen = compileOutput(rule.output, liveFields).unseen;
   if (unseen.length > 0) warn('LOAD_UNKNOWN_FILTER', `fields ${unseen.join(', ')} of the output are not observed`);
   return { rule, offReason: null, unseenEvents };
+}
+
+const OBSERVED: ReadonlySet<string> = new Set(observedEvents());
+/** Falco's names for what we call fork, and others of one kind. */
+const ALIKE: Readonly<Record<string, string>> = {
+  execveat: 'execve',
+  clone: 'fork',
+  clone3: 'fork',
+  vfork: 'fork',
+  umount: 'umount2',
+};
+
+/** Whether this sensor tells of such events, under this name or another. */
+export function isObserved(name: string): boolean {
+  return OBSERVED.has(name) || (Object.hasOwn(ALIKE, name) && OBSERVED.has(ALIKE[name] ?? ''));
 }
 
 /** Every event name that the condition compares the type with. */

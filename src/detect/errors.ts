@@ -1,4 +1,5 @@
 import { defineFaults } from '../system/index.ts';
+import { findNearest } from './hint.ts';
 
 export const detectFault = defineFaults({
   'detect.nothing-to-do': {
@@ -97,6 +98,17 @@ export const detectFault = defineFaults({
       remedy: 'Listar las reglas en vigor: darsena rules list.',
     },
   },
+  'detect.rule-unlike-any': {
+    kind: 'not-found',
+    en: {
+      what: 'there is no rule "{rule}", nor one of a name like it',
+      remedy: 'List those in force: darsena rules list.',
+    },
+    es: {
+      what: 'no hay ninguna regla "{rule}", ni otra de nombre parecido',
+      remedy: 'Listar las que están en vigor: darsena rules list.',
+    },
+  },
   'detect.condition-invalid': {
     kind: 'invalid',
     en: {
@@ -178,3 +190,11 @@ export const detectFault = defineFaults({
     es: { what: 'no se puede leer el archivo {path}', why: '{why}' },
   },
 });
+
+/** With the name that was perhaps meant. */
+export function unknownRule(rule: string, names: Iterable<string>): Error {
+  const nearest = findNearest(rule, names);
+  return nearest === undefined
+    ? detectFault('detect.rule-unlike-any', { rule })
+    : detectFault('detect.rule-unknown', { rule, nearest });
+}

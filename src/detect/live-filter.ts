@@ -1,7 +1,7 @@
 /** A condition by itself over what happens now: what live tail and recordings show. */
 import { ARGUMENT_FIELDS, CONTENT_WAYS, type KernelEvent } from '../events/index.ts';
 import { compileFilters } from './compile.ts';
-import { asksContent, liveFields, namedEvents } from './engine.ts';
+import { asksContent, isObserved, liveFields, namedEvents } from './engine.ts';
 import { FilterError } from './filter-ast.ts';
 import { fieldsOf } from './filter-fields.ts';
 import { withGivenNames } from './given-names.ts';
@@ -13,6 +13,8 @@ export interface LiveFilter {
   readonly events: ReadonlySet<string>;
   /** Those of them whose bytes it asks for. */
   readonly contentEvents: ReadonlySet<string>;
+  /** What it asks for by name and no sensor tells. */
+  readonly unseenEvents: readonly string[];
   /** Whether it asks for what only some may see: a condition on a command line tells it letter by letter. */
   readonly asksArguments: boolean;
 }
@@ -23,7 +25,7 @@ export interface LiveFilter {
  */
 export function readLiveFilter(text: string): LiveFilter {
   if (text.trim() === '')
-    return { holds: () => true, events: new Set(), contentEvents: new Set(), asksArguments: false };
+    return { holds: () => true, events: new Set(), contentEvents: new Set(), unseenEvents: [], asksArguments: false };
   const filter = withGivenNames(readTuningCondition(text, liveFields));
   const fields = fieldsOf(filter, liveFields);
   for (const { name, argument, at } of fields) {
@@ -39,6 +41,7 @@ export function readLiveFilter(text: string): LiveFilter {
     holds: (event) => match(event) !== null,
     events: new Set([...events, ...contentEvents]),
     contentEvents,
+    unseenEvents: events.filter((name) => !isObserved(name) && !contentEvents.has(name)),
     asksArguments: fields.some(({ name }) => ARGUMENT_FIELDS.has(name)),
   };
 }

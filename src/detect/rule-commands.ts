@@ -8,6 +8,14 @@ import { KEPT_SECONDS_MAX } from './limits.ts';
 import type { Finding } from './rule-file.ts';
 import type { RulePage } from './shipped-rules.ts';
 
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
+/** Where a file counted before. */
+interface Moved {
+  readonly project: string | null;
+  readonly environment: string | null;
+}
+
 interface RuleView {
   readonly name: string;
   readonly priority: string;
@@ -150,13 +158,31 @@ export function ruleBookCommands(cli: CliProgram, noun: Command, describeFinding
     .action(async (path: string, options: Place & { name?: string }) => {
       const name = options.name ?? basename(path);
       const body = { text: await readText(path), ...placeOf(options) };
-      const answer = await cli.api.put<{ findings: Finding[] }>(`/rules/files/${encodeURIComponent(name)}`, body);
+      const answer = await cli.api.put<{ findings: Finding[]; moved: Moved | null }>(
+        `/rules/files/${encodeURIComponent(name)}`,
+        body,
+      );
       if (cli.output.json) {
         cli.print.json(answer);
         return;
       }
       for (const finding of answer.findings) cli.print.note(describeFinding(finding));
-      cli.print.result({ en: `${name} is in force`, es: `${name} está en vigor` });
+      const moved = answer.moved ?? null;
+      if (moved !== null) {
+        const before = placeText(cli, moved);
+        cli.print.note({
+          en: `it counted in another place before, and does not there any more: ${before}`,
+          es: `antes contaba en otro lugar, y allí ya no: ${before}`,
+        });
+      }
+      if (body.project !== null && !(await isProject(cli, body.project))) {
+        cli.print.note({
+          en: `there is no project ${body.project} that you may see: its rules count when there is one`,
+          es: `no hay ningún proyecto ${body.project} que pueda ver: sus reglas contarán cuando lo haya`,
+        });
+      }
+      const place = placeText(cli, body);
+      cli.print.result({ en: `${name} is in force: ${place}`, es: `${name} está en vigor: ${place}` });
     });
   noun
     .command('try')
@@ -246,6 +272,7 @@ export function ruleBookCommands(cli: CliProgram, noun: Command, describeFinding
     .argument('<id>')
     .description(cli.t({ en: 'let a rule speak again', es: 'dejar que una regla vuelva a avisar' }))
     .action(async (id: string) => {
+      if (!UUID.test(id)) throw detectFault('detect.tuning-unknown', { id });
       const tuning = await cli.api.delete<TuningView>(`/rules/tunings/${encodeURIComponent(id)}`);
       if (cli.output.json) cli.print.json(tuning);
       else {
@@ -417,6 +444,11 @@ function secondsOf(text: string): number {
 
 function placeOf({ project, env }: Place): { project: string | null; environment: string | null } {
   return { project: project ?? null, environment: env ?? null };
+}
+
+async function isProject(cli: CliProgram, name: string): Promise<boolean> {
+  const { items } = await cli.api.get<{ items: readonly { name: string }[] }>('/projects');
+  return items.some((one) => one.name === name);
 }
 
 function placeText(

@@ -69,6 +69,8 @@ export interface RuleItem {
   readonly place: Place;
   /** The place of a character of a text value. */
   placeIn(key: string, offset: number): Place;
+  /** The place of what stands below a key, as deep as the file has it: keys of maps, places in lists. */
+  placeOf(...path: readonly (string | number)[]): Place;
 }
 
 /** In the order in which Falco asks for them. */
@@ -212,7 +214,11 @@ class Reader {
       }
       values[key] = said;
     }
-    return { kind, name, values, place, placeIn: (key, offset) => this.#placeIn(node, key, offset, place) };
+    return {
+      ...{ kind, name, values, place },
+      placeIn: (key, offset) => this.#placeIn(node, key, offset, place),
+      placeOf: (...path) => this.#placeOfPath(node, path, place),
+    };
   }
 
   /** A key that nobody reads is left out, as Falco does it, but not unsaid. */
@@ -244,6 +250,26 @@ class Reader {
 
   #placeOfKey(node: YAMLMap, key: string): Place {
     return this.#placeOf((this.#pairOf(node, key)?.key as Node | undefined)?.range?.[0] ?? 0);
+  }
+
+  #placeOfPath(node: YAMLMap, path: readonly (string | number)[], otherwise: Place): Place {
+    let at: unknown = node;
+    let place = otherwise;
+    for (const step of path) {
+      let named: unknown;
+      if (isMap(at) && typeof step === 'string') {
+        const pair = this.#pairOf(at, step);
+        named = pair?.key;
+        at = pair?.value;
+      } else if (isSeq(at) && typeof step === 'number') {
+        at = at.items[step];
+        named = at;
+      } else return place;
+      const start = (named as Node | null | undefined)?.range?.[0];
+      if (start === undefined) return place;
+      place = this.#placeOf(start);
+    }
+    return place;
   }
 
   #placeIn(node: YAMLMap, key: string, offset: number, otherwise: Place): Place {

@@ -11,6 +11,7 @@ import { parseFilter } from './filter-parser.ts';
 import { withGivenNames } from './given-names.ts';
 import { Hints } from './hint.ts';
 import { FILTER_DEPTH_MAX } from './limits.ts';
+import { readLiveFilter } from './live-filter.ts';
 import { makeTester } from './operators.ts';
 import { compileOutput, escapeControls } from './output.ts';
 import { recordedFields } from './recorded-events.ts';
@@ -1252,4 +1253,43 @@ test('the root as a path is above everything, and other paths above their own ki
   for (const root of ['/', '//', '']) assert.equal(makeTester('pmatch', 'path', root)('curl'), true, root);
   assert.equal(makeTester('pmatch', 'path', '/c')('c'), false);
   assert.equal(makeTester('pmatch', 'path', '/c*')('/curl/x'), true);
+});
+
+test('mistakes of exceptions, overrides and keys are told where they stand, with the code that Falco gives them', () => {
+  const base = rule('A', 'evt.type = open and proc.name = cat');
+  const told = (text: string): string[] =>
+    load(text).findings.flatMap(({ severity, code, line, column }) =>
+      severity === 'error' ? [`${line}:${column} ${code}`] : [],
+    );
+  const second = (rest: string): string => `${base}- rule: A\n${rest}`;
+  assert.deepEqual(told(`${base}  exceptions:\n    - name: a\n      fields: [proc.name]\n    - name: b\n`), [
+    '9:7 LOAD_ERR_YAML_VALIDATE',
+  ]);
+  assert.deepEqual(told(`${base}  exceptions:\n    - {name: a, fields: [not.there], values: [[x]]}\n`), [
+    '7:7 LOAD_ERR_VALIDATE',
+  ]);
+  assert.deepEqual(told(`${base}  exceptions:\n    - name: a\n      fields: [fd.name]\n      values: x\n`), [
+    '9:7 LOAD_ERR_YAML_VALIDATE',
+  ]);
+  const appended = '  append: true\n  exceptions:\n    - name: b\n      values: [[x]]\n';
+  assert.deepEqual(told(second(appended)), ['9:7 LOAD_ERR_VALIDATE']);
+  assert.deepEqual(told(second('  append: true\n')), ['6:3 LOAD_ERR_VALIDATE']);
+  assert.deepEqual(told(second('  desc: x\n  override:\n    desc: replace\n    condition: append\n')), [
+    '10:5 LOAD_ERR_YAML_VALIDATE',
+  ]);
+  assert.deepEqual(told(second('  desc: x\n  priority: ERROR\n  override:\n    desc: replace\n')), [
+    '8:3 LOAD_ERR_YAML_VALIDATE',
+  ]);
+  assert.deepEqual(told(`${base}  tags: x\n`), ['6:3 LOAD_ERR_YAML_VALIDATE']);
+  assert.deepEqual(told('- macro: m\n  condition: ""\n'), ['2:3 LOAD_ERR_YAML_VALIDATE']);
+  const [pattern] = load(rule('A', 'evt.type = open and proc.name regex "[a"')).findings;
+  assert.equal(pattern?.message, 'no regular expression: Unterminated character class');
+});
+
+test('who looks live is told which events of the condition no sensor tells', () => {
+  assert.deepEqual(readLiveFilter('evt.type in (read, open, futex, clone)').unseenEvents, ['read', 'futex']);
+  const content = readLiveFilter('evt.buffer contains secret');
+  assert.deepEqual(content.unseenEvents, []);
+  assert.ok(content.events.has('read') && content.contentEvents.has('recvfrom'));
+  assert.deepEqual([...readLiveFilter('evt.type = read and evt.buffer contains x').contentEvents], ['read']);
 });

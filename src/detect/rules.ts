@@ -108,6 +108,7 @@ interface Draft {
 
 interface ExceptionDraft {
   name: string;
+  place: Place;
   /** Undefined when it only adds values to one that is there. */
   fields: unknown;
   comps: unknown;
@@ -256,30 +257,36 @@ class Resolver<Event> {
   }
 
   /** What an override names must be there and may be changed so; what is there beside it would be left out unsaid. */
-  #isSoundOverride({ kind, values, place, name }: RuleItem): boolean {
+  #isSoundOverride({ kind, values, place, name, placeOf }: RuleItem): boolean {
     const { override } = values;
     const allowed = OVERRIDES[kind];
     if (!isRecord(override) || allowed === undefined) return true;
-    const refuse = (message: string, hint?: string): false => {
-      this.#error('LOAD_ERR_YAML_VALIDATE', message, place, name, hint);
+    const refuse = (message: string, hint?: string, at = place): false => {
+      this.#error('LOAD_ERR_YAML_VALIDATE', message, at, name, hint);
       return false;
     };
     if (values['append'] === true)
       return refuse('"append" and "override" exclude each other', 'say it with "override"');
     for (const [key, mode] of Object.entries(override)) {
-      if (mode !== 'append' && mode !== 'replace') return refuse(`override of "${key}" must be append or replace`);
+      const at = placeOf('override', key);
+      if (mode !== 'append' && mode !== 'replace')
+        return refuse(`override of "${key}" must be append or replace`, undefined, at);
       if (!allowed.replace.includes(key) && !allowed.append.includes(key))
-        return refuse(`"${key}" cannot be overridden`);
-      if (!allowed[mode].includes(key)) return refuse(`"${key}" cannot be appended to`, 'use "replace"');
+        return refuse(`"${key}" cannot be overridden`, undefined, at);
+      if (!allowed[mode].includes(key)) return refuse(`"${key}" cannot be appended to`, 'use "replace"', at);
       const value = values[key] ?? null;
-      if (value === null) return refuse(`the override names "${key}", which is not given`);
+      if (value === null) return refuse(`the override names "${key}", which is not given`, undefined, at);
       const wanted = OVERRIDE_VALUES[key];
       if (wanted !== undefined && (Array.isArray(value) ? 'list' : typeof value) !== wanted)
-        return refuse(`"${key}" must be a ${wanted}`);
+        return refuse(`"${key}" must be a ${wanted}`, undefined, placeOf(key));
     }
     const unsaid = allowed.replace.find((key) => values[key] !== undefined && !Object.hasOwn(override, key));
     if (unsaid !== undefined && !(TIMING_KEYS as readonly string[]).includes(unsaid))
-      return refuse(`"${unsaid}" is given, and the override does not name it`, 'say append or replace');
+      return refuse(
+        `"${unsaid}" is given, and the override does not name it`,
+        'say append or replace',
+        placeOf(unsaid),
+      );
     return true;
   }
 
@@ -312,7 +319,7 @@ class Resolver<Event> {
       return this.#error(
         'LOAD_ERR_YAML_VALIDATE',
         'a list needs "items", a list of plain values',
-        item.place,
+        item.placeOf('items'),
         item.name,
       );
     }
@@ -340,8 +347,8 @@ class Resolver<Event> {
 
   #takeMacro(item: RuleItem) {
     const text = item.values['condition'];
-    if (typeof text !== 'string') {
-      return this.#error('LOAD_ERR_YAML_VALIDATE', 'a macro needs "condition"', item.place, item.name);
+    if (typeof text !== 'string' || text === '') {
+      return this.#error('LOAD_ERR_YAML_VALIDATE', 'a macro needs "condition"', item.placeOf('condition'), item.name);
     }
     if (!MACRO_NAME.test(item.name)) {
       this.#warn('LOAD_INVALID_MACRO_NAME', 'a condition cannot name this macro', item, 'use letters, digits and "_"');
@@ -400,11 +407,11 @@ class Resolver<Event> {
     }
     for (const key of NEEDED) {
       if (typeof values[key] !== 'string' || values[key] === '') {
-        return this.#error('LOAD_ERR_YAML_VALIDATE', `a rule needs "${key}"`, item.place, item.name);
+        return this.#error('LOAD_ERR_YAML_VALIDATE', `a rule needs "${key}"`, item.placeOf(key), item.name);
       }
     }
     if (values['tags'] !== undefined && !Array.isArray(values['tags'])) {
-      return this.#error('LOAD_ERR_YAML_VALIDATE', '"tags" must be a list', item.place, item.name);
+      return this.#error('LOAD_ERR_YAML_VALIDATE', '"tags" must be a list', item.placeOf('tags'), item.name);
     }
     const source = typeof values['source'] === 'string' ? values['source'] : 'syscall';
     if (earlier !== undefined && earlier.source !== source) {
@@ -435,7 +442,7 @@ class Resolver<Event> {
     const condition = values['condition'];
     if (isOldForm && condition === undefined && values['exceptions'] === undefined) {
       const message = 'an appended rule needs "condition" or "exceptions"';
-      this.#error('LOAD_ERR_YAML_VALIDATE', message, item.place, item.name);
+      this.#error('LOAD_ERR_VALIDATE', message, item.place, item.name);
       return;
     }
     if (typeof condition === 'string') {
@@ -479,19 +486,22 @@ class Resolver<Event> {
         : added !== undefined && `"${added}" of an exception cannot be appended to, only values`;
     if (wrong !== false) {
       const message = `exception "${one.name}": ${wrong}`;
-      this.#error('LOAD_ERR_VALIDATE', message, item.placeIn('exceptions', 0), item.name);
+      this.#error('LOAD_ERR_VALIDATE', message, one.place, item.name);
     } else if (same !== undefined) same.values.push(...one.values);
     else if (this.#checkException(one, item, rule.source)) rule.exceptions.push(one);
   }
 
   /** What an exception says of itself, whether it has values or not. */
-  #checkException({ name, fields, comps }: ExceptionDraft, item: RuleItem, source: string): boolean {
-    const refuse = (message: string, hint?: string): false => {
-      const place = item.placeIn('exceptions', 0);
-      this.#error('LOAD_ERR_VALIDATE', `exception "${name}": ${message}`, place, item.name, hint);
+  #checkException({ name, place, fields, comps }: ExceptionDraft, item: RuleItem, source: string): boolean {
+    const refuse = (message: string, hint?: string, code: FindingCode = 'LOAD_ERR_VALIDATE'): false => {
+      this.#error(code, `exception "${name}": ${message}`, place, item.name, hint);
       return false;
     };
-    if (fields === undefined || fields === null) return refuse('"fields" must be a field or a list of fields');
+    if (fields === undefined || fields === null) {
+      // Of one that is appended Falco asks only when it puts them together.
+      const code = this.#mode(item, 'exceptions') === 'append' ? 'LOAD_ERR_VALIDATE' : 'LOAD_ERR_YAML_VALIDATE';
+      return refuse('"fields" must be a field or a list of fields', undefined, code);
+    }
     const isTuple = Array.isArray(fields);
     if (isTuple && comps !== undefined && (!Array.isArray(comps) || comps.length !== fields.length))
       return refuse('"fields" and "comps" differ in length');
@@ -523,24 +533,31 @@ class Resolver<Event> {
     const list = item.values['exceptions'];
     if (list === undefined || list === null) return [];
     if (!Array.isArray(list) || !list.every(isRecord)) {
-      this.#error('LOAD_ERR_YAML_VALIDATE', '"exceptions" must be a list of named entries', item.place, item.name);
+      const message = '"exceptions" must be a list of named entries';
+      this.#error('LOAD_ERR_YAML_VALIDATE', message, item.placeOf('exceptions'), item.name);
       return [];
     }
     const names = list.map((one) => one['name']);
     if (names.some((name) => typeof name !== 'string' || name === '')) {
-      this.#error('LOAD_ERR_YAML_VALIDATE', 'an exception needs a "name"', item.placeIn('exceptions', 0), item.name);
+      const place = item.placeOf(
+        'exceptions',
+        names.findIndex((name) => typeof name !== 'string' || name === ''),
+      );
+      this.#error('LOAD_ERR_YAML_VALIDATE', 'an exception needs a "name"', place, item.name);
     }
     const twice = names.find((name, index) => names.indexOf(name) !== index);
     if (twice !== undefined) {
       this.#warn('LOAD_EXCEPTION_NAME_NOT_UNIQUE', `two exceptions are called "${wordOf(twice)}"`, item);
     }
-    if (list.some((one) => (one['values'] ?? []) !== null && !Array.isArray(one['values'] ?? []))) {
+    const odd = list.findIndex((one) => (one['values'] ?? []) !== null && !Array.isArray(one['values'] ?? []));
+    if (odd !== -1) {
       const message = 'the "values" of an exception must be a list';
-      this.#error('LOAD_ERR_YAML_VALIDATE', message, item.placeIn('exceptions', 0), item.name);
+      this.#error('LOAD_ERR_YAML_VALIDATE', message, item.placeOf('exceptions', odd, 'values'), item.name);
       return [];
     }
-    return list.map((one) => ({
+    return list.map((one, index) => ({
       name: wordOf(one['name']),
+      place: item.placeOf('exceptions', index),
       fields: one['fields'],
       comps: one['comps'],
       values: Array.isArray(one['values']) ? [...one['values']] : [],
@@ -588,7 +605,8 @@ class Resolver<Event> {
     const priority = PRIORITIES.find((one) => one === word || (word === 'info' && one === 'informational'));
     if (priority === undefined) {
       const message = `"${draft.priority}" is not a priority; expected one of ${PRIORITIES.join(', ')}`;
-      this.#error('LOAD_ERR_YAML_VALIDATE', message, item.place, item.name);
+      const hint = this.#hints.for({ name: word, known: PRIORITIES });
+      this.#error('LOAD_ERR_YAML_VALIDATE', message, item.placeOf('priority'), item.name, hint);
       return null;
     }
     if (draft.output.includes(CONTAINER_INFO)) {
@@ -622,7 +640,7 @@ class Resolver<Event> {
     for (const { code, message, at, hint } of warningsOf(own, this.#fields))
       this.#report('warning', code, message, placeIn(at), item.name, hint);
     for (const { code, message, hint } of exceptions.flatMap((one) => warningsOf(one, this.#fields)))
-      this.#report('warning', code, message, item.placeIn('exceptions', 0), item.name, hint);
+      this.#report('warning', code, message, item.placeOf('exceptions'), item.name, hint);
     const whole = exceptions.length === 0 ? own : { kind: 'and' as const, children: [own, ...exceptions], at: 0 };
     const first = draft.conditions[0];
     const filter = this.#expanded(whole, placeIn, item.name, []);
@@ -650,13 +668,13 @@ class Resolver<Event> {
       return readTiming(timing, this.#fields, (condition) => {
         const filter = this.#withLists(parseFilter(this.#withoutOddNames(condition)));
         checkFilter(filter, this.#fields);
-        const whole = this.#expanded(filter, () => item.placeIn('after', 0), item.name, []);
+        const whole = this.#expanded(filter, () => item.placeOf('after'), item.name, []);
         if (whole === null) throw new FilterError('a step of "after" names a macro that cannot be used', 0);
         return whole;
       });
     } catch (error) {
       if (!(error instanceof FilterError)) throw error;
-      this.#error('LOAD_ERR_EXTENSION', error.message, item.placeIn('after', 0), item.name, error.hintOf(this.#hints));
+      this.#error('LOAD_ERR_EXTENSION', error.message, item.placeOf('after'), item.name, error.hintOf(this.#hints));
       return undefined;
     }
   }
@@ -840,7 +858,7 @@ class Resolver<Event> {
       } catch (error) {
         if (!(error instanceof FilterError)) throw error;
         const message = `exception "${exception.name}": ${error.message}`;
-        this.#error('LOAD_ERR_VALIDATE', message, draft.item.placeIn('exceptions', 0), draft.item.name);
+        this.#error('LOAD_ERR_VALIDATE', message, exception.place, draft.item.name, error.hintOf(this.#hints));
         return null;
       }
     }

@@ -29,7 +29,9 @@ function compile(pattern: string, length: number, flags: string): RegExp {
   try {
     return new RegExp(pattern, flags);
   } catch (error) {
-    throw new RangeError(error instanceof Error ? error.message : String(error));
+    // V8 shows the pattern as it was made for it, which nobody wrote: only the reason behind it is told.
+    const said = error instanceof Error ? error.message : String(error);
+    throw new RangeError(`no regular expression: ${said.slice(said.lastIndexOf(': ') + 1).trim()}`);
   }
 }
 

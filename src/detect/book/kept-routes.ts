@@ -5,8 +5,7 @@ import { z } from 'zod';
 import { type Action, type ApiApp, accessFault, may, type Principal, visibleProjects } from '../../access/index.ts';
 import type { Journal, JournalTables } from '../../journal/index.ts';
 import { Fault, type Text } from '../../system/index.ts';
-import { detectFault } from '../errors.ts';
-import { findNearest } from '../hint.ts';
+import { detectFault, unknownRule } from '../errors.ts';
 import {
   KEPT_COUNTS_MAX,
   KEPT_EXAMPLES_MAX,
@@ -178,11 +177,10 @@ export function registerKeptRoutes(app: ApiApp, { book, ground, journal, db, clo
         .rules.filter((one) => one.project === null || seen === '*' || seen.includes(one.project));
       const name = body.rule ?? '';
       if (!rules.some((one) => one.name === name)) {
-        const nearest = findNearest(
+        throw unknownRule(
           name,
           rules.map((one) => one.name),
         );
-        throw detectFault('detect.rule-unknown', { rule: name, nearest: nearest ?? '–' });
       }
       const projects = project !== null ? [project] : seen === '*' ? null : seen;
       return { ...when, draft: null, rules: [name], projects };

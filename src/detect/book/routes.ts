@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { type ApiApp, accessFault, may, type Principal, visibleProjects } from '../../access/index.ts';
-import { detectFault } from '../errors.ts';
-import { findNearest } from '../hint.ts';
+import { detectFault, unknownRule } from '../errors.ts';
 import { parseRuleFile } from '../rule-file.ts';
 import { readRulePages, techniqueOf } from '../shipped-rules.ts';
 import { CONDITION_LENGTH_MAX, RULE_TEXT_BYTES_MAX } from './limits.ts';
@@ -73,11 +72,10 @@ export function registerRuleRoutes(app: ApiApp, book: RuleBook, hosts: RuleHosts
       const rules = book.rules().rules.filter(({ project }) => sees(principal, project));
       const rule = rules.find(({ name }) => name === params.rule);
       if (rule === undefined) {
-        const nearest = findNearest(
+        throw unknownRule(
           params.rule,
           rules.map(({ name }) => name),
         );
-        throw detectFault('detect.rule-unknown', { rule: params.rule, nearest: nearest ?? '–' });
       }
       const [en, es] = [pages.en.get(rule.name), pages.es.get(rule.name)];
       return {
@@ -127,8 +125,13 @@ export function registerRuleRoutes(app: ApiApp, book: RuleBook, hosts: RuleHosts
       // Changing where a file counts takes it away from where it did.
       const now = projectOf(book, params.name);
       if (now !== undefined) requireManage(principal, now);
+      const before = book.files().find(({ name }) => name === params.name);
       const findings = await book.apply({ name: params.name, ...body }, principal.actor);
-      return { file: params.name, findings };
+      // A file of this name that counted elsewhere does so no more: nobody means that who mistypes a project.
+      const hasMoved =
+        before !== undefined && (before.project !== body.project || before.environment !== body.environment);
+      const moved = hasMoved ? { project: before.project, environment: before.environment } : null;
+      return { file: params.name, findings, moved };
     },
   });
   app.route({

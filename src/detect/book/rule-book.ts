@@ -5,9 +5,8 @@ import type { Journal } from '../../journal/index.ts';
 import { type Clock, newId } from '../../system/index.ts';
 import { loadDraft } from '../draft.ts';
 import { liveFields, RuleEngine, type RuleText } from '../engine.ts';
-import { detectFault } from '../errors.ts';
+import { detectFault, unknownRule } from '../errors.ts';
 import { FilterError } from '../filter-ast.ts';
-import { findNearest } from '../hint.ts';
 import { escapeControls } from '../output.ts';
 import type { Finding } from '../rule-file.ts';
 import type { Priority } from '../rules.ts';
@@ -247,7 +246,7 @@ export class RuleBook {
     const { db, journal, clock } = this.#options;
     const names = this.rules().rules.map(({ name }) => name);
     if (!names.includes(wanted.rule)) {
-      throw detectFault('detect.rule-unknown', { rule: wanted.rule, nearest: findNearest(wanted.rule, names) ?? '–' });
+      throw unknownRule(wanted.rule, names);
     }
     if (this.#tunings.length >= TUNINGS_MAX) throw detectFault('detect.too-many-tunings', { most: TUNINGS_MAX });
     if (wanted.until !== null && Date.parse(wanted.until) <= clock.now().getTime()) {

@@ -14,7 +14,16 @@ const ANCESTORS_MAX = 64;
 const NO_ID = 0xffffffff;
 const NOT_SAID = -1;
 /** The recorder's own numbers for the ways to open a file. */
-const OPEN = { read: 1, write: 2, create: 4, temporary: 8192, upperLayer: 1 << 15, lowerLayer: 1 << 16 } as const;
+/** `created` is the recorder's word that a file was made; `create` only allows it. */
+const OPEN = {
+  read: 1,
+  write: 2,
+  create: 4,
+  temporary: 8192,
+  created: 16_384,
+  upperLayer: 1 << 15,
+  lowerLayer: 1 << 16,
+} as const;
 const KIB = 1024;
 const NEVER_SAID = (
   'evt.latency.quantized evt.count.procinfo evt.count.threadinfo thread.cpu thread.cpu.user thread.cpu.system evt.infra.docker.name ' +
@@ -220,7 +229,8 @@ const bothEnds = (part: keyof Endpoint): Reader =>
 
 function openBits(event: ScapEvent): number | null {
   if (!OPENS.has(event.type.name) || !event.type.isExit) return null;
-  return event.type.name === 'creat' ? OPEN.write | OPEN.create : event.integer('flags');
+  // What creat does goes without saying, and libsinsp asks it for nothing.
+  return event.type.name === 'creat' ? 0 : event.integer('flags');
 }
 
 const opensWith =
@@ -415,7 +425,7 @@ function polledEnd(descriptor: Descriptor | undefined, end: 'client' | 'server')
 
 /** Whether an open made a file that may be run. */
 function isOpenOfProgram(event: ScapEvent): boolean {
-  const bits = openBits(event);
+  const bits = event.type.name === 'creat' && event.type.isExit ? OPEN.create : openBits(event);
   return bits !== null && (bits & (OPEN.create | OPEN.temporary)) !== 0 && ((event.integer('mode') ?? 0) & 0o111) !== 0;
 }
 
@@ -476,7 +486,10 @@ const READERS: Readonly<Record<string, Reader>> = {
   'evt.is_syslog': isToLog,
   'evt.is_open_read': opensWith(OPEN.read),
   'evt.is_open_write': opensWith(OPEN.write),
-  'evt.is_open_create': opensWith(OPEN.create),
+  'evt.is_open_create': (event) => {
+    const bits = openBits(event) ?? 0;
+    return (bits & OPEN.created) !== 0 || ((bits & OPEN.temporary) !== 0 && (event.result ?? -1) >= 0);
+  },
   'evt.is_open_exec': isOpenOfProgram,
   'evt.args': argumentsText,
   'evt.info': argumentsText,

@@ -308,3 +308,23 @@ test('paths of calls are those of calls that were done; of a link the new name i
     ],
   );
 });
+
+test('a file was made where the recorder says so, and not where that was only allowed', async () => {
+  const [created, allowed, temporary] = [16_384 | 4 | 2, 4 | 2, 8_192 | 2];
+  const open = (fd: number, flags: number): Buffer =>
+    event('openat', true, 40, [i64(fd), i64(-100), Buffer.from('/tmp/x\0'), u32(flags), u32(0o644), u32(0)]);
+  const events = [open(5, created), open(6, allowed), open(7, temporary), open(-13, temporary)];
+  const creat = event('creat', true, 40, [i64(8), Buffer.from('/tmp/y\0'), u32(0o644), u32(0)]);
+  const bytes = Buffer.concat([SECTION, processes(40, 'sh', ''), ...events, creat]);
+  const told: unknown[] = [];
+  await readScap(pieces(bytes, 4_096), (one) => {
+    told.push(['evt.is_open_create', 'evt.is_open_write'].map((name) => scapFields.reader(name, null)?.(one)));
+  });
+  assert.deepEqual(told, [
+    [true, true],
+    [false, true],
+    [true, true],
+    [false, true],
+    [false, false],
+  ]);
+});

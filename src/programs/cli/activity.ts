@@ -85,8 +85,8 @@ export function activityCommands(cli: CliProgram): void {
             });
           if (missing.length > 0)
             print.note({
-              en: `this kernel does not let see: ${missing.join(', ')}`,
-              es: `este kernel no deja ver: ${missing.join(', ')}`,
+              en: `not seen here, whatever the condition says: ${missing.join(', ')}`,
+              es: `aquí no se ve, diga lo que diga la condición: ${missing.join(', ')}`,
             });
           return true;
         }

@@ -59,6 +59,11 @@ export class ActivityWatches {
     return new Set([...this.#watches.values()].flatMap(({ filter }) => [...filter.contentEvents]));
   }
 
+  /** What a watch asks for by name and no sensor tells. */
+  unseenOf(id: string): readonly string[] {
+    return this.#watches.get(id)?.filter.unseenEvents ?? [];
+  }
+
   /** Answers why not, or null. */
   start(order: WatchOrder): string | null {
     if (this.#watches.size >= WATCHES_MAX) return `${WATCHES_MAX} others look at this host already`;

@@ -63,6 +63,9 @@ function summarize(
   return { type: 'rules', revision, accepted, reason: reasonOf(findings), rules, findings: [...findings] };
 }
 
+/** Of events that Falco's language has, and none of ours. */
+const NO_SENSOR = { en: 'no sensor tells of such events', es: 'ningún sensor cuenta esos eventos' };
+
 /** Reading rule files and compiling leaves much behind, and a sensor that has little to do would keep it for hours. */
 function collectGarbage(): void {
   const { gc } = globalThis as { gc?: () => void };
@@ -281,7 +284,8 @@ function run(): void {
   };
   const watch = (order: Extract<ToWorker, { type: 'watch' }>['watch']): void => {
     const why = watches.start(order);
-    const missing = why === null ? watchCalls() : [];
+    const unseen = watches.unseenOf(order.id).map((what) => ({ what, why: NO_SENSOR }));
+    const missing = why === null ? [...watchCalls(), ...unseen] : [];
     say({ type: 'watching', watch: order.id, why, missing });
   };
   const unwatch = (id: string | null): void => {
