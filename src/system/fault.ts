@@ -159,3 +159,18 @@ function inLanguage(values: FaultValues, language: Language): FaultParams {
     Object.entries(values).map(([name, value]) => [name, typeof value === 'object' ? value[language] : value]),
   );
 }
+
+/**
+ * One sentence for a list or a state: what, and why; where somebody has to allow, install or make something first, also how,
+ * since the state goes on until that is done.
+ */
+export function sayFault(fault: Fault): Text {
+  const say = (language: Language): string => {
+    const { what, why, remedy } = fault.text(language);
+    const sentence = why === undefined ? what : `${what}: ${why}`;
+    return remedy !== undefined && (fault.kind === 'needs' || fault.kind === 'refused')
+      ? `${sentence}; ${remedy}`
+      : sentence;
+  };
+  return { en: say('en'), es: say('es') };
+}

@@ -35,6 +35,7 @@ export {
   type FaultText,
   HTTP_STATUS,
   type Problem,
+  sayFault,
 } from './fault.ts';
 export { fileReason, syncFolder, writeFileAtomic } from './files.ts';
 export { newId } from './id.ts';

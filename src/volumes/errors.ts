@@ -131,7 +131,7 @@ export const volumeFault = defineFaults({
     es: { what: 'el almacenamiento en {place} no responde', why: '{why}' },
   },
   'volume.place-missing': {
-    kind: 'unavailable',
+    kind: 'needs',
     en: {
       what: 'there is no folder {place} on this host',
       why: 'it was never made, or the file system that holds it is not mounted',

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
-import { type Clock, Fault, type Json, type Log, newId, type Text } from '../../system/index.ts';
+import { type Clock, Fault, type Json, type Log, newId, sayFault, type Text } from '../../system/index.ts';
 import { volumeFault } from '../errors.ts';
 import {
   BACKUP_MS,
@@ -387,13 +387,13 @@ export class HostVolumes {
             if (!(error instanceof Fault)) throw error;
             // What showed its files is gone: its pods get errors until they are begun anew.
             if (one.sealed && one.base.containers > 0) this.#options.onLost(one.name);
-            return { ...one.base, ...away(textOf(error)) };
+            return { ...one.base, ...away(sayFault(error)) };
           }
         }),
       );
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
-      return seen.map(({ base }) => ({ ...base, ...away(textOf(error)) }));
+      return seen.map(({ base }) => ({ ...base, ...away(sayFault(error)) }));
     }
   }
 
@@ -1108,12 +1108,4 @@ function elsewhere(volume: string, host: string): Fault {
 /** Whether its data lies where the engine keeps volumes, and not in a folder of ours. */
 function isOwnStorage({ name, path }: StoredVolume): boolean {
   return path.endsWith(`/${name}/_data`);
-}
-
-function textOf(error: Fault): Text {
-  const say = (language: 'en' | 'es'): string => {
-    const { what, why } = error.text(language);
-    return why === undefined ? what : `${what}: ${why}`;
-  };
-  return { en: say('en'), es: say('es') };
 }

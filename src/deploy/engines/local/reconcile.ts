@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Clock, Fault, type Log, type Text } from '../../../system/index.ts';
+import { type Clock, Fault, type Log, sayFault, type Text } from '../../../system/index.ts';
 import { claimVolumeName } from '../../../volumes/index.ts';
 import {
   type ContainerSpec,
@@ -1497,13 +1497,7 @@ function roleOf(spec: PodSpec, container: ContainerSpec): Attempt['role'] {
 }
 
 function textOf(error: unknown): Text {
-  if (error instanceof Fault) {
-    const say = (language: 'en' | 'es'): string => {
-      const { what, why } = error.text(language);
-      return why === undefined ? what : `${what}: ${why}`;
-    };
-    return { en: say('en'), es: say('es') };
-  }
+  if (error instanceof Fault) return sayFault(error);
   return { en: messageOf(error), es: messageOf(error) };
 }
 
