@@ -505,14 +505,14 @@ class Peer {
 
 suite('kinds on real containers', { skip, timeout: 900_000, concurrency: 3 }, () => {
   let ground: Ground;
-  const done = new Set<string>();
+  const observed = new Set<string>();
 
   before(async () => {
+    assert.deepEqual([...observed].sort(), Object.keys(OBSERVED).sort(), 'all of it is observed');
     ground = await openGround('kd');
   });
   after(async () => {
-    await ground.close();
-    assert.deepEqual([...done].sort(), Object.keys(OBSERVED).sort(), 'all of it was observed');
+    await ground?.close();
   });
 
   /** One observation of the table, in an environment of its own: what it shows must hold for the fields that it is written beside. */
@@ -520,11 +520,11 @@ suite('kinds on real containers', { skip, timeout: 900_000, concurrency: 3 }, ()
     name: keyof typeof OBSERVED,
     run: (stage: Stage, t: { diagnostic(text: string): void }) => Promise<void>,
   ): void {
+    observed.add(name);
     test(name, async (t) => {
       const stage = new Stage(ground, String(Object.keys(OBSERVED).indexOf(name)));
       try {
         await run(stage, t);
-        done.add(name);
       } finally {
         await stage.close();
       }

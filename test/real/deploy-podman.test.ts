@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -617,6 +617,8 @@ test('deploy: no folder to work in leads a container, or who joins it, out of it
   for (const fd of [3, 4, 5, 6, 7, 8, 9]) await mkdir(join(root, 'proc/self/fd', String(fd)), { recursive: true });
   for (const folder of ['srv', 'usr', 'proc/self/cwd', 'dev']) await mkdir(join(root, folder), { recursive: true });
   await symlink('/proc/self/fd', join(root, 'dev/fd'));
+  await mkdir(join(root, 'open/own'), { recursive: true });
+  await chmod(join(root, 'open'), 0o777);
   for (const [path, target] of Object.entries(links)) await symlink(target, join(root, path));
   const archive = join(ground.folder, 'linked.tar');
   await runCommand('tar', ['-C', root, '-cf', archive, '.'], { timeoutMs: 60_000 });
@@ -646,6 +648,32 @@ test('deploy: no folder to work in leads a container, or who joins it, out of it
     const order = { containerId: id, command: ['sh', '-c', look], terminal: false, env: {}, workingDir };
     await assert.rejects(ground.engine.execAttach(order), { code: 'engine.refused', message: /proc/ }, workingDir);
   }
+  // Its own folder, which it turns into such a link after it has begun, is where a command without a folder begins.
+  const turning = workload({ ...key, name: 'turning' }, [
+    container(image, ['sh', '-c', 'cd /open; rmdir own; ln -s /proc/self/fd/7 own; exec sleep 3600'], {
+      workingDir: '/open/own',
+    }),
+  ]);
+  session.reconciler.setWanted(wanted({ revision: 2, workloads: [plain, ...led, turning] }));
+  await session.until('turning', () => session.status.get('turning')?.phase === 'available', 120);
+  const turned = session.status.get('turning')?.replicas[0]?.containers[0]?.id ?? '';
+  let answer: { code?: string; message?: string } | null = null;
+  await session.until(
+    'a command without a folder is refused',
+    async () => {
+      const order = { containerId: turned, command: ['sh', '-c', look], terminal: false, env: {} };
+      answer = await ground.engine.execAttach(order).then(
+        (joined) => {
+          joined.stream.destroy();
+          return null;
+        },
+        (error: unknown) => error as { code?: string; message?: string },
+      );
+      return answer !== null;
+    },
+    60,
+  );
+  assert.match(String(answer), /leads to \/proc\/self\/fd/);
   // Whatever the run-time makes of it: refused, or a container that stays in its own files.
   for (const [index, workingDir] of chosen.entries()) {
     const status = () => session.status.get(`led-${index}`);
@@ -660,7 +688,7 @@ test('deploy: no folder to work in leads a container, or who joins it, out of it
       assert.ok(!said.includes(word), `${workingDir} led out: ${said}`);
     }
   }
-  session.reconciler.setWanted(wanted({ revision: 2 }));
+  session.reconciler.setWanted(wanted({ revision: 3 }));
   await session.until('gone', async () => (await ground.engine.list()).length === 0, 120);
 });
 

@@ -162,6 +162,8 @@ export interface LocalImage {
   readonly id: string;
   /** The image's USER, empty for root. */
   readonly user: string;
+  /** Where its command works unless a manifest says another folder; absent: its root. */
+  readonly workingDir?: string;
 }
 
 export interface RegistryCredentials {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -98,7 +98,10 @@ test('what a terminal lost of a process that ended at once is told from its logs
 });
 
 test('a command whose end Podman has forgotten, as it was read so slowly, is never said to have ended well', async (t) => {
-  const answers = { 'POST /containers/c/exec': [201, { Id: 'e' }] } as const;
+  const answers = {
+    'GET /containers/c/json': [200, { State: { Pid: 0 } }],
+    'POST /containers/c/exec': [201, { Id: 'e' }],
+  } as const;
   const engine = await openPodman(t, answers, [], 'all it said');
   const session = await engine.execAttach({ containerId: 'c', command: ['x'], terminal: true, env: {} });
   const pieces: string[] = [];
@@ -122,6 +125,27 @@ test('an image that tells the run-time by annotations what to do gets no contain
   for (const name of ['usual', 'none']) assert.equal(await create(name), 'made', name);
   for (const name of ['systemd', 'crun', 'kata'])
     await assert.rejects(create(name), { code: 'engine.refused', message: /annotations that run-times obey/ }, name);
+});
+
+test('a container that turned its own folder into a way to the kernel gets no command, also when none names a folder', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'dz-own-folder-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const own = join(folder, 'app');
+  await mkdir(own);
+  const asked: string[] = [];
+  const answers: Record<string, readonly [number, unknown]> = {
+    // This very process stands for the container's: its root is the host's.
+    'GET /containers/c/json': [200, { State: { Pid: process.pid }, Config: { WorkingDir: own } }],
+    'POST /containers/c/exec': [201, { Id: 'e' }],
+  };
+  const engine = await openPodman(t, answers, asked);
+  const run = () => engine.execAttach({ containerId: 'c', command: ['x'], terminal: true, env: {} });
+  for (let time = 0; time < 3; time++) (await run()).stream.destroy();
+  assert.equal(asked.filter((one) => one === 'GET /containers/c/json').length, 1, 'one look in its life');
+  await rm(own, { recursive: true });
+  await symlink('/proc/self/fd/7', own);
+  await assert.rejects(run(), { code: 'engine.refused', message: /leads to \/proc\/self\/fd\/7/ });
+  assert.equal(asked.filter((one) => one === 'POST /containers/c/exec').length, 3, 'Podman was not asked');
 });
 
 test('an image that somebody removed meanwhile is looked for again, and not believed to be there for ever', async (t) => {

@@ -131,6 +131,9 @@ function takesRuntime(version: string | null): boolean {
   return Number.parseInt(version ?? '', 10) >= 5;
 }
 
+/** Some hundred bytes each; more pods than a host runs. */
+const RUNNING_KNOWN_MAX = 5_000;
+
 /**
  * Podman 4.x and 5.x through the libpod REST API. Podman's own restart policy stays `no`: conmon keeps each container
  * running when the agent, control or the Podman service ends, and the reconciler alone decides what is started again.
@@ -142,6 +145,8 @@ export class PodmanEngine implements ContainerEngine {
   readonly #tightenSeccomp: TightenSeccomp;
   readonly #inspected = new Map<string, InfraFacts>();
   readonly #images = new Map<string, FoundImage>();
+  /** The process and the folder of containers that commands were run in. */
+  readonly #running = new Map<string, { readonly pid: number; readonly folder: string }>();
   readonly #serviceOf: PodmanOptions['serviceOf'];
   /** By run-time: where its containers are made. */
   readonly #makers = new Map<string, LibpodClient>();
@@ -428,15 +433,34 @@ export class PodmanEngine implements ContainerEngine {
     });
   }
 
-  /** @throws Fault engine.refused */
-  async #checkWorkingDir(id: string, folder: string): Promise<void> {
+  /**
+   * Where a command begins: said, or the container's own folder, which it may have turned into a link since it began.
+   * @throws Fault engine.refused
+   */
+  async #checkWorkingDir(id: string, said: string | undefined): Promise<void> {
     const operation = `exec in ${id.slice(0, 12)}`;
+    const known = this.#running.get(id);
+    try {
+      const { pid, folder } = known ?? (await this.#placeOf(id, operation));
+      if (pid !== 0) await refuseKernelWay(`/proc/${pid}/root`, said ?? folder, operation);
+    } catch (error) {
+      this.#running.delete(id);
+      // The process that was known has ended; Podman itself says what became of the container.
+      if (known === undefined || !['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? ''))
+        throw error;
+    }
+  }
+
+  /** One inspect in the life of a container: it is started once, and neither changes. */
+  async #placeOf(id: string, operation: string): Promise<{ readonly pid: number; readonly folder: string }> {
     const { json } = await this.#client.ask('GET', `/containers/${id}/json`, { operation, timeoutMs: LIST_TIMEOUT_MS });
-    const pid = numberAt(objectAt(json, 'State'), 'Pid') ?? 0;
     // Where the kernel is the container's own, no descriptor of the host's is in it.
     const { OCIRuntime: runtime } = json as { OCIRuntime?: unknown };
-    if (pid === 0 || runtime === 'runsc' || runtime === 'kata') return;
-    await refuseKernelWay(`/proc/${pid}/root`, folder, operation);
+    const pid = runtime === 'runsc' || runtime === 'kata' ? 0 : (numberAt(objectAt(json, 'State'), 'Pid') ?? 0);
+    const place = { pid, folder: textAt(objectAt(json, 'Config'), 'WorkingDir') || '/' };
+    if (this.#running.size >= RUNNING_KNOWN_MAX) this.#running.clear();
+    if (pid !== 0) this.#running.set(id, place);
+    return place;
   }
 
   async #hostnameOf(pod: string): Promise<string> {
@@ -706,7 +730,7 @@ export class PodmanEngine implements ContainerEngine {
   }
 
   async execAttach(order: ExecOrder): Promise<ExecSession> {
-    if (order.workingDir !== undefined) await this.#checkWorkingDir(order.containerId, order.workingDir);
+    await this.#checkWorkingDir(order.containerId, order.workingDir);
     const { json } = await this.#client.ask('POST', `/containers/${order.containerId}/exec`, {
       operation: `exec in ${order.containerId.slice(0, 12)}`,
       timeoutMs: ACTION_TIMEOUT_MS,
@@ -900,7 +924,8 @@ export class PodmanEngine implements ContainerEngine {
     if (status === 404) return null;
     const claimed = Object.keys(objectAt(json, 'Labels')).filter((name) => name.startsWith(LABEL_PREFIX));
     const obeyed = Object.keys(objectAt(json, 'Annotations')).filter((name) => OBEYED_ANNOTATION.test(name));
-    return { id: textAt(json, 'Id') ?? '', user: textAt(json, 'User') ?? '', claimed, obeyed };
+    const workingDir = textAt(objectAt(json, 'Config'), 'WorkingDir') ?? '';
+    return { id: textAt(json, 'Id') ?? '', user: textAt(json, 'User') ?? '', workingDir, claimed, obeyed };
   }
 
   /**

@@ -682,7 +682,8 @@ export class Reconciler {
     const ids = new Map<ContainerSpec, string>();
     for (const container of [...spec.pod.initContainers, ...spec.pod.containers]) {
       const attempt = { role: roleOf(spec.pod, container), attempt: 0, failures: 0 };
-      const id = await this.#createContainer(identity, spec, container, attempt, address);
+      const place = { address, image: images.get(container.image) };
+      const id = await this.#createContainer(identity, spec, container, attempt, place);
       await this.#refuseRoot(container, images.get(container.image), id);
       ids.set(container, id);
     }
@@ -791,7 +792,8 @@ export class Reconciler {
     await this.#ensureVolumes(identity, spec.pod, pod.name);
     const { address } = await engine.locatePod(pod);
     await this.#writeFiles(identity, spec.pod, this.#wanted, address);
-    const id = await this.#createContainer(identity, spec, step.container, step, address);
+    const place = { address, image: images.get(step.container.image) };
+    const id = await this.#createContainer(identity, spec, step.container, step, place);
     await this.#refuseRoot(step.container, images.get(step.container.image), id);
     await this.#startContainer(pod, id, step.container);
     log.info({ pod: pod.name, container: step.container.name, attempt: step.attempt }, 'container started again');
@@ -802,7 +804,7 @@ export class Reconciler {
     spec: WorkloadSpec,
     container: ContainerSpec,
     attempt: Attempt,
-    address: string,
+    { address, image }: { readonly address: string; readonly image: LocalImage | undefined },
   ): Promise<string> {
     const { engine, instance } = this.#options;
     const pod = podName(instance, identity);
@@ -822,7 +824,7 @@ export class Reconciler {
     );
     const group = spec.pod.fsGroup?.group ?? null;
     const mounts = await Promise.all(order.mounts.map((mount) => this.#boundPart(pod, mount, group)));
-    await this.#refuseLinkedFolder(order.workingDir, mounts, order.name);
+    await this.#refuseLinkedFolder(order.workingDir ?? image?.workingDir ?? null, mounts, order.name);
     const id = await engine.createContainer({ ...order, mounts });
     this.#autoscaler.made(id, container.resources, resources);
     return id;

@@ -777,14 +777,17 @@ export class CriEngine implements ContainerEngine {
   }
 
   async #findImage(reference: string): Promise<LocalImage | null> {
-    const { image } = await this.#client.ask(
+    const { image, info } = await this.#client.ask(
       'ImageStatus',
-      { image: { image: reference } },
+      { image: { image: reference }, verbose: true },
       { operation: `image ${reference}`, timeoutMs: LIST_TIMEOUT_MS },
     );
     if (image === null || image.id === '') return null;
     const uid = image.uid === null ? '' : String(image.uid.value);
-    return { id: image.id, user: image.username === '' ? uid : image.username };
+    // What every implementation tells of an image's own configuration stands in its details alone.
+    const config = objectAt(objectAt(parsed(info['info']), 'imageSpec'), 'config');
+    const workingDir = typeof config['WorkingDir'] === 'string' ? config['WorkingDir'] : '';
+    return { id: image.id, user: image.username === '' ? uid : image.username, workingDir };
   }
 
   async #place(pod: ObservedPod): Promise<Placed> {

@@ -202,7 +202,10 @@ export const RUNTIME = {
 } as const satisfies Record<string, readonly [Shape, Shape]>;
 
 export const IMAGES = {
-  ImageStatus: [shape({ image: [1, IMAGE_SPEC] }), shape({ image: [1, IMAGE] })],
+  ImageStatus: [
+    shape({ image: [1, IMAGE_SPEC], verbose: [2, 'bool'] }),
+    shape({ image: [1, IMAGE], info: [2, 'map'] }),
+  ],
   ListImages: [
     EMPTY,
     shape({ images: [1, [shape({ id: [1, 'string'], tags: [2, 'strings'], digests: [3, 'strings'] })]] }),
