@@ -1204,6 +1204,8 @@ export interface Policy {
     readonly message: Text;
     readonly when: string;
   }[];
+  /** What is right and may not be expected, with its line. */
+  readonly warnings?: readonly { readonly line: number; readonly text: Text }[];
 }
 
 export interface Base {

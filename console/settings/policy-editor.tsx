@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { api } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import type { Policy, PolicyReplay, PolicyRevision } from '../api/types.ts';
-import { useWords } from '../shell/language.tsx';
+import { useText, useWords } from '../shell/language.tsx';
 import { StateBadge } from '../shell/parts/badge.tsx';
 import { ConfirmDialog } from '../shell/parts/confirm.tsx';
 import { Button, TextArea } from '../shell/parts/controls.tsx';
@@ -153,12 +153,18 @@ const REVISIONS = {
 /** Every mistake of the text with its place, or that it is right. */
 function Checked({ check, isStale }: { check: UseQueryResult<Policy>; isStale: boolean }) {
   const t = useWords(policyWords);
+  const say = useText();
   if (isStale || check.isPending) return <p className="quiet-text">{t('checking')}</p>;
   if (check.error === null) {
     return (
-      <p role="status">
+      <div role="status">
         <StateBadge tone="ok">{t('right', { count: check.data.rules.length })}</StateBadge>
-      </p>
+        {(check.data.warnings ?? []).map(({ line, text }) => (
+          <p key={`${line} ${text.en}`}>
+            <StateBadge tone="warn">{t('warningAt', { line: String(line) })}</StateBadge> {say(text)}
+          </p>
+        ))}
+      </div>
     );
   }
   const all = mistakesOf(check.error, ({ rule, reason }) =>

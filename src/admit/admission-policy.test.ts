@@ -673,3 +673,91 @@ test('a policy or binding that Kubernetes would not take is refused: read as it 
   ];
   for (const [objects, reason] of wrong) assert.throws(() => reading(...objects), reason);
 });
+
+test('an expression that Kubernetes would not take where it stands is refused with its reason when the policy is read', () => {
+  const of = (validation: object, more: object = {}): string => {
+    try {
+      admissionPolicy({ matchConstraints: rulesFor(['pods']), validations: [validation], ...more } as never);
+      return 'loads';
+    } catch (error) {
+      assert.ok(error instanceof Fault);
+      return JSON.stringify(error.details);
+    }
+  };
+  const variables = [
+    { name: 'a', expression: 'variables.b + 1' },
+    { name: 'b', expression: '1' },
+  ];
+  const refused: readonly [RegExp, object, object?][] = [
+    [/no paramKind/, { expression: 'params.most > 1' }],
+    [/undefined field 'nope'/, { expression: 'request.nope == 1' }],
+    [/undefined field 'labels'/, { expression: "namespaceObject.labels['a'] == 'b'" }],
+    [/undefined field 'typo'/, { expression: 'variables.typo == 1' }],
+    [/no variable of that name stands before/, { expression: 'variables.a == 2' }, { variables }],
+    [/messages and notes/, { expression: 'true', messageExpression: "authorizer.path('/').check('get').reason()" }],
+    [/invalid pattern/, { expression: "object.metadata.name.matches('(')" }],
+    [/expected string or null/, { expression: 'true' }, { auditAnnotations: [{ key: 'k', valueExpression: '1' }] }],
+  ];
+  for (const [why, validation, more] of refused) assert.match(of(validation, more), why, JSON.stringify(validation));
+  const taken: readonly [object, object?][] = [
+    [{ expression: 'params == null' }, { paramKind: { apiVersion: 'v1', kind: 'ConfigMap' } }],
+    [{ expression: '[1].all(params, params == 1) && [{"x": 1}].all(variables, variables.x == 1)' }],
+    [{ expression: 'variables.b == 1' }, { variables: variables.slice(1) }],
+    [{ expression: "has(request.userInfo.groups) && request.resource.resource == 'pods'" }],
+    [{ expression: "authorizer.path('/').check('get').allowed() || true" }],
+  ];
+  for (const [validation, more] of taken) assert.equal(of(validation, more), 'loads', JSON.stringify(validation));
+});
+
+test('what a controller makes says what it was made from, and conditions see no namespace, as in Kubernetes', () => {
+  const template = { metadata: { labels: { app: 'd' } }, spec: { containers: [{ name: 'a', image: 'i' }] } };
+  const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'd' }, spec: { template } };
+  const cron = {
+    ...{ apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: 'c' } },
+    spec: { jobTemplate: { spec: { template } } },
+  };
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: template.spec };
+  const naked = admissionPolicy({
+    matchConstraints: rulesFor(['pods']),
+    validations: [{ expression: 'has(object.metadata.ownerReferences)', message: 'a pod of nobody' }],
+  });
+  assert.equal(say(naked, deployment), 'allow');
+  assert.equal(say(naked, cron), 'allow');
+  assert.equal(say(naked, pod), 'refuse: a pod of nobody');
+  const made = admissionPolicy({
+    matchConstraints: rulesFor(['replicasets', 'jobs', 'pods']),
+    validations: [
+      { expression: 'false', messageExpression: "object.kind + ' of ' + object.metadata.ownerReferences[0].kind" },
+    ],
+  });
+  assert.match(say(made, deployment), /ReplicaSet of Deployment.*Pod of ReplicaSet/);
+  assert.match(say(made, cron), /Job of CronJob.*Pod of Job/);
+  const conditions = (expression: string): string =>
+    say(
+      admissionPolicy({
+        ...{ matchConstraints: rulesFor(['pods']), matchConditions: [{ name: 'c', expression }] },
+        validations: [{ expression: "namespaceObject.metadata.name != 'default'", message: 'asked' }],
+      }),
+      pod,
+    );
+  assert.equal(conditions('namespaceObject != null'), 'allow');
+  assert.equal(conditions('namespaceObject == null'), 'refuse: asked');
+});
+
+test('what a policy does here that its author may not expect is told when it is checked', () => {
+  const spec = {
+    ...{ paramKind: { apiVersion: 'v1', kind: 'ConfigMap' }, matchConstraints: rulesFor(['pods']) },
+    validations: [{ expression: 'object.spec.x <= int(params.data.most)' }],
+  };
+  const told = (...given: Parameters<typeof admissionPolicy>): string[] =>
+    (admissionPolicy(...given).warnings ?? []).map(({ text }) => text.en);
+  const bound = (paramRef: object | null) =>
+    binding({ validationActions: ['Deny'], ...(paramRef === null ? {} : { paramRef }) } as never);
+  const first = (...given: Parameters<typeof admissionPolicy>): string => told(...given)[0] ?? '';
+  assert.match(first(spec, bound({ name: 'x' })), /not in the file \(ConfigMap x\): everything .* is refused/);
+  assert.match(first(spec, bound({ name: 'x', parameterNotFoundAction: 'Allow' })), /nothing is asked there/);
+  assert.match(first(spec, bound(null)), /no binding in the file names them/);
+  assert.match(first({ ...spec, paramKind: undefined, validations: [{ expression: 'true' }] } as never), /no binding/);
+  const params = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x' }, data: { most: '3' } };
+  assert.deepEqual(told(spec, bound({ name: 'x' }), params as never), []);
+});

@@ -3,8 +3,8 @@ import { parseYamlDocuments } from '../formats/index.ts';
 import type { Json, Text } from '../system/index.ts';
 import type { Door } from './admission.ts';
 import { madeFrom, type PolicyValue, toPolicyValue } from './document.ts';
-import { compileKubernetes, type KubernetesExpression } from './expression.ts';
-import { POLICY_BYTES_MAX, POLICY_RULES_MAX } from './limits.ts';
+import { compileKubernetes, type Declared, type KubernetesExpression } from './expression.ts';
+import { MESSAGE_BYTES_MAX, POLICY_BYTES_MAX, POLICY_RULES_MAX } from './limits.ts';
 import { checkShape, MATCH_RESOURCES, VALIDATION_ACTIONS } from './object-shape.ts';
 import type { Effect, FailMode, PolicyRule } from './policy.ts';
 
@@ -38,6 +38,8 @@ export function readObjects(text: string): WrittenObject[] {
 export type Members = Readonly<Record<string, Json>>;
 export type PolicyMap = ReadonlyMap<string, PolicyValue>;
 export type Report = (path: (string | number)[], reason: string) => void;
+/** Tells what is right and may not be expected. */
+export type Warn = (path: (string | number)[], text: Text) => void;
 
 /** One binding: where the policy is in force, what it does there, and with which parameters. */
 interface Binding {
@@ -46,6 +48,8 @@ interface Binding {
   readonly params: readonly PolicyValue[];
   /** The object of parameters that it names and that is not there, where that refuses; null: nothing is missing. */
   readonly missing: string | null;
+  /** The same, where nothing is asked then. */
+  readonly missed?: string;
 }
 
 /** Whether an object is a policy in CEL: of Kubernetes, or the one of Kyverno that is written as that. */
@@ -69,7 +73,12 @@ export interface ReadRules {
  * no old object, and a rule for other operations alone never applies. What a controller would make of an object is asked
  * about as well: a policy for pods is asked about the pod of a Deployment.
  */
-export function readAdmissionPolicy(policy: Members, objects: readonly Members[], report: Report): ReadRules {
+export function readAdmissionPolicy(
+  policy: Members,
+  objects: readonly Members[],
+  report: Report,
+  warn: Warn,
+): ReadRules {
   const spec = members(policy['spec']);
   const fullName = String(members(policy['metadata'])['name'] ?? '');
   const name = nameOf(fullName);
@@ -83,7 +92,8 @@ export function readAdmissionPolicy(policy: Members, objects: readonly Members[]
   for (const list of ['matchConditions', 'variables', 'validations', 'validationActions'])
     checkShape(spec[list], list === 'validationActions' ? VALIDATION_ACTIONS : LIST, ['spec', list], report);
   const bindings = isOfKyverno ? [bindingOf(spec)] : readBindings(spec, fullName, objects);
-  const scene = { ...readScene(spec, report), ...(isOfKyverno ? inNamespaceOf(policy) : {}) };
+  const scene = { ...readScene(spec, report, !isOfKyverno), ...(isOfKyverno ? inNamespaceOf(policy) : {}) };
+  if (!isOfKyverno) warnOf(spec, fullName, objects, bindings, warn);
   const validations = items(spec['validations']);
   if (
     validations.length * bindings.length > POLICY_RULES_MAX ||
@@ -91,7 +101,7 @@ export function readAdmissionPolicy(policy: Members, objects: readonly Members[]
   )
     report(['spec', 'validations'], `expected validations, at most ${POLICY_RULES_MAX} with their bindings`);
   const rules = validations.slice(0, POLICY_RULES_MAX).flatMap((one, index): PolicyRule[] => {
-    const validation = readValidation(members(one), ['spec', 'validations', index], report);
+    const validation = readValidation(members(one), ['spec', 'validations', index], report, scene);
     if (validation === null) return [];
     return bindings.map((binding, at) => {
       const id = [name, index + 1, ...(bindings.length > 1 ? [at + 1] : [])].join('-');
@@ -101,6 +111,54 @@ export function readAdmissionPolicy(policy: Members, objects: readonly Members[]
   const mode = spec['failurePolicy'] === 'Ignore' ? 'open' : 'closed';
   const description = members(members(policy['metadata'])['annotations'])['description'];
   return { name, description: String(description ?? `${String(policy['kind'])} ${name}`), mode, rules };
+}
+
+/** What a policy of Kubernetes does here, and its author may not expect. */
+function warnOf(
+  spec: Members,
+  name: string,
+  objects: readonly Members[],
+  bindings: readonly Binding[],
+  warn: Warn,
+): void {
+  const { paramKind, matchConstraints, failurePolicy } = spec;
+  if (bindingsOf(name, objects).length === 0)
+    warn(['spec'], {
+      en: 'no binding of it is in the file: it refuses wherever it is asked, where Kubernetes would ask it nowhere',
+      es: 'en el archivo no hay ninguna vinculación suya: rechaza dondequiera que se le pregunte, y Kubernetes no le preguntaría en ninguna parte',
+    });
+  for (const { missing, missed } of bindings) {
+    if (missing !== null)
+      warn(['spec', 'paramKind'], {
+        en: `the parameters that a binding names are not in the file (${missing}): everything that the policy speaks of is refused`,
+        es: `los parámetros que nombra una vinculación no están en el archivo (${missing}): se rechaza todo de lo que habla la política`,
+      });
+    if (missed !== undefined)
+      warn(['spec', 'paramKind'], {
+        en: `the parameters that a binding names are not in the file (${missed}): by its parameterNotFoundAction nothing is asked there`,
+        es: `los parámetros que nombra una vinculación no están en el archivo (${missed}): por su parameterNotFoundAction ahí no se pregunta nada`,
+      });
+  }
+  if (paramKind !== undefined && bindings.some(({ params }) => params.includes(null)))
+    warn(['spec', 'paramKind'], {
+      en: `it has parameters (${String(members(paramKind)['kind'])}) and no binding in the file names them: params is null`,
+      es: `tiene parámetros (${String(members(paramKind)['kind'])}) y ninguna vinculación del archivo los nombra: params es null`,
+    });
+  const rules = items(members(matchConstraints)['resourceRules']).map(members);
+  const isAskedAbout = (rule: Members): boolean =>
+    items(rule['operations']).some((one) => one === 'CREATE' || one === '*') &&
+    items(rule['resources']).some((one) => one === '*/*' || !String(one).includes('/'));
+  if (rules.length > 0 && !rules.some(isAskedAbout))
+    warn(['spec', 'matchConstraints'], {
+      en: 'it speaks of no object that is made (CREATE): nobody asks it here, and it refuses nothing',
+      es: 'no habla de ningún objeto que se crea (CREATE): aquí nadie le pregunta, y no rechaza nada',
+    });
+  const written = [...items(spec['validations']), ...items(spec['matchConditions']), ...items(spec['variables'])];
+  if (written.some((one) => /\bauthorizer\s*\./.test(String(members(one)['expression']))))
+    warn(['spec'], {
+      en: `it asks who may do what in a cluster (authorizer), which nobody answers here: where that counts, its failurePolicy decides (${failurePolicy === 'Ignore' ? 'Ignore: a warning' : 'Fail: refused'})`,
+      es: `pregunta quién puede hacer qué en un clúster (authorizer), y aquí nadie lo responde: donde eso cuenta decide su failurePolicy (${failurePolicy === 'Ignore' ? 'Ignore: una advertencia' : 'Fail: se rechaza'})`,
+    });
 }
 
 /** A NamespacedValidatingPolicy of Kyverno speaks of its own namespace alone. */
@@ -141,7 +199,7 @@ export function readCelRule(given: {
   );
   const validations = items(cel['expressions']).flatMap((one, index) => {
     const written = { ...(spoken === undefined ? {} : { message: spoken }), ...members(one) };
-    return readValidation(written, [...at, 'expressions', index], report) ?? [];
+    return readValidation(written, [...at, 'expressions', index], report, scene) ?? [];
   });
   if (validations.length === 0) {
     report([...at, 'expressions'], 'expected expressions');
@@ -164,6 +222,10 @@ interface SceneOf {
   readonly matchConstraints: Members;
   readonly conditions: readonly KubernetesExpression[];
   readonly variables: readonly { readonly name: string; readonly compiled: KubernetesExpression }[];
+  /** What expressions may name, those that may ask the authorizer and those that may not; null: whatever there is. */
+  readonly declaredAt: (authorizer: boolean) => Declared | null;
+  /** Conditions of Kubernetes see no namespace. */
+  readonly isOfKubernetes: boolean;
   /** What else an object has to be; absent: nothing. */
   readonly speaksOf?: (object: PolicyMap, namespace: PolicyMap | null) => boolean;
 }
@@ -180,40 +242,54 @@ function compileAt(
   path: (string | number)[],
   report: Report,
   types: readonly string[] | null = null,
+  declared: Declared | null = null,
 ): KubernetesExpression | null {
   if (typeof expression !== 'string') {
     report(path, 'expected an expression as text');
     return null;
   }
-  const compiled = compileKubernetes(expression, types);
+  const compiled = compileKubernetes(expression, types, declared);
   if (compiled.ok) return compiled;
   report(path, `${compiled.problem.reason} (character ${compiled.problem.offset + 1})`);
   return null;
 }
 
-function readScene(spec: Members, report: Report): SceneOf {
+/** @param isOfKubernetes whether it has to be as Kubernetes takes it; Kyverno has more to name */
+function readScene(spec: Members, report: Report, isOfKubernetes = false): SceneOf {
+  const params = spec['paramKind'] !== undefined;
+  const before: string[] = [];
+  const declaredAt = (authorizer: boolean): Declared | null =>
+    isOfKubernetes ? { params, authorizer, variables: [...before] } : null;
   const variables = items(spec['variables']).flatMap((one, index) => {
     const { name, expression } = members(one);
-    const compiled = compileAt(expression, ['spec', 'variables', index, 'expression'], report);
+    const compiled = compileAt(expression, ['spec', 'variables', index, 'expression'], report, null, declaredAt(true));
+    before.push(String(name));
     return compiled === null ? [] : [{ name: String(name), compiled }];
   });
   const conditions = items(spec['matchConditions']).flatMap((one, index) => {
-    const compiled = compileAt(members(one)['expression'], ['spec', 'matchConditions', index, 'expression'], report);
+    const path = ['spec', 'matchConditions', index, 'expression'];
+    const compiled = compileAt(members(one)['expression'], path, report, ['bool', 'dyn'], declaredAt(true));
     return compiled === null ? [] : [compiled];
   });
   for (const [index, one] of items(spec['auditAnnotations']).entries()) {
-    compileAt(members(one)['valueExpression'], ['spec', 'auditAnnotations', index, 'valueExpression'], report);
+    const path = ['spec', 'auditAnnotations', index, 'valueExpression'];
+    compileAt(members(one)['valueExpression'], path, report, ['string', 'null', 'dyn'], declaredAt(false));
   }
-  return { matchConstraints: members(spec['matchConstraints']), conditions, variables };
+  return { matchConstraints: members(spec['matchConstraints']), conditions, variables, declaredAt, isOfKubernetes };
 }
 
-function readValidation(validation: Members, at: (string | number)[], report: Report): Validation | null {
+function readValidation(
+  validation: Members,
+  at: (string | number)[],
+  report: Report,
+  scene: SceneOf,
+): Validation | null {
   const { expression, message, messageExpression } = validation;
-  const compiled = compileAt(expression, [...at, 'expression'], report, ['bool', 'dyn']);
+  const compiled = compileAt(expression, [...at, 'expression'], report, ['bool', 'dyn'], scene.declaredAt(true));
   const worded =
     messageExpression === undefined
       ? null
-      : compileAt(messageExpression, [...at, 'messageExpression'], report, ['string', 'dyn']);
+      : compileAt(messageExpression, [...at, 'messageExpression'], report, ['string', 'dyn'], scene.declaredAt(false));
   if (compiled === null) return null;
   const usual = String(message ?? `failed expression: ${String(expression)}`).trim();
   return { expression: String(expression), compiled, message: usual, worded };
@@ -227,7 +303,9 @@ function toRule(
   binding: Binding,
   scene: SceneOf,
 ): PolicyRule {
-  const { conditions, variables, matchConstraints, speaksOf = () => true } = scene;
+  const { conditions, variables, matchConstraints, isOfKubernetes, speaksOf = () => true } = scene;
+  const asked = (all: Record<string, unknown>): boolean =>
+    isAsked(conditions, isOfKubernetes ? { ...all, namespaceObject: null } : all);
   /** The object and what is made from it, where policy and binding speak of it. */
   const matched = (object: PolicyMap, namespace: PolicyMap | null): PolicyMap[] =>
     [object, ...madeFrom(object)].filter(
@@ -256,10 +334,10 @@ function toRule(
       const object = values['object'] as PolicyMap;
       return matched(object, namespaceOf(object, values)).length > 0;
     },
-    match: (values) => askEach(scenesOf(values), (all) => (isAsked(conditions, all) ? [all] : [])).length > 0,
+    match: (values) => askEach(scenesOf(values), (all) => (asked(all) ? [all] : [])).length > 0,
     evaluate: (values) =>
       askEach(scenesOf(values), (all) =>
-        isAsked(conditions, all)
+        asked(all)
           ? validations.flatMap(({ compiled, worded, message }) =>
               isTrue(compiled.evaluate(all))
                 ? []
@@ -335,12 +413,16 @@ function sceneFor(
   return all;
 }
 
-/** The bindings of the policy in the same text; without one it refuses everywhere. */
-function readBindings(spec: Members, name: string, objects: readonly Members[]): Binding[] {
-  const written = objects
+function bindingsOf(name: string, objects: readonly Members[]): Members[] {
+  return objects
     .filter(({ kind }) => kind === 'ValidatingAdmissionPolicyBinding')
     .map((binding) => members(binding['spec']))
     .filter(({ policyName }) => policyName === undefined || policyName === name);
+}
+
+/** The bindings of the policy in the same text; without one it refuses everywhere. */
+function readBindings(spec: Members, name: string, objects: readonly Members[]): Binding[] {
+  const written = bindingsOf(name, objects);
   const own: readonly Members[] = written.length === 0 ? [{ validationActions: ['Deny'] }] : written;
   return own.map((bound) => ({
     effect: items(bound['validationActions']).includes('Deny') ? 'refuse' : 'warn',
@@ -357,7 +439,7 @@ function findParams(
   spec: Members,
   paramRef: Members,
   objects: readonly Members[],
-): Pick<Binding, 'params' | 'missing'> {
+): Pick<Binding, 'params' | 'missing' | 'missed'> {
   const { kind } = members(spec['paramKind']);
   const { name, namespace, selector, parameterNotFoundAction } = paramRef;
   if (spec['paramKind'] === undefined || (name === undefined && selector === undefined))
@@ -371,7 +453,11 @@ function findParams(
   });
   const isMissing = found.length === 0 && parameterNotFoundAction !== 'Allow';
   const named = `${String(kind)}${name === undefined ? '' : ` ${String(name)}`}`;
-  return { params: found.map((one) => toPolicyValue(one)), missing: isMissing ? named : null };
+  return {
+    params: found.map((one) => toPolicyValue(one)),
+    missing: isMissing ? named : null,
+    ...(found.length === 0 && !isMissing ? { missed: named } : {}),
+  };
 }
 
 /** What `messageExpression` gives; null, as in Kubernetes, when it fails or says nothing. */
@@ -379,7 +465,9 @@ function words(expression: KubernetesExpression | null, values: Record<string, u
   if (expression === null) return null;
   try {
     const text = expression.evaluate(values);
-    return typeof text === 'string' && text.trim() !== '' && !text.includes('\n') ? text : null;
+    if (typeof text !== 'string') return null;
+    const said = text.trim();
+    return said === '' || said.includes('\n') || Buffer.byteLength(said) > MESSAGE_BYTES_MAX ? null : said;
   } catch {
     // The usual message stands in; the validation itself has been answered.
     return null;
@@ -409,13 +497,16 @@ export function namespaceOf(object: PolicyMap, values: Record<string, unknown>):
   return toMap({
     apiVersion: 'v1',
     kind: 'Namespace',
-    metadata: toMap({ name, labels: toMap(labels), annotations: new Map() }),
+    metadata: toMap({ name, labels: toMap(labels) }),
   });
 }
 
 const CLUSTER_KINDS: ReadonlySet<string> = new Set([
   ...['Namespace', 'Node', 'PersistentVolume', 'StorageClass', 'ClusterRole', 'ClusterRoleBinding'],
-  ...['CustomResourceDefinition', 'PriorityClass', 'IngressClass', 'RuntimeClass'],
+  ...['CustomResourceDefinition', 'PriorityClass', 'IngressClass', 'RuntimeClass', 'GatewayClass', 'APIService'],
+  ...['ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding', 'ValidatingWebhookConfiguration'],
+  ...['MutatingWebhookConfiguration', 'CSIDriver', 'CSINode', 'VolumeAttachment', 'CertificateSigningRequest'],
+  ...['FlowSchema', 'PriorityLevelConfiguration', 'VolumeAttributesClass', 'DeviceClass', 'ResourceSlice'],
 ]);
 
 export function nameOfNamespace(namespace: PolicyMap): PolicyValue {

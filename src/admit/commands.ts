@@ -106,14 +106,19 @@ export function admitCommands(cli: CliProgram): void {
       const { PRESETS_FOLDER, readPolicies, readPolicy } = await import('./judging.ts');
       const policies = new Map((await readPolicies(PRESETS_FOLDER)).map((one) => [one.name, one]));
       const policy = readPolicy(await readFile(file, 'utf8'), basename(file), (name) => policies.get(name) ?? null);
+      const warnings = policy.warnings ?? [];
       if (cli.output.json) {
-        cli.print.json({ name: policy.name, version: policy.version, rules: policy.rules.length });
+        const { name, version, rules } = policy;
+        cli.print.json({ name, version, rules: rules.length, warnings: warnings.map((one) => ({ ...one })) });
         return;
       }
       cli.print.result({
         en: `${basename(file)}: policy ${policy.name} ${policy.version} is right, ${policy.rules.length} rules`,
         es: `${basename(file)}: la política ${policy.name} ${policy.version} es correcta, ${policy.rules.length} reglas`,
       });
+      const word: Text = { en: 'warning', es: 'advertencia' };
+      for (const { line, text } of warnings)
+        cli.print.result(`${basename(file)}:${line} ${cli.print.colour('warn', cli.t(word))}: ${cli.t(text)}`);
     });
   noun
     .command('test')

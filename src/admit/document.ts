@@ -77,38 +77,75 @@ export function podsOf({ kind, object }: PolicyDocument): PodTemplate[] {
 }
 
 /**
- * What a controller of Kubernetes makes of an object, as policies for those kinds see it: the Job of a CronJob, and the Pod of
- * whatever has a template. None of a Pod, and none of a kind that is not known.
+ * What controllers of Kubernetes make of an object, as policies for those kinds see it: the ReplicaSet of a Deployment, the Job
+ * of a CronJob, and the Pod of whatever has a template. Each says what it was made from, in the order in which they are made.
+ * None of a Pod, and none of a kind that is not known.
  */
 export function madeFrom(object: ReadonlyMap<string, PolicyValue>): ReadonlyMap<string, PolicyValue>[] {
   const kind = object.get('kind');
   const path = typeof kind === 'string' && Object.hasOwn(POD_PATHS, kind) ? POD_PATHS[kind] : undefined;
   if (path === undefined || path.length === 0) return [];
-  const own = mapOf(object.get('metadata'));
-  const make = (
-    apiVersion: string,
-    made: string,
-    holder: PolicyValue | undefined,
-  ): ReadonlyMap<string, PolicyValue> => {
-    const template = mapOf(holder);
-    const metadata = new Map(mapOf(template.get('metadata')));
-    const name = own.get('name') ?? '';
-    const prefix = `${typeof name === 'string' ? name : ''}-`;
-    // The API makes a name of the prefix before policies are asked.
-    metadata.set('generateName', prefix).set('name', `${prefix}00000`);
-    const namespace = own.get('namespace');
-    if (namespace !== undefined) metadata.set('namespace', namespace);
-    const entries: [string, PolicyValue][] = [
-      ['apiVersion', apiVersion],
-      ['kind', made],
-      ['metadata', metadata],
-    ];
-    return new Map([...entries, ['spec', template.get('spec') ?? new Map()]]);
-  };
-  const at = (place: readonly string[]): PolicyValue | undefined =>
-    place.reduce<PolicyValue | undefined>((node, member) => mapOf(node).get(member), object);
-  const pod = make('v1', 'Pod', at(path));
-  return kind === 'CronJob' ? [make('batch/v1', 'Job', at(['spec', 'jobTemplate'])), pod] : [pod];
+  if (kind === 'Deployment') {
+    const set = makeOf(object, 'apps/v1', 'ReplicaSet', replicaSetOf(object));
+    return [set, makeOf(set, 'v1', 'Pod', at(set, path))];
+  }
+  if (kind === 'CronJob') {
+    const job = makeOf(object, 'batch/v1', 'Job', mapOf(at(object, ['spec', 'jobTemplate'])));
+    return [job, makeOf(job, 'v1', 'Pod', at(job, ['spec', 'template']))];
+  }
+  return [makeOf(object, 'v1', 'Pod', at(object, path))];
+}
+
+function at(object: ReadonlyMap<string, PolicyValue>, place: readonly string[]): PolicyValue | undefined {
+  return place.reduce<PolicyValue | undefined>((node, member) => mapOf(node).get(member), object);
+}
+
+/** One object that the controller of its owner makes of a template, with a name, a place and that owner. */
+function makeOf(
+  owner: ReadonlyMap<string, PolicyValue>,
+  apiVersion: string,
+  kind: string,
+  holder: PolicyValue | undefined,
+): ReadonlyMap<string, PolicyValue> {
+  const template = mapOf(holder);
+  const own = mapOf(owner.get('metadata'));
+  const metadata = new Map(mapOf(template.get('metadata')));
+  const name = own.get('name') ?? '';
+  const prefix = `${typeof name === 'string' ? name : ''}-`;
+  // The API makes a name of the prefix before policies are asked.
+  metadata.set('generateName', prefix).set('name', `${prefix}00000`);
+  const namespace = own.get('namespace');
+  if (namespace !== undefined) metadata.set('namespace', namespace);
+  const reference: [string, PolicyValue][] = [
+    ['apiVersion', owner.get('apiVersion') ?? ''],
+    ['kind', owner.get('kind') ?? ''],
+    ['name', name],
+    ['uid', ''],
+    ['controller', true],
+    ['blockOwnerDeletion', true],
+  ];
+  metadata.set('ownerReferences', [new Map(reference)]);
+  const entries: [string, PolicyValue][] = [
+    ['apiVersion', apiVersion],
+    ['kind', kind],
+    ['metadata', metadata],
+  ];
+  return new Map([...entries, ['spec', template.get('spec') ?? new Map()]]);
+}
+
+/** A ReplicaSet has the labels of its pods, and of the Deployment what speaks of them. */
+function replicaSetOf(deployment: ReadonlyMap<string, PolicyValue>): PolicyValue {
+  const spec = mapOf(deployment.get('spec'));
+  const kept = ['replicas', 'selector', 'minReadySeconds', 'template'].flatMap((name): [string, PolicyValue][] => {
+    const value = spec.get(name);
+    return value === undefined ? [] : [[name, value]];
+  });
+  const labels = mapOf(at(deployment, ['spec', 'template', 'metadata'])).get('labels');
+  const metadata: PolicyValue = new Map(labels === undefined ? [] : [['labels', labels]]);
+  return new Map<string, PolicyValue>([
+    ['metadata', metadata],
+    ['spec', new Map(kept)],
+  ]);
 }
 
 function mapOf(value: PolicyValue | undefined): ReadonlyMap<string, PolicyValue> {

@@ -13,7 +13,7 @@ import { registerKubernetesFunctions } from './cel-kubernetes.ts';
 import { askAnywhere, openEmpty } from './cel-macros.ts';
 import { fieldName, OPTIONAL_FUNCTIONS, registerOptionalEntries, rewriteOptionalEntries } from './cel-optional.ts';
 import { IN_PLACE_OF, registerStandard } from './cel-standard.ts';
-import { registerTextFunctions } from './cel-text.ts';
+import { patternOf, registerTextFunctions } from './cel-text.ts';
 import {
   COMPREHENSION_DEPTH_MAX,
   EXPRESSION_CHARACTERS_MAX,
@@ -115,12 +115,27 @@ registerOptionalEntries(kubernetes);
 
 export type KubernetesExpression = Extract<CompiledExpression<unknown>, { ok: true }>;
 
+/** What an expression of a ValidatingAdmissionPolicy may name where it stands. */
+export interface Declared {
+  /** Whether the policy has parameters. */
+  readonly params: boolean;
+  /** Whether it may ask who may do what: messages and notes may not. */
+  readonly authorizer: boolean;
+  /** The variables that stand before it. */
+  readonly variables: readonly string[];
+}
+
 /**
  * Compiles an expression of a ValidatingAdmissionPolicy.
  * @param types what it may give; null: true or false, or what is known only when it runs
+ * @param declared what it may name; null: whatever there is
  */
-export function compileKubernetes(text: string, types: readonly string[] | null): CompiledExpression<unknown> {
-  return compileIn(kubernetes, text, types, { read: (value) => value, readDirect: null }, null);
+export function compileKubernetes(
+  text: string,
+  types: readonly string[] | null,
+  declared: Declared | null = null,
+): CompiledExpression<unknown> {
+  return compileIn(kubernetes, text, types, { read: (value) => value, readDirect: null }, null, declared);
 }
 
 /** Compiles the `when` of a rule: an expression that is true or false. */
@@ -179,6 +194,7 @@ function compileIn<Value>(
   types: readonly string[] | null,
   { read, readDirect }: { read: (value: unknown) => Value; readDirect: ((value: Json) => Value) | null },
   functions: ReadonlySet<string> | null,
+  declared: Declared | null = null,
 ): CompiledExpression<Value> {
   const isOurs = functions !== null;
   const most = isOurs ? EXPRESSION_CHARACTERS_MAX : KUBERNETES_CHARACTERS_MAX;
@@ -189,7 +205,11 @@ function compileIn<Value>(
     ({ ok: false, problem: { offset: written.offsetOf(offset), reason } }) as const;
   try {
     const parsed = environment.parse(written.text);
-    const survey = new Survey(functions, isOurs ? COMPREHENSION_DEPTH_MAX : KUBERNETES_COMPREHENSION_DEPTH_MAX);
+    const survey = new Survey(
+      functions,
+      isOurs ? COMPREHENSION_DEPTH_MAX : KUBERNETES_COMPREHENSION_DEPTH_MAX,
+      declared,
+    );
     const forbidden = survey.walk(parsed.ast, 0);
     if (forbidden !== null) return bad(forbidden.offset, forbidden.reason);
     const checked = parsed.check();
@@ -223,12 +243,16 @@ class Survey {
   loops = 0;
   readonly #functions: ReadonlySet<string> | null;
   readonly #depth: number;
+  readonly #declared: Declared | null;
+  /** Names that a walk over a list gives to its members: they stand for those, whatever else has the name. */
+  readonly #bound = new Set<string>();
   /** What stands to the right of `in`, or beside `==`. */
   readonly #searched = new Set<ASTNode>();
 
-  constructor(functions: ReadonlySet<string> | null, depth: number) {
+  constructor(functions: ReadonlySet<string> | null, depth: number, declared: Declared | null) {
     this.#functions = functions;
     this.#depth = depth;
+    this.#declared = declared;
   }
 
   walk(node: ASTNode, inside: number): ExpressionProblem | null {
@@ -239,14 +263,21 @@ class Survey {
     if (this.#functions === null) openEmpty(node);
     if (node.op === 'id' && typeof node.args === 'string') this.#read(node.args);
     if (node.op === '.' || node.op === '.?') node.args[1] = fieldName(node.args[1]);
+    const undeclared = this.#undeclared(node);
+    if (undeclared !== null) return { offset: node.start, reason: undeclared };
     if (node.op !== 'call' && node.op !== 'rcall') return this.#all(childrenOf(node.args), inside);
     const name = node.args[0];
+    const isPattern = this.#declared !== null && PATTERN_FUNCTIONS.has(name);
+    const pattern = isPattern ? wrongPattern(childrenOf(node.args).at(node.op === 'call' ? 0 : 1)) : null;
+    if (pattern !== null) return { offset: node.start, reason: pattern };
     if (this.#functions?.has(name) === false) {
       return { offset: node.start, reason: `the function ${name} is not available in policies` };
     }
     const own = node.op === 'rcall' ? IN_PLACE_OF.get(name) : undefined;
     if (own !== undefined) node.args[0] = own;
     if (name === 'has' && node.op === 'call') askAnywhere(node);
+    if (COMPREHENSIONS.has(name))
+      for (const one of childrenOf(node.args)) if (one.op === 'id') this.#bound.add(String(one.args));
     const loops = inside + (COMPREHENSIONS.has(name) ? 1 : 0);
     this.loops = Math.max(this.loops, loops);
     if (loops > this.#depth) {
@@ -255,6 +286,27 @@ class Survey {
     // What is walked is evaluated once; what is asked of its members, once for each.
     const [, receiver, ...rest] = node.op === 'rcall' ? node.args : [null, [], ...node.args.slice(1)];
     return this.#all(childrenOf(receiver), inside) ?? this.#all(childrenOf(rest), loops);
+  }
+
+  /** What an expression names that Kubernetes does not know where it stands; null: nothing. */
+  #undeclared(node: ASTNode): string | null {
+    const declared = this.#declared;
+    if (declared === null) return null;
+    if (node.op === 'id' && typeof node.args === 'string' && !this.#bound.has(node.args)) {
+      if (node.args === 'params' && !declared.params)
+        return "undeclared reference to 'params': the policy has no paramKind";
+      if (node.args === 'authorizer' && !declared.authorizer)
+        return "undeclared reference to 'authorizer': messages and notes cannot ask it";
+    }
+    if (node.op !== '.' && node.op !== '.?') return null;
+    const [holder, field] = node.args as readonly [ASTNode, unknown];
+    if (holder.op !== 'id' || typeof holder.args !== 'string' || typeof field !== 'string') return null;
+    if (this.#bound.has(holder.args)) return null;
+    if (holder.args === 'variables' && !declared.variables.includes(field))
+      return `undefined field '${field}': no variable of that name stands before`;
+    const fields = Object.hasOwn(FIELDS, holder.args) ? FIELDS[holder.args] : undefined;
+    if (fields === undefined || fields.includes(field)) return null;
+    return `undefined field '${field}': ${holder.args} has ${fields.join(', ')}`;
   }
 
   #all(nodes: readonly ASTNode[], inside: number): ExpressionProblem | null {
@@ -268,6 +320,28 @@ class Survey {
   #read(variable: string): void {
     if (POD_VARIABLES.has(variable)) this.scope = 'pod';
     else if (DOCUMENT_VARIABLES.has(variable) && this.scope === 'facts') this.scope = 'document';
+  }
+}
+
+/** What Kubernetes gives policies to see of a request and of a namespace. */
+const FIELDS: Readonly<Record<string, readonly string[]>> = {
+  request: [
+    ...['kind', 'resource', 'subResource', 'requestKind', 'requestResource', 'requestSubResource'],
+    ...['name', 'namespace', 'operation', 'userInfo', 'dryRun', 'options'],
+  ],
+  namespaceObject: ['apiVersion', 'kind', 'metadata', 'spec', 'status'],
+};
+
+const PATTERN_FUNCTIONS: ReadonlySet<string> = new Set(['matches', 'find', 'findAll']);
+
+/** Why a pattern that is written out cannot be used; null: it can, or it is known only when it runs. */
+function wrongPattern(node: ASTNode | undefined): string | null {
+  if (node?.op !== 'value' || typeof node.args !== 'string') return null;
+  try {
+    patternOf(node.args);
+    return null;
+  } catch (error) {
+    return `invalid pattern: ${error instanceof Error ? error.message : String(error)}`;
   }
 }
 

@@ -9,12 +9,13 @@ import {
   readAdmissionPolicy,
   readObjects,
   same,
+  type Warn,
   type WrittenObject,
 } from './admission-policy.ts';
 import { type FindStandard, isKyvernoObject, readKyvernoPolicy } from './kyverno-policy.ts';
 import { POLICY_RULES_MAX } from './limits.ts';
 import { checkShape, MATCH_RESOURCES, VALIDATION_ACTIONS } from './object-shape.ts';
-import type { Policy, PolicyProblem } from './policy.ts';
+import type { Policy, PolicyProblem, PolicyWarning } from './policy.ts';
 
 const KIND =
   /^\s*["']?kind["']?:\s*["']?(?:ValidatingAdmissionPolicy|(?:Namespaced)?ValidatingPolicy|ClusterPolicy)["']?\s*,?\s*$/m;
@@ -55,9 +56,13 @@ export function readForeignPolicies(text: string, problems: PolicyProblem[], sta
     uses.add(`pod-security-${level}`);
     return standards(level, version);
   };
+  const warnings: PolicyWarning[] = [];
   const read = written.flatMap(({ object, locate }): ReadRules[] => {
     const report = reportAt(locate, problems);
-    if (isAdmissionObject(object)) return [readAdmissionPolicy(object, objects, report)];
+    const warn: Warn = (path, text) => {
+      warnings.push({ ...(locate(path) ?? locate([]) ?? { line: 1, column: 1 }), text });
+    };
+    if (isAdmissionObject(object)) return [readAdmissionPolicy(object, objects, report, warn)];
     if (isKyvernoObject(object)) return [readKyvernoPolicy(object, objects, report, noted)];
     const { apiVersion, kind } = object;
     if (isOfPolicies(String(apiVersion)) && kind !== 'ValidatingAdmissionPolicyBinding')
@@ -108,5 +113,6 @@ export function readForeignPolicies(text: string, problems: PolicyProblem[], sta
     ...{ name: first.name, version: '1', description: same(description) },
     ...{ validHours: 168, deadlines: null, restarts: 'allow', params: [], uses: [...uses], depth: 0, source: text },
     ...{ doors: Object.fromEntries(DOCUMENT_DOORS.map((door) => [door, mode])), rules, template: rules },
+    ...(warnings.length === 0 ? {} : { warnings }),
   };
 }

@@ -97,3 +97,6 @@ export const LOCKED_MS = 60;
 
 /** How long a verdict waits for each answer of PostgreSQL, which may be on another machine: a stopped one refuses in this time. */
 export const SILENT_MS = 2_000;
+
+/** Bytes of what a `messageExpression` says; of a longer one the usual message stands, as in Kubernetes. */
+export const MESSAGE_BYTES_MAX = 5 * 1024;

@@ -54,6 +54,15 @@ export interface Policy {
   readonly depth: number;
   /** The document as it was written. */
   readonly source: string;
+  /** What it does here that its author may not expect; it is used all the same. */
+  readonly warnings?: readonly PolicyWarning[];
+}
+
+/** One thing about a policy that is right, and that its author should know. */
+export interface PolicyWarning {
+  readonly line: number;
+  readonly column: number;
+  readonly text: Text;
 }
 
 /** What can be set where a policy is used; expressions see it as `params.NAME`. */

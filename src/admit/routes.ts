@@ -309,6 +309,7 @@ function showPolicy(policy: Policy) {
     doors,
     validHours,
     ruleCount: rules.length,
+    warnings: policy.warnings ?? [],
     refuses: rules.filter((rule) => rule.effect === 'refuse').length,
     warns: rules.filter((rule) => rule.effect === 'warn').length,
     rules: rules.map(({ id, doors: at, effect, expression, message, remedy }) => ({
