@@ -211,7 +211,7 @@ import { createIntake } from './control/intake.ts';
 import { JavaNames } from './control/java-names.ts';
 import { lookAtHosts, patchStore, patchTrust, rebootGround, runsWorkloads } from './control/kernel-patches.ts';
 import { believeBuilder, keyRotation } from './control/key-rotation.ts';
-import { loadControlKeys, RENEWAL_CHECK_MS } from './control/keys.ts';
+import { loadControlKeys, RENEWAL_CHECK_MS, requireKeys } from './control/keys.ts';
 import { certificateOf, listenLocal, listenMutual, listenPublic, STRICT_TRANSPORT } from './control/listeners.ts';
 import { imageDeadline, imageDeadlines, wantedMessage } from './control/permissions.ts';
 import { Pipeline } from './control/pipeline.ts';
@@ -310,6 +310,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     addresses: instance.bind === EVERYWHERE ? ownAddresses() : [LOOPBACK, '::1'],
     clock,
   };
+  if (settings.databaseUrl === undefined) await requireKeys(files.control.keys, files.control.database);
   const keys = await loadControlKeys(files.control.keys, certified);
   const opened = await openDatabase<Tables>(settings.databaseUrl ?? `sqlite:${files.control.database}`, MIGRATIONS);
   await claimDatabase(opened.db as unknown as Kysely<StoreMarkTables>, keys.instanceId);

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes, randomUUID, X509Certificate } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { access, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Authority,
@@ -11,7 +11,7 @@ import {
   parseAuthority,
   serialiseAuthority,
 } from '../../network/index.ts';
-import { type Clock, writeFileAtomic } from '../../system/index.ts';
+import { type Clock, defineFaults, writeFileAtomic } from '../../system/index.ts';
 
 /** How often certificates are looked at; they are renewed when a third of their life is left. */
 export const RENEWAL_CHECK_MS = 6 * 3_600_000;
@@ -30,6 +30,42 @@ export interface ControlKeys {
   readonly instanceId: string;
   /** Ed25519: signs checkpoints of the journal. */
   readonly journalKeyPem: string;
+}
+
+export const keysFault = defineFaults({
+  'control.keys-missing': {
+    kind: 'needs',
+    en: {
+      what: 'the keys of this instance are not in {folder}',
+      why: 'there is a database already, and new keys would open nothing in it; the disk that holds them may not be mounted',
+      remedy: 'mount it there, or bring the folder back from a copy: darsena up',
+    },
+    es: {
+      what: 'las claves de esta instancia no están en {folder}',
+      why: 'ya hay una base de datos, y unas claves nuevas no abrirían nada en ella; puede que el disco que las guarda no esté montado',
+      remedy: 'montarlo ahí, o traer la carpeta de una copia: darsena up',
+    },
+  },
+});
+
+const MASTER_KEY = 'master.key';
+
+/**
+ * A folder of keys may be a disk of its own, away from the data that they open. Where it is not mounted nothing is made in
+ * its place.
+ * @param database the file of the state @throws Fault control.keys-missing
+ */
+export async function requireKeys(folder: string, database: string): Promise<void> {
+  const isThere = (path: string): Promise<boolean> =>
+    access(path).then(
+      () => true,
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return false;
+        throw error;
+      },
+    );
+  if ((await isThere(database)) && !(await isThere(join(folder, MASTER_KEY))))
+    throw keysFault('control.keys-missing', { folder });
 }
 
 /** Whether a certificate is good for all these names and addresses: a machine that gets another address needs another. */
@@ -86,7 +122,7 @@ export async function loadControlKeys(
     authority,
     server: await certificate('server.json', () => issueServerCertificate(authority, { names, addresses })),
     published: await certificate('published.json', () => issueWildcardCertificate(authority, { domain })),
-    masterKey: Buffer.from(await keep('master.key', secret), 'base64'),
+    masterKey: Buffer.from(await keep(MASTER_KEY, secret), 'base64'),
     registryKey: Buffer.from(await keep('registry.key', secret), 'base64'),
     instanceId: await keep('instance-id', () => randomUUID()),
     journalKeyPem: await keep('journal.pem', () =>

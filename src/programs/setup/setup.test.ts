@@ -455,6 +455,15 @@ Node.js v26.10.0
 {"level":50,"name":"supervisor","program":"control","msg":"control ended with 1"}
 `;
   assert.deepEqual(usefulLines(text), ['opening \\"x\\"', 'file:///a.ts:2', "SyntaxError: no export named 'y'"]);
+  const thrown = `Fault: the keys are not there: nothing is in the folder
+    at make (file:///opt/fault.ts:152:12) {
+  code: 'control.keys-missing',
+  kind: 'needs',
+  params: {},
+  details: null
+}
+`;
+  assert.deepEqual(usefulLines(thrown), ['Fault: the keys are not there: nothing is in the folder']);
 });
 
 test('the boot unit starts the installed copy, never a clone', () => {

@@ -85,9 +85,10 @@ export async function lastWords(log: string, lines = 2): Promise<string> {
   return usefulLines(text).slice(-lines).join(' | ').slice(-600);
 }
 
-/** Of an ended program's words: no stack, no mark under the source line, no word of the supervisor itself. */
+/** Of an ended program's words: no stack, no members of what was thrown, no mark under the source line, no word of the supervisor itself. */
 export function usefulLines(text: string): string[] {
-  const noise = /^\s*at |^\s*\^*\s*$|^Node\.js v|"name":"supervisor"|^\s*[{}]\s*$/;
+  const noise =
+    /^\s*at |^\s*\^*\s*$|^Node\.js v|"name":"supervisor"|^\s*[{}]\s*$|^ {2}(?:code|kind|params|details|\[cause\]): .*[{,]?$/;
   return text
     .split('\n')
     .filter((line) => !noise.test(line))
