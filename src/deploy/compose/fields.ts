@@ -128,9 +128,19 @@ const BUILD: Shape = object({
   isolation: refused(WINDOWS, 'default'),
   network: refused(BUILD_LATER, 'none'),
   privileged: refused(HOST, false),
-  secrets: refused(BUILD_LATER),
+  secrets: refused(
+    words(
+      'who deploys gives them, and no file of the project: darsena deploy --secret id=ID,src=FILE',
+      'los da quien despliega, y ningún archivo del proyecto: darsena deploy --secret id=ID,src=ARCHIVO',
+    ),
+  ),
   shm_size: refused(BUILD_LATER),
-  ssh: refused(BUILD_LATER),
+  ssh: refused(
+    words(
+      'a deploy gives no keys to builds; build it before with darsena build --ssh, and name the image',
+      'un despliegue no da claves a las construcciones; construirla antes con darsena build --ssh y nombrar la imagen',
+    ),
+  ),
   ulimits: refused(BUILD_LATER),
 });
 

@@ -34,12 +34,44 @@ function listKind(kind: Kind): Walk {
   return walk;
 }
 
+/** As kubectl has them, of the kinds that are taken. */
+const SHORT_NAMES: Readonly<Record<string, string>> = {
+  po: 'pod',
+  deploy: 'deployment',
+  sts: 'statefulset',
+  ds: 'daemonset',
+  cj: 'cronjob',
+  svc: 'service',
+  ing: 'ingress',
+  netpol: 'networkpolicy',
+  cm: 'configmap',
+  pvc: 'persistentvolumeclaim',
+  hpa: 'horizontalpodautoscaler',
+  vpa: 'verticalpodautoscaler',
+  pdb: 'poddisruptionbudget',
+  sa: 'serviceaccount',
+  ns: 'namespace',
+};
+
+/** The kind that a short name or a plural means: `svc`, `pods`, `ingresses`, `networkpolicies`. */
+function fullName(written: string): string {
+  const known = (name: string): boolean => KINDS.some(({ kind }) => kind.toLowerCase() === name);
+  const short = Object.hasOwn(SHORT_NAMES, written) ? SHORT_NAMES[written] : undefined;
+  if (short !== undefined || known(written)) return short ?? written;
+  const singular = [written.replace(/ies$/, 'y'), written.replace(/es$/, ''), written.replace(/s$/, '')];
+  return singular.find(known) ?? written;
+}
+
 /**
  * The field at a path and what is below it; empty when there is none. The kind may be written in any case and with or
  * without indices: `deployment.spec.template.spec.containers[0].livenessProbe`.
  */
 export function explainField(path: string): ExplainedField[] {
-  const plain = path.replace(/\[\d*\]/g, '').toLowerCase();
+  const [written = '', ...rest] = path
+    .replace(/\[\d*\]/g, '')
+    .toLowerCase()
+    .split('.');
+  const plain = [fullName(written), ...rest].join('.');
   const kind = KINDS.find((one) => one.kind.toLowerCase() === plain.split('.')[0]);
   if (kind === undefined) return [];
   return listKind(kind).fields.filter((field) => {

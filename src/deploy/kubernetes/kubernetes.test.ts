@@ -746,6 +746,23 @@ spec:
   assert.deepEqual(say(`apiVersion: v1\nkind: Pod\nmetadata: { name: p }\nspec: { ${pod} }\n`), []);
 });
 
+test('kinds are explained by the names that kubectl has for them', () => {
+  for (const [written, meant] of [
+    ['svc.spec.type', 'Service.spec.type'],
+    ['pods.spec.hostNetwork', 'Pod.spec.hostNetwork'],
+    ['ingresses.spec', 'Ingress.spec'],
+    ['netpol.spec.egress[0].ports', 'NetworkPolicy.spec.egress[].ports'],
+    ['networkpolicies', 'NetworkPolicy.metadata'],
+    ['hpa.spec.behavior', 'HorizontalPodAutoscaler.spec.behavior'],
+    ['sa', 'ServiceAccount.metadata'],
+  ] as const)
+    assert.ok(
+      explainField(written).some(({ path }) => path === meant),
+      written,
+    );
+  assert.deepEqual(explainField('nothings.spec'), []);
+});
+
 /** As programs write manifests: every field that a type has, most of them with nothing in it. */
 const WRITTEN_BY_PROGRAMS = `
 apiVersion: apps/v1

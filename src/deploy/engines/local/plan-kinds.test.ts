@@ -493,6 +493,11 @@ test('a sidecar is there before the main container and is mended beside it', asy
   const at = (name: string): number =>
     pod?.containers.find(({ labels }) => labels['darsena.container'] === name)?.startedAtMs ?? 0;
   assert.ok(at('proxy') <= at('main'));
+  // Who names no container means the one that does the work, and not the one that stands before it.
+  assert.deepEqual(
+    stage.status.get('web')?.replicas[0]?.containers.map(({ name }) => name),
+    ['main', 'proxy'],
+  );
   stage.engine.crash(pod?.containers.find(({ labels }) => labels['darsena.container'] === 'proxy')?.id ?? '', 1);
   await stage.clock.advance(10_000);
   assert.equal(stage.status.get('web')?.ready, 1);

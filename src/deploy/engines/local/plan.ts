@@ -1243,9 +1243,9 @@ function toReplica(judged: Judged, health: Observation['health']): ReplicaStatus
       ended === undefined || ended.exitedAtMs === null
         ? null
         : { code: ended.exitCode ?? -1, at: new Date(ended.exitedAtMs).toISOString() },
-    // What was added by hand comes last: it is meant only by its name.
+    // Who names no container means the one that does the work; what was added by hand is meant only by its name.
     containers: pod.containers
-      .toSorted((a, b) => Number(isOwn(b)) - Number(isOwn(a)))
+      .toSorted((a, b) => placeOf(a) - placeOf(b))
       .map((container) => ({
         name: container.labels[LABEL.container] ?? container.name,
         id: container.id,
@@ -1257,6 +1257,13 @@ function toReplica(judged: Judged, health: Observation['health']): ReplicaStatus
         ...probesOf(container, health),
       })),
   };
+}
+
+/** Before others comes what a pod is for, then what goes along with it, then what prepared it. */
+function placeOf(container: ObservedContainer): number {
+  if (!isOwn(container)) return 3;
+  const role = container.labels[LABEL.role];
+  return role === 'init' ? 2 : role === 'sidecar' ? 1 : 0;
 }
 
 function probesOf(container: ObservedContainer, health: Observation['health']): { probes?: readonly ProbeState[] } {
