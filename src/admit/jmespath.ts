@@ -443,7 +443,14 @@ function memberOf(value: Json, name: string): Json {
 
 function projected(list: Json, next: Node): Json {
   if (!Array.isArray(list)) return null;
-  return list.map((one) => ask(next, one)).filter((one) => one !== null);
+  return list.map((one) => askMember(next, one)).filter((one) => one !== null);
+}
+
+/** What a projection asks of one member: one that has not what is named is left out before a function sees it, as in Kyverno. */
+function askMember(node: Node, value: Json): Json {
+  if (node.is !== 'then') return ask(node, value);
+  const of = askMember(node.of, value);
+  return of === null ? null : ask(node.next, of);
 }
 
 function flatten(list: Json): Json {

@@ -38,6 +38,8 @@ const FOUND: readonly (readonly [query: string, value: Json, found: Json])[] = [
   ['a || b || `3`', { a: [], b: '' }, 3],
   ['length(missing) || `0`', {}, 0],
   ['length(a) == `2` && contains(a, `1`)', { a: [1, 2] }, true],
+  ['a[].b.keys(@)[]', { a: [{ b: { x: 1 } }, {}, { b: { y: 1 } }] }, ['x', 'y']],
+  ['s.[i, c][].r.keys(@)[] | length(@)', { s: { c: [{ r: { x: 1 } }, {}] } }, 1],
   ['sort_by(a, &n)[0].n', { a: [{ n: 2 }, { n: 1 }] }, 1],
   ["join(',', a)", { a: ['x', 'y'] }, 'x,y'],
   ['keys(@)', { a: 1, b: 2 }, ['a', 'b']],
