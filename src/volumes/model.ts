@@ -138,10 +138,11 @@ export type ClaimState =
 export function judgeClaim(
   record: ClaimRecord,
   look: ClaimLook | null,
-  hostAnswers: boolean,
+  /** `not-yet`: it is in touch, and has told nothing of its volumes since control began. */
+  host: 'told' | 'not-yet' | 'away',
 ): { readonly state: ClaimState; readonly why: Text | null } {
   if (record.removal === 'asked') return { state: 'removing', why: null };
-  if (!hostAnswers) {
+  if (host === 'away') {
     return {
       state: 'unknown',
       why: { en: 'its host is not in touch with control', es: 'su host no está en contacto con control' },
@@ -159,6 +160,12 @@ export function judgeClaim(
             es: `ninguna versión lo pide; sus datos se borran ${afterHours} h después`,
           };
     return { state: 'released', why };
+  }
+  if (look === null && host === 'not-yet') {
+    return {
+      state: 'unknown',
+      why: { en: 'its host has not told yet what it holds', es: 'su host aún no ha dicho qué contiene' },
+    };
   }
   if (look === null) {
     return {

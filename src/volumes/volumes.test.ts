@@ -99,8 +99,11 @@ const disk: StorageClass = {
 };
 
 test('a claim says in what state it is, and why', () => {
-  const state = (change: Partial<ClaimRecord>, seen: Partial<ClaimLook> | null, answers = true): string =>
-    judgeClaim({ ...record, ...change }, seen === null ? null : { ...look, ...seen }, answers).state;
+  const state = (
+    change: Partial<ClaimRecord>,
+    seen: Partial<ClaimLook> | null,
+    host: 'told' | 'not-yet' | 'away' = 'told',
+  ): string => judgeClaim({ ...record, ...change }, seen === null ? null : { ...look, ...seen }, host).state;
   for (const [expected, found] of [
     ['in-use', state({}, {})],
     ['ready', state({}, { containers: 0 })],
@@ -111,7 +114,9 @@ test('a claim says in what state it is, and why', () => {
     ['unavailable', state({}, { trouble: { en: 'away', es: 'no responde' } })],
     ['released', state({ releasedAt: '2026-01-02T00:00:00.000Z' }, {})],
     ['removing', state({ removal: 'asked' }, {})],
-    ['unknown', state({}, {}, false)],
+    ['unknown', state({}, {}, 'away')],
+    // After a start of control nobody knows yet whether a pod has needed it.
+    ['unknown', state({}, null, 'not-yet')],
   ]) {
     assert.equal(found, expected);
   }

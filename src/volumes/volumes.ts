@@ -89,6 +89,8 @@ export class Volumes {
   readonly #looks = new Map<string, ClaimLook>();
   readonly #full = new Set<string>();
   #lookedMs = Number.NEGATIVE_INFINITY;
+  /** Whether the host has told of its volumes since control began. */
+  #told = false;
   #beforeRemoval: BeforeRemoval = async () => 0;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -599,11 +601,12 @@ export class Volumes {
     }));
     if (claims.length === 0) return;
     const { looks } = lookAnswer.parse(await this.#options.run({ action: 'look', claims }, { step: silentStep }));
+    this.#told = true;
     this.#looks.clear();
     for (const look of looks) this.#looks.set(formatClaim(look), look as ClaimLook);
     for (const record of records) {
       const name = formatClaim(record);
-      const { state, why } = judgeClaim(record, this.#looks.get(name) ?? null, true);
+      const { state, why } = judgeClaim(record, this.#looks.get(name) ?? null, 'told');
       const isFull = state === 'full';
       if (isFull === this.#full.has(name)) continue;
       if (isFull) this.#full.add(name);
@@ -624,7 +627,8 @@ export class Volumes {
 
   #view(record: ClaimRecord): ClaimView {
     const look = this.#looks.get(formatClaim(record)) ?? null;
-    return { ...record, ...judgeClaim(record, look, this.#options.host() !== null), look };
+    const host = this.#options.host() === null ? 'away' : this.#told ? 'told' : 'not-yet';
+    return { ...record, ...judgeClaim(record, look, host), look };
   }
 
   async #records(): Promise<ClaimRecord[]> {
