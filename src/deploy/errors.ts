@@ -43,8 +43,8 @@ export const deployFault = defineFaults({
   },
   'deploy.project-unknown': {
     kind: 'not-found',
-    en: { what: 'there is no project {project}', remedy: 'darsena project list' },
-    es: { what: 'no existe el proyecto {project}', remedy: 'darsena project list' },
+    en: { what: 'there is no project {project}', remedy: 'darsena project list; the first darsena deploy makes one' },
+    es: { what: 'no existe el proyecto {project}', remedy: 'darsena project list; lo crea el primer darsena deploy' },
   },
   'deploy.environment-alike': {
     kind: 'conflict',
