@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { tryFilters } from './try-filters.ts';
 
 const root = process.env['DARSENA_TEST_DATA'];
 const capture = root === undefined ? '' : join(root, 'detection', 'falco-diff', 'captures', 'connect_localhost.scap');
@@ -102,4 +103,23 @@ test('a pipe is refused and not waited for', { skip }, async (t) => {
     assert.equal(code, 2, stderr);
     assert.match(stderr, /is no file/);
   }
+});
+
+test('the lists of users and groups that newer recordings have as events are no events of a condition', {
+  skip,
+}, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'recordings-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const [USER_ADDED, COUNTED, HEADER_BYTES] = [354, 0x216, 26];
+  const block = Buffer.alloc(40);
+  block.writeUInt32LE(COUNTED, 0);
+  block.writeUInt32LE(block.length, 4);
+  block.writeUInt32LE(HEADER_BYTES, 26);
+  block.writeUInt16LE(USER_ADDED, 30);
+  block.writeUInt32LE(block.length, 36);
+  const file = join(folder, 'newer.scap');
+  writeFileSync(file, Buffer.concat([gunzipSync(readFileSync(capture)), block]));
+  const count = async (path: string): Promise<number | undefined> =>
+    (await tryFilters(path, ['not proc.name = nobody'])).filters[0]?.events.length;
+  assert.equal(await count(file), await count(capture));
 });

@@ -105,9 +105,16 @@ async function tryOnCapture(source: AsyncIterable<Uint8Array>, texts: readonly s
   return { kind: 'capture', events: run.events, filters: run.matches, cut: null };
 }
 
+/** The recorder's lists of users and groups, which newer recordings have as events: no reader shows them. */
+const LISTS: ReadonlySet<string> = new Set(['useradded', 'userdeleted', 'groupadded', 'groupdeleted']);
+
 async function tryOnScap(chunks: AsyncIterable<Uint8Array>, texts: readonly string[]): Promise<Recording> {
   const run = new Run<ScapEvent>(texts, scapFields);
-  const cut = await untilCut(run, () => readScap(chunks, (event) => run.take(event, event.number)));
+  const cut = await untilCut(run, () =>
+    readScap(chunks, (event) => {
+      if (!LISTS.has(event.name)) run.take(event, event.number);
+    }),
+  );
   return { kind: 'scap', events: run.events, filters: run.matches, cut };
 }
 
