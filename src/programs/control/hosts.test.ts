@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { duplexPair } from 'node:stream';
+import { Duplex, duplexPair } from 'node:stream';
 import { test } from 'node:test';
 import { newId, silentLog, systemClock } from '../../system/index.ts';
 import { Hosts } from './hosts.ts';
@@ -92,5 +92,36 @@ test('a host that floods waits, is named once, and loses nothing; control holds 
   while (stored.length < ids.length) await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(stored, ids);
   assert.equal(floods.length, 1);
+  hosts.close();
+});
+
+test('a host that stands still, and takes no leave, is away', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const state = { nowMs: 0 };
+  const told: string[] = [];
+  const hosts = new Hosts({
+    clock: { ...systemClock, monotonicMs: () => state.nowMs },
+    log: silentLog,
+    listener: {
+      connected: (host) => void told.push(`${host} connected`),
+      away: (host) => void told.push(`${host} away`),
+      alerts: async () => undefined,
+      message: async () => undefined,
+      flooded: () => undefined,
+    },
+  });
+  const near = new Duplex({ read: () => undefined, write: (_piece, _how, done) => done() });
+  // As a line to a stopped program: what is sent arrives, and nothing is answered, no end either.
+  near._final = () => undefined;
+  hosts.accept('h1', near);
+  state.nowMs = 15_000;
+  t.mock.timers.tick(5_000);
+  assert.deepEqual(hosts.connected(), ['h1']);
+  state.nowMs = 30_000;
+  t.mock.timers.tick(5_000);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(hosts.connected(), []);
+  assert.deepEqual(told, ['h1 connected', 'h1 away']);
+  assert.equal(hosts.views()[0]?.state, 'away');
   hosts.close();
 });

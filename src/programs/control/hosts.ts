@@ -472,7 +472,7 @@ export class Hosts {
     for (const [host, link] of this.#links) {
       if (!link.held && this.#clock.monotonicMs() - link.lastHeardMs > SILENCE_MS) {
         this.#log.warn({ host }, 'host is silent; closing its connection');
-        link.channel.close();
+        link.channel.cut(new Error('nothing was heard from it'));
       } else {
         link.channel.send({ type: 'ping' });
       }

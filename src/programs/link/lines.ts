@@ -5,7 +5,10 @@ const LINE_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface LineChannel<Out> {
   send(message: Out): void;
+  /** Once what was sent has left; it waits for the other side to take leave as well. */
   close(): void;
+  /** At once, whatever the other side does: one that stands still takes no leave. */
+  cut(why: Error): void;
   /** What was sent and has not left yet. */
   readonly behindBytes: number;
   /** While held nothing more is read, and the other side's network holds it up. */
@@ -76,6 +79,7 @@ export function openLineChannel<Out>(
       if (stream.writableLength > behindBytesMax) fail(new Error('the other side does not read what it is sent'));
     },
     close: () => stream.end(),
+    cut: fail,
     get behindBytes() {
       return stream.writableLength;
     },
