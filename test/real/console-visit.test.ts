@@ -5,7 +5,7 @@ import { type ConsoleGround, dialogsOf, missingConsoleParts, openConsole, pagesO
 
 const missing = missingConsoleParts();
 
-describe('visiting the whole console', { skip: missing ?? false, timeout: 240_000, concurrency: 2 }, () => {
+describe('visiting the whole console', { skip: missing ?? false, timeout: 480_000, concurrency: 2 }, () => {
   let ground: ConsoleGround;
   before(async () => {
     ground = await openConsole();
