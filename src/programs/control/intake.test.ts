@@ -8,7 +8,7 @@ import { startTestRegistry, type TestRegistry } from '../../registry/test-regist
 import type { ScanReport } from '../../scan/index.ts';
 import { silentLog, systemClock } from '../../system/index.ts';
 import type { Trust } from '../../trust/index.ts';
-import { createIntake, type Intake } from './intake.ts';
+import { ageDaysOf, createIntake, type Intake } from './intake.ts';
 
 const HOUR = 3_600_000;
 let ahead = 0;
@@ -322,4 +322,15 @@ describe('an image that runs and is refused by what became known since', () => {
     assert.equal(await server.registry.graces.find('tienda', digest, null), null);
     assert.equal(await isAllowed(digest, 'anonymous'), true);
   });
+});
+
+test('an image that was built reproducibly is not fifty years old', () => {
+  const now = new Date('2026-11-23T12:00:00Z');
+  const ages = ['1970-01-01T00:00:00Z', '1970-01-01T00:00:01Z', '1980-01-01T00:00:01Z', '', 'soon'];
+  assert.deepEqual(
+    ages.map((created) => ageDaysOf(created, now)),
+    [-1, -1, -1, -1, -1],
+  );
+  assert.equal(ageDaysOf('2026-11-20T11:00:00Z', now), 3);
+  assert.equal(ageDaysOf('2027-01-01T00:00:00Z', now), 0);
 });

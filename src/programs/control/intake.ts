@@ -29,6 +29,15 @@ import { CheckQueue } from './check-queue.ts';
 import { type ConfigFacts, readConfigFacts } from './image-config.ts';
 
 const DAY_MS = 86_400_000;
+/** Reproducible builds write 1970, or 1980 where archives know nothing older: no container image is from before. */
+const SAYS_NOTHING_MS = Date.parse('1980-01-02T00:00:00Z');
+
+/** Days since an image says that it was built; -1: it does not say. */
+export function ageDaysOf(created: string, now: Date): number {
+  const at = Date.parse(created);
+  if (Number.isNaN(at) || at <= SAYS_NOTHING_MS) return -1;
+  return Math.max(0, Math.floor((now.getTime() - at) / DAY_MS));
+}
 
 /** Scans an image that lies in the registry; never throws because of the image. */
 export type ScanStoredImage = (
@@ -317,7 +326,6 @@ export function createIntake(parts: {
         parts.registry().resolve(repository, digest),
         intake.config(repository, digest),
       ]);
-      const created = Date.parse(config?.created ?? '');
       const project = projectOf(repository);
       const here = report === null ? null : await parts.here(project, report);
       const runs = here?.places.some((place) => place.environment === environment.name) ?? false;
@@ -328,7 +336,7 @@ export function createIntake(parts: {
           project,
           tags: [],
           base: report === null ? '' : ((await parts.baseOf?.(report)) ?? ''),
-          ageDays: Number.isNaN(created) ? -1 : Math.max(0, Math.floor((clock.now().getTime() - created) / DAY_MS)),
+          ageDays: ageDaysOf(config?.created ?? '', clock.now()),
           sizeBytes: stored === null ? 0 : layerBytes(stored.bytes),
         },
         scan:
