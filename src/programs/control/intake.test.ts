@@ -324,7 +324,7 @@ describe('an image that runs and is refused by what became known since', () => {
   });
 });
 
-test('an image that was built reproducibly is not fifty years old', () => {
+it('an image that was built reproducibly is not fifty years old', () => {
   const now = new Date('2026-11-23T12:00:00Z');
   const ages = ['1970-01-01T00:00:00Z', '1970-01-01T00:00:01Z', '1980-01-01T00:00:01Z', '', 'soon'];
   assert.deepEqual(
