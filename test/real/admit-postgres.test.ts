@@ -7,6 +7,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { sql } from 'kysely';
 import { createApi } from '../../src/access/index.ts';
 import {
   Admit,
@@ -124,6 +125,15 @@ describe('admission on PostgreSQL that does not answer', { skip }, () => {
       .execute(async (tx) => {
         await tx.schema.alterTable('admit_verdicts').addColumn('held', 'text').execute();
         await assert.rejects(admit.judge([question]), isNo);
+        // Its session ends as well: refused ones would fill the server while the table is held.
+        const deadline = Date.now() + 60_000;
+        for (let waiting = 1; waiting > 0; ) {
+          const { rows } = await sql<{ n: number }>`
+            select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock'`.execute(tx);
+          waiting = rows[0]?.n ?? assert.fail('sessions are counted');
+          assert.ok(Date.now() < deadline, `${waiting} sessions wait on`);
+          await new Promise((resolve) => setTimeout(resolve, 200));
+        }
         throw new Error('held long enough');
       })
       .catch((error: Error) => assert.equal(error.message, 'held long enough'));

@@ -103,7 +103,7 @@ async function connect<T>(url: string): Promise<{ db: Kysely<T>; kind: DatabaseK
     return { db: new Kysely<T>({ dialect }), kind: 'sqlite', writes: () => count.read() };
   }
   if (/^postgres(ql)?:\/\//.test(url)) {
-    const [{ Kysely, PostgresDialect }, { default: pg }, { CONNECT_MS, patientPool }] = await Promise.all([
+    const [{ Kysely, PostgresDialect }, { default: pg }, { CONNECT_MS, LEFT_MS, patientPool }] = await Promise.all([
       import('kysely'),
       import('pg'),
       import('./postgres-pool.ts'),
@@ -114,6 +114,11 @@ async function connect<T>(url: string): Promise<{ db: Kysely<T>; kind: DatabaseK
     const pool = new pg.Pool({ connectionString: url, max: 10, types, connectionTimeoutMillis: CONNECT_MS });
     // A connection that drops while nobody uses it is replaced at the next query, which tells its caller if it cannot be.
     pool.on('error', () => undefined);
+    // What was given up ends on the server too: each such session would wait on for its lock, until no other is let in. Before
+    // PostgreSQL 14 there is no such setting.
+    pool.on('connect', (client) => {
+      client.query(`set client_connection_check_interval = ${LEFT_MS}`).catch(() => undefined);
+    });
     const dialect = new PostgresDialect({ pool: patientPool(pool) });
     return { db: new Kysely<T>({ dialect }), kind: 'postgres', writes: () => null };
   }

@@ -3,8 +3,10 @@ import type pg from 'pg';
 import { databaseFault } from './database.ts';
 import { currentPatience } from './patience.ts';
 
-/** How long a new connection may take before who waits for it is told, in ms. A server that is stopped accepts them and says nothing. */
+/** How long a connection, a new one or a free one of the pool, may take before who waits for it is told, in ms. A server that is stopped accepts them and says nothing. */
 export const CONNECT_MS = 30_000;
+/** How soon a session ends whose client has gone, in ms. */
+export const LEFT_MS = 2_000;
 
 /**
  * The pool, with statements that wait no longer than the patience of who asks. A connection that did not answer in time is
