@@ -40,6 +40,8 @@ export const DNS_IDLE_MS = 10_000;
 export const DNS_UPSTREAM_MS = 3_000;
 /** Questions in a row that no resolver of the host answered, until that is told. */
 export const DNS_UNANSWERED = 2;
+/** How often that is told at most. */
+export const DNS_TOLD_MS = 10_000;
 
 /** Readiness changes within seconds, so nobody should keep an address for longer. */
 export const DNS_TTL_SECONDS = 5;

@@ -9,6 +9,7 @@ import {
   DNS_OPEN_EXTRA_SECONDS,
   DNS_OPEN_SECONDS,
   DNS_QUESTIONS_MAX,
+  DNS_TOLD_MS,
   DNS_TTL_SECONDS,
   DNS_UDP_BYTES,
   DNS_UNANSWERED,
@@ -75,6 +76,7 @@ export class NameServer {
   #asking = 0;
   #unanswered = 0;
   #isAway = false;
+  #quietUntilMs = 0;
   #turn = 0;
 
   constructor(options: NameServerOptions) {
@@ -216,6 +218,12 @@ export class NameServer {
 
   #tellUpstream(isAway: boolean): void {
     if (isAway === this.#isAway) return;
+    if (isAway) {
+      // A pod may ask without end for what no resolver answers.
+      const nowMs = this.#options.nowMs?.() ?? Date.now();
+      if (nowMs < this.#quietUntilMs) return;
+      this.#quietUntilMs = nowMs + DNS_TOLD_MS;
+    }
     this.#isAway = isAway;
     this.#options.onUpstream?.(isAway);
   }

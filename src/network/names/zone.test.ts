@@ -112,7 +112,9 @@ test('while the resolvers of the host are away, names of the platform are answer
   const port = await freePort();
   const told: boolean[] = [];
   let isBack = false;
+  let nowMs = 1_000;
   const server = new NameServer({
+    nowMs: () => nowMs,
     upstream: { ask: async (bytes) => (isBack ? bytes : Promise.reject(new Error('no answer in time'))) },
     onUpstream: (isAway) => void told.push(isAway),
     log: silentLog,
@@ -138,6 +140,12 @@ test('while the resolvers of the host are away, names of the platform are answer
   isBack = true;
   await assert.rejects(resolver.resolve4('www.example.org'));
   assert.deepEqual(told, [true, false]);
+  isBack = false;
+  for (let n = 0; n < 3; n += 1) await assert.rejects(resolver.resolve4('www.example.org'));
+  assert.deepEqual(told, [true, false], 'a pod that asks for what nobody answers is not told of at each turn');
+  nowMs += 10_000;
+  await assert.rejects(resolver.resolve4('www.example.org'));
+  assert.deepEqual(told, [true, false, true]);
 });
 
 test('sockets are opened once for each space that pods are in, and anew when it is another one', async (t) => {
