@@ -74,7 +74,8 @@ function namedFiles(folder: string, variables: Readonly<Record<string, string | 
   const read = (name: string): string => {
     try {
       const path = join(folder, name);
-      return statSync(path).size <= REPORT_TEXT_MAX ? readFileSync(path, 'utf8') : '';
+      const found = statSync(path);
+      return found.isFile() && found.size <= REPORT_TEXT_MAX ? readFileSync(path, 'utf8') : '';
     } catch {
       return '';
     }

@@ -24,20 +24,29 @@ export function checkDocument(document: ManifestDocument): {
   const check = new Check(document);
   const kind = check.findKind();
   if (kind !== null) check.walk(document.value, kind.shape, []);
-  const said = kind === null ? document.value : withoutUnset(document.value, kind.shape);
   return {
     kind,
     problems: check.problems,
     fields: check.fields,
-    said: { value: said, locate: (path) => document.locate(path) },
+    said: { value: saidBy(document.value), locate: (path) => document.locate(path) },
   };
 }
+
+/** A document as Kubernetes would keep it: without what is written and says nothing. What is of no known kind stays whole. */
+export function saidBy(value: Json): Json {
+  const kind = isObject(value) ? KINDS.find((one) => one.kind === value['kind']) : undefined;
+  return kind === undefined ? value : withoutUnset(value, kind.shape);
+}
+
+type ObjectShape = Extract<Shape, { kind: 'object' }>;
 
 /**
  * Whether Kubernetes reads a field as one that is not there: null everywhere; an empty text or 0 where these are no values of
  * the field. Programs that write manifests put such fields everywhere (`creationTimestamp: null`, `status: {}`, `nodePort: 0`).
+ * In a map whose names are the author's (annotations, node labels) what stands there is there, also as an empty text.
  */
-function isUnset(value: Json, { shape, treatment }: Field): boolean {
+function isUnset(value: Json, { shape, treatment }: Field, { rest }: ObjectShape): boolean {
+  if (rest !== undefined) return value === null && shape.kind === 'quantity';
   if (value === null) return true;
   if (treatment.kind === 'refused') return value === '' || isEmpty(value);
   if (shape.kind === 'choice') return value === '' && !shape.values.includes('');
@@ -69,7 +78,7 @@ function withoutUnset(value: Json, shape: Shape): Json {
     Object.entries(value).flatMap(([name, inner]) => {
       const field = Object.hasOwn(shape.fields, name) ? shape.fields[name] : undefined;
       if (field === undefined) return [[name, inner]];
-      return isUnset(inner, field) ? [] : [[name, withoutUnset(inner, field.shape)]];
+      return isUnset(inner, field, shape) ? [] : [[name, withoutUnset(inner, field.shape)]];
     }),
   );
 }
@@ -197,7 +206,7 @@ class Check {
     }
   }
 
-  #walkObject(value: Json, shape: Extract<Shape, { kind: 'object' }>, path: FieldPath): void {
+  #walkObject(value: Json, shape: ObjectShape, path: FieldPath): void {
     if (!isObject(value)) {
       this.#wrong(path, 'a map', 'un mapa', value);
       return;
@@ -206,17 +215,17 @@ class Check {
       const field = Object.hasOwn(shape.fields, name) ? shape.fields[name] : shape.rest;
       const inside = [...path, name];
       if (field === undefined) this.#unknown(inside, name, shape);
-      else this.#walkField(inner, field, inside);
+      else this.#walkField(inner, field, shape, inside);
     }
     for (const [name, field] of Object.entries(shape.fields)) {
-      if (!field.required || (Object.hasOwn(value, name) && !isUnset(value[name] ?? null, field))) continue;
+      if (!field.required || (Object.hasOwn(value, name) && !isUnset(value[name] ?? null, field, shape))) continue;
       this.#report([...path, name], 'missing-field', { en: `${name} is missing`, es: `falta ${name}` });
     }
     if (shape.oneOf !== undefined) {
       const { oneOf } = shape;
       const isWritten = (name: string): boolean => {
         const field = Object.hasOwn(shape.fields, name) ? shape.fields[name] : undefined;
-        return field !== undefined && Object.hasOwn(value, name) && !isUnset(value[name] ?? null, field);
+        return field !== undefined && Object.hasOwn(value, name) && !isUnset(value[name] ?? null, field, shape);
       };
       const written = oneOf.filter(isWritten);
       const refusedOther = Object.keys(value).some(
@@ -231,9 +240,9 @@ class Check {
     }
   }
 
-  #walkField(value: Json, field: Field, path: FieldPath): void {
+  #walkField(value: Json, field: Field, holder: ObjectShape, path: FieldPath): void {
     // Nothing is said by it, and nothing happens because of it, as in Kubernetes.
-    if (isUnset(value, field)) {
+    if (isUnset(value, field, holder)) {
       this.fields.push({ path, treatment: ENFORCED });
       this.#carry(value, { ...field, treatment: ENFORCED }, path);
       return;
@@ -319,7 +328,7 @@ class Check {
     );
   }
 
-  #unknown(path: FieldPath, name: string, shape: Extract<Shape, { kind: 'object' }>): void {
+  #unknown(path: FieldPath, name: string, shape: ObjectShape): void {
     const near = nearestName(name, Object.keys(shape.fields));
     this.#report(path, 'unknown-field', {
       en: `${this.#owner} has no field ${quote(name)} here${near === null ? '' : `; ${near} is near`}`,

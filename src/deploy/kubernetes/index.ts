@@ -1,3 +1,4 @@
+export { saidBy } from './check.ts';
 export {
   applyOverlays,
   type ManifestDocument,

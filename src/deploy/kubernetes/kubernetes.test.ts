@@ -24,6 +24,7 @@ import {
   readManifests,
   refuseProblems,
   reportManifest,
+  saidBy,
   suggestField,
   type Translation,
   toOverlay,
@@ -908,6 +909,61 @@ metadata: { name: conf }
   assert.match(translate(claim.replace('name: p', 'name: ""')).problems[0]?.text.en ?? '', /name is missing/);
   const port = 'apiVersion: v1\nkind: Service\nmetadata: { name: s }\nspec: { ports: [{ port: 80, nodePort: 1 }] }';
   assert.match(translate(port).problems[0]?.text.en ?? '', /30000/);
+});
+
+test('an empty text, list or 0 that means something is not taken for nothing', () => {
+  const ingress = (annotation: string, path = '/'): string => `
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: i, annotations: { ${annotation} } }
+spec: { rules: [{ host: a.example, http: { paths: [{ path: "${path}", pathType: Prefix, backend: { service: { name: s, port: { number: 80 } } } }] } }] }
+`;
+  const fields = (text: string): string[] =>
+    translate(text).problems.flatMap(({ kind, field }) => (kind === 'missing-target' ? [] : [`${kind} ${field}`]));
+  // Without a value it would let everybody in whom it was to keep out.
+  for (const name of ['allow-networks', 'deny-networks', 'allow-methods', 'rate-limit']) {
+    for (const value of ['""', 'null'])
+      assert.deepEqual(fields(ingress(`darsena/${name}: ${value}`)), [
+        `wrong-value metadata.annotations['darsena/${name}']`,
+      ]);
+  }
+  assert.deepEqual(fields(ingress('nginx.example/auth: ""')), [`refused metadata.annotations['nginx.example/auth']`]);
+  assert.deepEqual(fields(ingress('', '')), ['wrong-value spec.rules[0].http.paths[0].path']);
+  const pod = (more: string, container = ''): string =>
+    `apiVersion: v1\nkind: Pod\nmetadata: { name: p }\nspec: { ${more}, containers: [{ name: c, image: i${container} }] }\n`;
+  assert.deepEqual(fields(pod('nodeSelector: { example.org/fast: "" }')), [
+    `refused spec.nodeSelector['example.org/fast']`,
+  ]);
+  const podOf = (text: string) => {
+    const { translation, problems } = translate(text);
+    assert.deepEqual(problems, []);
+    return translation?.workloads[0]?.pod ?? assert.fail('a workload');
+  };
+  const config = '---\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: m }\ndata: { a: "1", b: "2" }\n';
+  const { volumes } = podOf(
+    pod(
+      'volumes: [{ name: m, configMap: { name: m, items: [], defaultMode: 0 } }, { name: e, emptyDir: { sizeLimit: 0 } }]',
+    ) + config,
+  );
+  const files = ['a', 'b'].map((key) => ({ key, path: key, mode: 0 }));
+  assert.deepEqual(volumes[0]?.kind === 'content' && volumes[0].files, files);
+  assert.deepEqual(volumes[1], { kind: 'scratch', name: 'e' });
+  const limits = (written: string) =>
+    podOf(pod('terminationGracePeriodSeconds: 0', `, resources: { limits: ${written} }`)).containers[0]?.resources;
+  const none = { cpuLimitMillis: null, cpuRequestMillis: 0, memoryLimitBytes: null, memoryRequestBytes: null };
+  assert.deepEqual(limits('{ cpu: 0, memory: "0" }'), none);
+  assert.deepEqual(limits('{ cpu: null, memory: null }'), { ...none, cpuRequestMillis: null });
+  assert.equal(podOf(pod('terminationGracePeriodSeconds: 0')).terminationGraceSeconds, 0);
+});
+
+test('who asks whether a field is there sees none that says nothing', () => {
+  const value = {
+    ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', labels: { a: '' } } },
+    spec: { serviceAccountName: '', containers: [{ name: 'c', image: 'i', env: [{ name: 'A', value: '' }] }] },
+  };
+  const { serviceAccountName: _none, ...spec } = value.spec;
+  assert.deepEqual(saidBy(value), { ...value, spec });
+  assert.deepEqual(saidBy({ kind: 'Rollout', spec: '' }), { kind: 'Rollout', spec: '' });
 });
 
 test('a run-time that no host has is refused with the reason of each host, when hosts are asked', () => {

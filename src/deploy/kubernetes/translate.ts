@@ -1044,10 +1044,10 @@ class Translator {
     const bytes = (memory: RawAmounts['memory']): number | null =>
       memory == null ? null : Math.ceil(parseQuantity(memory) ?? 0);
     const read = {
-      cpuLimitMillis: millis(limits.cpu),
-      // Kubernetes: a limit without a request is its own request.
+      // Kubernetes: a limit of 0 is none, and a limit without a request is its own request.
+      cpuLimitMillis: millis(limits.cpu) || null,
       cpuRequestMillis: millis(requests.cpu ?? limits.cpu),
-      memoryLimitBytes: bytes(limits.memory),
+      memoryLimitBytes: bytes(limits.memory) || null,
       memoryRequestBytes: bytes(requests.memory),
     };
     const above = (name: 'cpu' | 'memory', request: number | null, limit: number | null): void => {
@@ -1193,7 +1193,8 @@ class Translator {
         kind: 'scratch',
         name: raw.name,
         ...(emptyDir.medium === 'Memory' ? { memory: true } : {}),
-        ...(sizeBytes === null ? {} : { sizeBytes: Math.ceil(sizeBytes) }),
+        // Kubernetes: 0 limits nothing.
+        ...(sizeBytes === null || sizeBytes === 0 ? {} : { sizeBytes: Math.ceil(sizeBytes) }),
       };
     }
     if (downwardAPI != null) {
@@ -1288,12 +1289,14 @@ class Translator {
     if (found === null) return raw.optional ? { kind: 'scratch', name: volume } : null;
     const mode = raw.defaultMode ?? 0o644;
     const all = Object.keys(found.content.data).sort();
+    // Kubernetes: an empty list of items is none, and every key is a file.
+    const items = raw.items ?? [];
     const files: ProjectedFile[] =
-      raw.items == null
+      items.length === 0
         ? all.map((key) => ({ key, path: key, mode }))
-        : raw.items.map((item) => ({ key: item.key, path: item.path, mode: item.mode ?? mode }));
+        : items.map((item) => ({ key: item.key, path: item.path, mode: item.mode ?? mode }));
     for (const [index, { key }] of files.entries()) {
-      if (raw.items == null || all.includes(key) || raw.optional) continue;
+      if (all.includes(key) || raw.optional) continue;
       this.#missingKey(document, [...path, 'items', index, 'key'], found.content, key);
     }
     const there = files.filter(({ key }) => all.includes(key));
@@ -1411,7 +1414,7 @@ class Translator {
       }
       return (http?.paths ?? []).map((one, index): WantedRoute => {
         const to = this.#readBackend(document, [...place, 'paths', index, 'backend'], one.backend, raw, services);
-        return { ...to, host: host ?? null, path: one.path || '/', pathType: one.pathType };
+        return { ...to, host: host ?? null, path: one.path ?? '/', pathType: one.pathType };
       });
     });
     if (defaultBackend == null) return routes;

@@ -47,6 +47,7 @@ import {
   pinTranslation,
   readManifests,
   refuseProblems,
+  saidBy,
   translateManifests,
 } from '../../deploy/kubernetes/index.ts';
 import { collectImages } from '../../deploy/model.ts';
@@ -1263,7 +1264,9 @@ function readOverlaid(source: ReleaseSource, file: ProjectFile, environment: str
 /** The objects that policies see; of a Secret the names of its entries and nothing of what they hold. */
 function policyDocuments(source: ReleaseSource, environment: string): PolicyDocument[] {
   const file = parseProjectFile(source.projectFile, 'darsena.yaml');
-  return readOverlaid(source, file, environment).documents.map(({ value }) => {
+  return readOverlaid(source, file, environment).documents.map(({ value: written }) => {
+    // What says nothing is not there for who asks whether it is, as in Kubernetes.
+    const value = saidBy(written);
     const document = toDocument(value);
     return document.kind === 'Secret' ? { ...document, object: withoutSecrets(value) } : document;
   });

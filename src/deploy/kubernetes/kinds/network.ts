@@ -203,6 +203,8 @@ export const INGRESS: Kind = {
                         path: enforced({
                           kind: 'text',
                           pattern: EDGE_PATH,
+                          // To Kubernetes it is no path; here it would publish everything.
+                          emptyIsMeant: true,
                           meaning: {
                             en: 'a path as it stands in an address',
                             es: 'una ruta tal como figura en una dirección',
