@@ -56,7 +56,8 @@ function isUnset(value: Json, { shape, treatment }: Field, { rest }: ObjectShape
       shape.emptyIsMeant !== true &&
       (shape.pattern?.test('') === false || shape.accepts?.('') === false)
     );
-  if (shape.kind === 'integer' || shape.kind === 'port') return shape.none !== undefined && value === shape.none;
+  if (shape.kind === 'integer' || shape.kind === 'port')
+    return shape.none !== undefined && (value === shape.none || (shape.kind === 'port' && value === ''));
   return false;
 }
 

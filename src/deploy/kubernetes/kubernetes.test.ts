@@ -954,6 +954,21 @@ spec: { rules: [{ host: a.example, http: { paths: [{ path: "${path}", pathType: 
   assert.deepEqual(limits('{ cpu: 0, memory: "0" }'), none);
   assert.deepEqual(limits('{ cpu: null, memory: null }'), { ...none, cpuRequestMillis: null });
   assert.equal(podOf(pod('terminationGracePeriodSeconds: 0')).terminationGraceSeconds, 0);
+  const rolling = (kind: string, written: string): string =>
+    `apiVersion: apps/v1\nkind: ${kind}\nmetadata: { name: w }\nspec: { updateStrategy: { rollingUpdate: ${written} }, selector: { matchLabels: { a: b } }, template: { metadata: { labels: { a: b } }, spec: { containers: [{ name: c, image: i }] } } }\n`;
+  const strategy = { kind: 'rolling', maxSurge: 0, maxUnavailable: 1 };
+  assert.deepEqual(translate(rolling('DaemonSet', '{ maxSurge: 0 }')).translation?.workloads[0]?.strategy, strategy);
+  assert.deepEqual(fields(rolling('DaemonSet', '{ maxSurge: 0, maxUnavailable: 0% }')), [
+    'conflict spec.updateStrategy.rollingUpdate',
+  ]);
+  assert.deepEqual(fields(rolling('StatefulSet', '{ maxUnavailable: 0 }')), [
+    'conflict spec.updateStrategy.rollingUpdate.maxUnavailable',
+  ]);
+  const service =
+    'apiVersion: v1\nkind: Service\nmetadata: { name: s }\nspec: { selector: { a: b }, ports: [{ port: 80, targetPort: "" }] }\n';
+  const { services } =
+    translate(rolling('DaemonSet', '{}'), service).translation ?? assert.fail('an empty targetPort is the port');
+  assert.equal(services[0]?.ports[0]?.targetPort, 80);
 });
 
 test('who asks whether a field is there sees none that says nothing', () => {

@@ -474,6 +474,13 @@ class Translator {
       subdomain: spec.serviceName ?? null,
     });
     const { updateStrategy } = spec;
+    const maxUnavailable = updateStrategy?.rollingUpdate?.maxUnavailable ?? 1;
+    if (isNone(maxUnavailable)) {
+      this.#report(document, ['spec', 'updateStrategy', 'rollingUpdate', 'maxUnavailable'], 'conflict', {
+        en: 'maxUnavailable is 0, so no pod could ever be replaced',
+        es: 'maxUnavailable es 0, así que ningún pod podría reemplazarse',
+      });
+    }
     return {
       key: this.#key(metadata.name),
       specHash: hashPodSpec(pod),
@@ -481,9 +488,7 @@ class Translator {
       replicas: spec.replicas ?? 1,
       minReadySeconds: spec.minReadySeconds ?? 0,
       strategy:
-        updateStrategy?.type === 'OnDelete'
-          ? { kind: 'on-delete' }
-          : { kind: 'rolling', maxSurge: 0, maxUnavailable: updateStrategy?.rollingUpdate?.maxUnavailable ?? 1 },
+        updateStrategy?.type === 'OnDelete' ? { kind: 'on-delete' } : { kind: 'rolling', maxSurge: 0, maxUnavailable },
       progressDeadlineSeconds: DEADLINE_SECONDS + (spec.minReadySeconds ?? 0),
       controller: {
         kind: 'ordered',
@@ -513,6 +518,11 @@ class Translator {
     const pod = this.#readTemplate(document, ['spec', 'template'], spec.template);
     const { updateStrategy } = spec;
     const rolling = updateStrategy?.rollingUpdate;
+    const maxSurge = rolling?.maxSurge ?? 0;
+    const maxUnavailable = rolling?.maxUnavailable ?? (isNone(maxSurge) ? 1 : 0);
+    if (isNone(maxSurge) && isNone(maxUnavailable)) {
+      this.#report(document, ['spec', 'updateStrategy', 'rollingUpdate'], 'conflict', NOTHING_REPLACED);
+    }
     return {
       key: this.#key(metadata.name),
       specHash: hashPodSpec(pod),
@@ -520,13 +530,7 @@ class Translator {
       replicas: 1,
       minReadySeconds: spec.minReadySeconds ?? 0,
       strategy:
-        updateStrategy?.type === 'OnDelete'
-          ? { kind: 'on-delete' }
-          : {
-              kind: 'rolling',
-              maxSurge: rolling?.maxSurge ?? 0,
-              maxUnavailable: rolling?.maxUnavailable ?? (rolling?.maxSurge == null ? 1 : 0),
-            },
+        updateStrategy?.type === 'OnDelete' ? { kind: 'on-delete' } : { kind: 'rolling', maxSurge, maxUnavailable },
       progressDeadlineSeconds: DEADLINE_SECONDS + (spec.minReadySeconds ?? 0),
       controller: { kind: 'daemon' },
     };
@@ -721,11 +725,8 @@ class Translator {
     }
     const maxSurge = strategy?.rollingUpdate?.maxSurge ?? '25%';
     const maxUnavailable = strategy?.rollingUpdate?.maxUnavailable ?? '25%';
-    if (Number.parseFloat(String(maxSurge)) === 0 && Number.parseFloat(String(maxUnavailable)) === 0) {
-      this.#report(document, ['spec', 'strategy', 'rollingUpdate'], 'conflict', {
-        en: 'maxSurge and maxUnavailable are both 0, so no pod could ever be replaced',
-        es: 'maxSurge y maxUnavailable son ambos 0, así que ningún pod podría reemplazarse',
-      });
+    if (isNone(maxSurge) && isNone(maxUnavailable)) {
+      this.#report(document, ['spec', 'strategy', 'rollingUpdate'], 'conflict', NOTHING_REPLACED);
     }
     return { kind: 'rolling', maxSurge, maxUnavailable };
   }
@@ -1532,6 +1533,16 @@ function isJsonObject(bytes: Buffer): boolean {
     // What it says would be a piece of the Secret.
     return false;
   }
+}
+
+const NOTHING_REPLACED: Text = {
+  en: 'maxSurge and maxUnavailable are both 0, so no pod could ever be replaced',
+  es: 'maxSurge y maxUnavailable son ambos 0, así que ningún pod podría reemplazarse',
+};
+
+/** A number of pods, or a share of them. */
+function isNone(allowance: number | string): boolean {
+  return Number.parseFloat(String(allowance)) === 0;
 }
 
 /** `0,2-4` as numbers below the number of completions. */
