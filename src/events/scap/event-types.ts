@@ -66,6 +66,8 @@ export interface EventType {
   readonly makesFd: boolean;
   readonly closesFd: boolean;
   readonly usesFd: boolean;
+  /** The end of a mapping, which may be one of a file. */
+  readonly maps: boolean;
   readonly reads: boolean;
   readonly writes: boolean;
   readonly waits: boolean;
@@ -107,8 +109,8 @@ function readLine(line: string, number: number): EventType {
     isSyscall: letters.includes('s'),
     makesFd: letters.includes('c'),
     closesFd: letters.includes('d'),
-    // A mapping names a descriptor without being about it.
     usesFd: letters.includes('u') && category !== 'memory',
+    maps: letters.includes('u') && category === 'memory' && number % 2 === 1,
     reads: letters.includes('r'),
     writes: letters.includes('w'),
     waits: letters.includes('W'),

@@ -202,7 +202,7 @@ const LETTER_TO_BE: Readonly<Record<string, string>> = {
 function nameOf({ descriptor, triedPath, fd, type }: ScapEvent): string | null {
   if (descriptor !== null) return descriptor.name;
   if (triedPath !== null) return triedPath;
-  return fd !== null && type.usesFd && type.isExit ? '' : null;
+  return fd !== null && (type.usesFd || type.maps) && type.isExit ? '' : null;
 }
 
 function folderOfName(event: ScapEvent): string | null {

@@ -241,6 +241,8 @@ export class Machine implements RecordedSurroundings {
 
   #leave(event: ScapEvent, thread: Thread): void {
     const { type } = event;
+    // A mapping of a file is about it where its end names it; older recorders name it where it begins alone.
+    if (type.maps && event.namedFd !== null) this.#speakOf(event, thread, event.namedFd);
     if (type.usesFd) {
       const { entered } = thread;
       const used = (type.makesFd ? null : event.namedFd) ?? (entered?.name === type.name ? entered.fd : null);
@@ -275,7 +277,10 @@ export class Machine implements RecordedSurroundings {
         return;
       case 'sendto':
       case 'sendmsg':
-        if (isDone) this.#adoptPair(event, this.#pairOf(event, thread), 'sent');
+        if (isDone) {
+          this.#inferSocket(event, thread);
+          this.#adoptPair(event, this.#pairOf(event, thread), 'sent');
+        }
         return;
       case 'recvfrom':
       case 'recvmsg':
@@ -459,7 +464,8 @@ export class Machine implements RecordedSurroundings {
     thread.exeChangedBeforeStartNs = isSaid && thread.startedNs !== 0n ? thread.startedNs - changed : 0n;
     thread.exeChangedAfterNamespaceNs = isSaid && began !== 0n && changed > began ? changed - began : 0n;
     const trusted = event.text('trusted_exepath');
-    if (trusted !== null && trusted !== '') thread.exePath = trusted;
+    // The kernel marks a file that is gone; the program is still the one of that path.
+    if (trusted !== null && trusted !== '') thread.exePath = trusted.replace(/ \(deleted\)$/, '');
     else if (filename !== null && filename !== '') thread.exePath = resolvePath(thread.cwd, filename);
     // Older recorders do not say what was run; the first argument is only what the program was told of its name.
     else thread.exePath = '';
@@ -514,6 +520,17 @@ export class Machine implements RecordedSurroundings {
   #pairOf(event: ScapEvent, thread: Thread): ReturnType<typeof readPair> {
     const bytes = event.bytes('tuple') ?? this.#entered(event, thread, 'tuple');
     return bytes !== null && bytes.length > 0 ? readPair(bytes) : null;
+  }
+
+  /** What was sent through a descriptor that nobody saw being made went through a socket: the call says which ends it has. */
+  #inferSocket(event: ScapEvent, thread: Thread): void {
+    const bytes = event.bytes('tuple');
+    if (event.descriptor !== null || event.namedFd === null || event.namedFd < 0 || bytes === null) return;
+    const pair = bytes.length === 0 ? null : readPair(bytes);
+    if (pair === null || pair.family === 'unix') return;
+    const descriptor = newDescriptor(pair.family);
+    descriptor.device = DATAGRAM;
+    this.#put(event, thread, event.namedFd, descriptor);
   }
 
   #adoptPair(event: ScapEvent, pair: ReturnType<typeof readPair>, how: 'connected' | 'sent' | 'received'): void {
@@ -611,13 +628,20 @@ export class Machine implements RecordedSurroundings {
 }
 
 function time(event: ScapEvent, thread: Thread): void {
-  if (event.type.isExit) {
-    if (thread.enteredHigh >= 0) thread.latencyNs = event.since(thread.enteredHigh, thread.enteredLow);
+  const { type } = event;
+  if (type.isExit) {
+    if (!isEndOf(type.name, thread.entered?.name)) thread.latencyNs = 0;
+    else if (thread.enteredHigh >= 0) thread.latencyNs = event.since(thread.enteredHigh, thread.enteredLow);
     return;
   }
   thread.enteredHigh = event.timeHigh;
   thread.enteredLow = event.timeLow;
   thread.latencyNs = 0;
+}
+
+/** Newer recorders tell no beginnings: without one nothing is known of how long a call took. A program begins by either name. */
+function isEndOf(name: string, begun: string | undefined): boolean {
+  return name === begun || (name === 'execve' && begun === 'execveat');
 }
 
 /** Whether the number that the caller got is one of a container's own, which says nothing here: the child tells the host's. */

@@ -18,6 +18,8 @@ const EVENT_FORMS: ReadonlyMap<number, EventForm> = new Map([
 ]);
 const IS_CONTAINER: readonly boolean[] = EVENT_TYPES.map(({ name }) => name === 'container');
 const IS_RECORDER: readonly boolean[] = EVENT_TYPES.map(({ name }) => name === 'procinfo');
+/** What newer recorders say of users and groups where older ones have a list. */
+const IS_NOTICE: readonly boolean[] = EVENT_TYPES.map(({ name }) => /^(?:user|group)(?:added|deleted)$/.test(name));
 /** Blocks of events, by their number. */
 export const EVENT_BLOCKS: readonly (EventForm | undefined)[] = Array.from(
   { length: BLOCK.longEventWithFlags + 1 },
@@ -43,6 +45,7 @@ class Reader {
   readonly #take: (event: ScapEvent) => void;
   #number = 0;
   #hasBegun = false;
+  #isCounting = false;
   #isFirst = true;
 
   constructor(take: (event: ScapEvent) => void) {
@@ -62,8 +65,10 @@ class Reader {
     const { number } = event.type;
     // What the recorder said of containers before anything else is the state at the start, and no event.
     const isNews = this.#hasBegun || IS_CONTAINER[number] !== true;
-    if (isNews && !this.#hasBegun) {
-      this.#hasBegun = true;
+    this.#hasBegun ||= isNews;
+    // Time counts from the first that happened; what a recorder says of users and groups it says before.
+    if (!this.#isCounting) {
+      this.#isCounting = isNews && IS_NOTICE[number] !== true;
       event.startHigh = event.timeHigh;
       event.startLow = event.timeLow;
     }

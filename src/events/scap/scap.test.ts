@@ -328,3 +328,42 @@ test('a file was made where the recorder says so, and not where that was only al
     [false, false],
   ]);
 });
+
+test('what newer recorders tell at the end of a call alone is taken from there', async () => {
+  const ends = Buffer.from([2, 0, 0, 0, 0, 1, 0, 128, 32, 41, 1, 0, 0]);
+  const map = (fd: number): Buffer =>
+    event('mmap', true, 40, [i64(4096), u32(1), u32(1), u32(0), i64(0), i64(8), u32(1), u32(2), i64(fd), i64(0)], 9);
+  const user = (at: number): Buffer =>
+    event('useradded', false, -1, [u32(1), u32(1), text('u').subarray(2), Buffer.from('/\0'), Buffer.from('/\0')], at);
+  const recording = Buffer.concat([
+    ...[SECTION, processes(40, 'sh', ''), user(0), user(1)],
+    event('openat', true, 40, [i64(5), i64(-100), Buffer.from('/etc/passwd\0'), u32(1), u32(0), u32(0)], 5),
+    // A signal comes and goes without a word of the call that it breaks.
+    event('signaldeliver', false, 40, [i64(1), i64(40), Buffer.from([2])], 6),
+    event('read', true, 40, [i64(1), Buffer.from('x'), i64(5), u32(1)], 8),
+    ...[map(5), map(-1)],
+    // Nobody saw the socket being made, of a thread that nobody told of.
+    event('sendto', true, 77, [i64(1), Buffer.from('x'), i64(3), u32(1), ends], 10),
+    event('sendto', true, 77, [i64(-1), Buffer.from('x'), i64(4), u32(1), ends], 11),
+    event('write', true, 77, [i64(1), Buffer.from('x'), i64(3), u32(1)], 12),
+  ]);
+  const told = async (...fields: string[]): Promise<unknown[][]> => read(pieces(recording, 4096), fields);
+  const rows = (await told('evt.type', 'evt.reltime', 'evt.latency', 'fd.num', 'fd.name', 'fd.cip', 'fd.sport')).slice(
+    2,
+  );
+  const passwd = '/etc/passwd';
+  const socket = '0.0.0.0:1->128.32.41.1:0';
+  assert.deepEqual(
+    rows.map((row) => row.map((value) => value ?? null)),
+    [
+      ['openat', 0, 0, 5, passwd, null, null],
+      ['signaldeliver', 1, 0, null, null, null, null],
+      ['read', 3, 0, 5, passwd, null, null],
+      ['mmap', 4, 0, 5, passwd, null, null],
+      ['mmap', 4, 0, -1, '', null, null],
+      ['sendto', 5, 0, 3, socket, '0.0.0.0', 0],
+      ['sendto', 6, 0, 4, '', null, null],
+      ['write', 7, 0, 3, socket, '0.0.0.0', 0],
+    ],
+  );
+});
