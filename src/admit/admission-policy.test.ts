@@ -76,10 +76,11 @@ const ANSWERS: readonly (readonly [string, Json])[] = [
   // regular expressions, lists, sets
   ['"abc 123".find("[0-9]+") == "123" && "123 abc 456".findAll("[0-9]*", 1) == ["123"]', true],
   ['"a1b2".matches("^([a-z][0-9])+$")', true],
-  // RE2 knows these; JavaScript would read them as letters, so they are an error.
-  [`"p{L}".matches('\\\\p{L}') || "a.b".matches('\\\\Qa.b\\\\E')`, null],
-  [`"a".matches('[[:^alpha:]]')`, null],
-  [`"a]".matches('[]a]')`, null],
+  // RE2 knows these; JavaScript would read them as letters.
+  [`!"p{L}".matches('^\\\\p{L}+$') && "ñ中".matches('^\\\\p{L}+$') && "a.b".matches('^\\\\Qa.b\\\\E$')`, true],
+  [`!"a".matches('[[:^alpha:]]') && "😀".matches('^.$') && "a1é".find('\\\\PN+$') == "é"`, true],
+  [`"a]".matches('[]a]') && "a".matches('(?U)^[a-z]([-a-z0-9]{0,61}[a-z0-9])?\\\\z')`, true],
+  [`"a".matches('\\\\C') || "a".matches('a{1001}')`, null],
   [`"a[]".matches('a\\\\[\\\\]$') && "x[".matches('x[[]')`, true],
   [`"a\\nb".matches('(?s)^a.b$') && !"a\\nb".matches('^a.b$') && !"a\\nb".matches('(?s)^a[.]b$')`, true],
   ['[1, 3].isSorted() && ![2, 1].isSorted() && [1.5, 2.0].sum() == 3.5 && [].sum() == 0', true],

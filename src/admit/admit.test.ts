@@ -373,6 +373,22 @@ test('what two people have to agree to is agreed to by people, never by a token 
     headers: { authorization: 'Bearer x' },
   } as const;
   assert.equal((await app.inject(plain)).json().code, 'admit.policy-not-waiting');
+  const unbound = {
+    ...{
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingAdmissionPolicy',
+      metadata: { name: 'lonely' },
+    },
+    spec: {
+      matchConstraints: {
+        resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }],
+      },
+      validations: [{ expression: "object.metadata.name.matches('^\\\\p{L}+$')" }],
+    },
+  };
+  const told = await send('/api/v1/policies', { source: JSON.stringify(unbound) });
+  assert.match(told.body.warnings?.[0]?.text.en ?? JSON.stringify(told), /no binding/);
+  assert.deepEqual(ofPolicy.body.warnings, []);
   await app.close();
   await opened.close();
 });

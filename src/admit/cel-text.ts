@@ -1,43 +1,19 @@
 import type { Environment } from '@marcbachmann/cel-js';
-import { fromRe2, linearSearch } from '../formats/index.ts';
+import { Re2 } from '../formats/index.ts';
 import { tooLarge } from './cel-budget.ts';
 import { EVALUATION_VALUE_MAX, PATTERNS_KEPT_MAX } from './limits.ts';
 
-const patterns = new Map<string, RegExp>();
+const patterns = new Map<string, Re2>();
 
-/** What RE2 understands and JavaScript silently reads as something else: `\pL` would be the letters p and L. */
-const OTHERWISE_IN_RE2 = /\\(?:[pPQECaZ]|x\{)|\[:\^|(?<!\[)\[\^?\]/;
-
-/** A pattern of RE2, kept for the next time. @throws RangeError for one that cannot be run in linear time, or not as RE2 does */
-export function patternOf(source: string): RegExp {
+/** A pattern of RE2, kept for the next time. @throws RangeError for one that RE2 refuses, or that would take too long */
+export function patternOf(source: string): Re2 {
   const kept = patterns.get(source);
   if (kept !== undefined) return kept;
-  // An escaped backslash or bracket begins no such part.
-  if (OTHERWISE_IN_RE2.test(source.replaceAll(/\\[^pPQECaZx]/g, '')))
-    throw new RangeError(`the pattern ${JSON.stringify(source.slice(0, 60))} has parts of RE2 that are not known here`);
-  const { rest, byLines } = withoutLines(source);
-  const pattern = linearSearch(fromRe2(isOfAllLines(rest) ? overLines(rest) : rest), byLines);
+  const pattern = new Re2(source);
   // Patterns may come out of documents: what is kept is bounded.
   if (patterns.size >= PATTERNS_KEPT_MAX) patterns.clear();
   patterns.set(source, pattern);
   return pattern;
-}
-
-/** With the flag `m` each line has a beginning and an end. */
-function withoutLines(source: string): { rest: string; byLines: boolean } {
-  const flags = /^\(\?([ims]+)\)/.exec(source)?.[1] ?? '';
-  if (!flags.includes('m')) return { rest: source, byLines: false };
-  const others = flags.replaceAll('m', '');
-  return { rest: `${others === '' ? '' : `(?${others})`}${source.slice(flags.length + 3)}`, byLines: true };
-}
-
-function isOfAllLines(source: string): boolean {
-  return /^\(\?i?si?\)/.test(source);
-}
-
-/** With the flag `s` a dot is any character, the end of a line too; dots in brackets and after a backslash are dots. */
-function overLines(source: string): string {
-  return source.replace(/\\.|\[(?:\\.|[^\]\\])*\]|\./gs, (part) => (part === '.' ? '[^]' : part));
 }
 
 /** `matches` of the library backtracks, which can take minutes; expressions that call it call this instead. */
@@ -49,25 +25,22 @@ export function registerTextFunctions(environment: Environment): void {
   environment
     .registerFunction(
       `string.${LINEAR_MATCHES}(string): bool`,
-      (text: string, source: string) => text.search(patternOf(source)) >= 0,
+      (text: string, source: string) => patternOf(source).test(text),
       sync,
     )
     .registerFunction(
       'string.find(string): string',
-      (text: string, source: string) => text.match(patternOf(source))?.[0] ?? '',
+      (text: string, source: string) => patternOf(source).find(text),
       sync,
     )
     .registerFunction(
       'string.findAll(string): list<string>',
-      (text: string, source: string) => [...(text.match(patternOf(source)) ?? [])],
+      (text: string, source: string) => patternOf(source).findAll(text),
       sync,
     )
     .registerFunction(
       'string.findAll(string, int): list<string>',
-      (text: string, source: string, most: bigint) => {
-        const all = [...(text.match(patternOf(source)) ?? [])];
-        return most < 0n ? all : all.slice(0, Number(most));
-      },
+      (text: string, source: string, most: bigint) => patternOf(source).findAll(text, Number(most)),
       sync,
     )
     .registerFunction(

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { Command } from 'commander';
 import type { CliProgram, Json, Text } from '../system/index.ts';
@@ -24,7 +27,7 @@ async function run(
       },
       post: async (path: string, body: Json) => {
         sent.push([path, body]);
-        return { name: 'team', revision: 2, state: 'active' };
+        return answers[`POST ${path}`] ?? { name: 'team', revision: 2, state: 'active' };
       },
     },
     ask: {
@@ -82,4 +85,21 @@ test('a first text is shown whole, or beside that of the platform', async () => 
   assert.match((await run(beside, false, 'policy', 'diff', 'team')).said.join('\n'), /-w\n\+x$/);
   const none = { [path]: { items: [revision(1, 'active', 'x\n')] } };
   assert.match((await run(none, true, 'policy', 'diff', 'team')).said.join('\n'), /no text of team waits/);
+});
+
+test('who applies a policy is told what its author may not expect', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'darsena-policy-'));
+  try {
+    const file = join(folder, 'team.yaml');
+    await writeFile(file, 'kind: ValidatingAdmissionPolicy\n');
+    const warnings = [{ line: 3, column: 1, text: { en: 'no binding in the file names it', es: '' } }];
+    const made = { ...(revision(2, 'waiting', '') as object), warnings } as unknown as Json;
+    const { said } = await run({ 'POST /policies': made }, true, 'policy', 'apply', file);
+    assert.deepEqual(said.slice(1), [
+      'team.yaml:3 warning: no binding in the file names it',
+      'somebody else: darsena policy approve team',
+    ]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });

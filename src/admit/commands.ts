@@ -4,7 +4,7 @@ import { InvalidArgumentError } from 'commander';
 import { type CliProgram, diffLines, type Json, systemClock, type Text } from '../system/index.ts';
 import type { PlacedDocument } from './document.ts';
 import type { RuleOutcome } from './judge.ts';
-import type { Policy } from './policy.ts';
+import type { Policy, PolicyWarning } from './policy.ts';
 import type { PolicyRevision } from './policy-book.ts';
 import type { Replay } from './recorded.ts';
 import type { Verdict } from './verdict.ts';
@@ -116,9 +116,7 @@ export function admitCommands(cli: CliProgram): void {
         en: `${basename(file)}: policy ${policy.name} ${policy.version} is right, ${policy.rules.length} rules`,
         es: `${basename(file)}: la política ${policy.name} ${policy.version} es correcta, ${policy.rules.length} reglas`,
       });
-      const word: Text = { en: 'warning', es: 'advertencia' };
-      for (const { line, text } of warnings)
-        cli.print.result(`${basename(file)}:${line} ${cli.print.colour('warn', cli.t(word))}: ${cli.t(text)}`);
+      showWarnings(cli, file, warnings);
     });
   noun
     .command('test')
@@ -158,6 +156,12 @@ export function admitCommands(cli: CliProgram): void {
     });
 }
 
+function showWarnings(cli: CliProgram, file: string, warnings: readonly PolicyWarning[]): void {
+  const word: Text = { en: 'warning', es: 'advertencia' };
+  for (const { line, text } of warnings)
+    cli.print.result(`${basename(file)}:${line} ${cli.print.colour('warn', cli.t(word))}: ${cli.t(text)}`);
+}
+
 function bookCommands(cli: CliProgram, noun: ReturnType<CliProgram['program']['command']>): void {
   const pathOf = (name: string): string => `/policies/${encodeURIComponent(name)}`;
   const tell = (made: PolicyRevision): void => {
@@ -174,9 +178,13 @@ function bookCommands(cli: CliProgram, noun: ReturnType<CliProgram['program']['c
       }),
     )
     .action(async (file: string) => {
-      const made = await cli.api.post<PolicyRevision>('/policies', { source: await readText(file) });
+      const made = await cli.api.post<PolicyRevision & { warnings: readonly PolicyWarning[] }>('/policies', {
+        source: await readText(file),
+      });
       tell(made);
-      if (made.state === 'waiting' && !cli.output.json) {
+      if (cli.output.json) return;
+      showWarnings(cli, file, made.warnings);
+      if (made.state === 'waiting') {
         cli.print.line({
           en: `somebody else: darsena policy approve ${made.name}`,
           es: `otra persona: darsena policy approve ${made.name}`,

@@ -193,7 +193,7 @@ const KYVERNO: Readonly<Record<string, Handler>> = {
     a.text(0).endsWith(a.text(1)) ? a.text(0).slice(0, a.text(0).length - a.text(1).length) : a.text(0),
   split: (a) => (a.text(1) === '' ? [...a.text(0)] : a.text(0).split(a.text(1))),
   truncate: (a) => a.text(0).slice(0, Math.max(0, a.number(1))),
-  regex_match: (a) => a.word(1).search(patternOf(a.text(0))) >= 0,
+  regex_match: (a) => patternOf(a.text(0)).test(a.word(1)),
   regex_replace_all: (a) => {
     const words = a.word(2);
     return replaceMatches(a.word(1), a.text(0), (groups) => expand(words, groups));
@@ -275,12 +275,8 @@ function parsed(parse: () => Json): Json {
 /** What stands for each match, counted as it is made: a word for each letter of a long text is more than a process holds. */
 function replaceMatches(text: string, pattern: string, wordsOf: (groups: readonly string[]) => string): string {
   let characters = text.length;
-  return text.replace(patternOf(pattern), (...found: unknown[]) => {
-    const numbered = found.slice(
-      0,
-      found.findIndex((one) => typeof one === 'number'),
-    );
-    const words = wordsOf(numbered.map((one) => (typeof one === 'string' ? one : '')));
+  return patternOf(pattern).replace(text, (groups) => {
+    const words = wordsOf(groups);
     characters += words.length;
     spendMembers(words.length);
     if (characters > EVALUATION_VALUE_MAX) throw tooLarge();

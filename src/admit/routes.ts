@@ -223,8 +223,10 @@ function registerBookRoutes(app: ApiApp, admit: Admit, book: PolicyBook, clock: 
       body: z.object({ source }),
     },
     handler: async (request, reply) => {
+      const { warnings = [] } = readPolicy(request.body.source, 'policy', book.find);
       void reply.code(201);
-      return book.apply(request.body.source, personBehind(request.principal), request.principal.actor);
+      const made = await book.apply(request.body.source, personBehind(request.principal), request.principal.actor);
+      return { ...made, warnings };
     },
   });
   app.route({

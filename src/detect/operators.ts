@@ -1,6 +1,7 @@
 /** What each operator means for each type of value, with the right side prepared once. */
 import type { FieldType } from '../events/index.ts';
-import { fromRe2, linearPattern, PATTERN_LENGTH_MAX } from '../formats/linear-pattern.ts';
+import { linearPattern, PATTERN_LENGTH_MAX } from '../formats/linear-pattern.ts';
+import { Re2 } from '../formats/re2.ts';
 import type { BinaryOperator, Quantifier } from './filter-ast.ts';
 import { portOfService } from './services.ts';
 
@@ -86,8 +87,10 @@ export function makeTester(operator: BinaryOperator, type: FieldType, given: str
       const test = globTester(lowerCase(text));
       return (value) => test(lowerCase(String(value)));
     }
-    case 'regex':
-      return matchesWhole(fromRe2(text));
+    case 'regex': {
+      const pattern = new Re2(text, { whole: true, dotIsAll: true });
+      return (value) => pattern.test(String(value));
+    }
     case 'bcontains': {
       const bytes = hexText(text);
       return type === 'bytes'

@@ -38,11 +38,11 @@ export {
   type ZipLimits,
   ZSTD_WINDOW_LOG_MAX,
 } from './limits.ts';
-export { fromRe2, linearSearch } from './linear-pattern.ts';
 export { LineReader } from './lines.ts';
 export { type OutlineNode, outlineChild, outlineValue, readOutline } from './outline.ts';
 export { type Paragraph, ParagraphReader } from './paragraphs.ts';
 export { formatPurl, type PurlParts, parsePurl } from './purl.ts';
+export { Re2 } from './re2.ts';
 export { RPM_TAG, RpmHeader, type RpmTag, readRpmNdb } from './rpm.ts';
 export { readSqliteTable, type SqliteRow, type SqliteValue } from './sqlite.ts';
 export { cleanTarPath, readTar, type TarEntry, type TarFile, type TarKind, TarReader, type TarSink } from './tar.ts';
