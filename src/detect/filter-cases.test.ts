@@ -179,9 +179,9 @@ const EVENTS: readonly { readonly file: string; readonly exprs?: RegExp; readonl
   },
 ];
 
-/** Cases whose text lost something on the way out of Falco's sources, and what. */
-const LOST: Readonly<Record<string, string>> = {
-  'fd.name regex "/p./q."': 'the byte that is no UTF-8 stands as four characters in the text, and a dot is one',
+/** Bytes by their numbers, as Falco of 2026 has them, are not read: the letters are compared, and the rule's file is warned of. */
+const NOT_READ: Readonly<Record<string, string>> = {
+  'fd.name regex "/p./q."': 'the byte that is no UTF-8 stands as four letters in the event, and a dot is one',
   'proc.name glob "bad?"': 'the same',
 };
 
@@ -201,7 +201,7 @@ test('conditions over real fields hold when Falco says so', { skip }, (t) => {
   });
   t.diagnostic(`${all.length - wrong.length} of ${all.length} evaluation cases`);
   assert.deepEqual(
-    wrong.map((one) => one.expr).filter((expr) => LOST[expr] === undefined),
+    wrong.map((one) => one.expr).filter((expr) => NOT_READ[expr] === undefined),
     [],
   );
 });

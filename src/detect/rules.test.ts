@@ -1100,6 +1100,16 @@ test('Falco’s warnings of patterns that are plain text', () => {
   for (const one of ['call.{1}', 'call\\.*', 'c.*l', 'cal[l]?']) assert.ok(!warned(one), one);
 });
 
+test('a byte by its number is warned of, as its letters are compared; a pattern may have one', () => {
+  const warned = (condition: string): boolean =>
+    load(rule('A', JSON.stringify(`evt.type in (open, openat) and ${condition}`))).findings.some(({ message }) =>
+      message.includes("a byte's number"),
+    );
+  for (const one of [`fd.name contains "\\xff"`, `fd.name in (/a, "/p\\x80")`, `proc.name = '\\x00'`])
+    assert.ok(warned(one), one);
+  for (const one of [`fd.name regex "a\\x41.b"`, 'fd.name = "/x41"', `fd.name = "/\\x4"`]) assert.ok(!warned(one), one);
+});
+
 test('ports have the names that /etc/services of Debian gives them', () => {
   for (const [name, port] of [
     ['ssh', 22],
