@@ -8,7 +8,8 @@ import { readCatalogues, textsOf } from './console-catalogues.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 /** `kind: 'image.pushed'`, also behind a condition. */
-const STATED = /kind: (?:[^'\n]{0,60}\? )?'([a-z-]+\.[a-z-]+)'(?: : '([a-z-]+\.[a-z-]+)')?/g;
+const STATED =
+  /(?:\bkind(?::| =) |\b(?:factOf|record)\((?:tx, )?)(?:[^'\n]{0,60}\? )?'([a-z-]+\.[a-z-]+)'(?: : '([a-z-]+\.[a-z-]+)')?/g;
 
 /** Words that are the same in both languages: names, units, terms kept by the table of words. */
 const SAME = new Set(

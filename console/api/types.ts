@@ -1372,7 +1372,7 @@ export interface PlaybookRun {
   readonly at: string;
   readonly steps: readonly {
     readonly do: string;
-    readonly state: string;
+    readonly state: 'pending' | 'awaiting' | 'running' | 'done' | 'skipped' | 'failed' | 'declined';
     readonly by: string | null;
     readonly detail: Text | null;
   }[];

@@ -3,9 +3,9 @@ import { useState } from 'react';
 import { api, apiPath } from '../api/client.ts';
 import type { IncidentDetail, PlaybookRun } from '../api/types.ts';
 import { useText, useWords } from '../shell/language.tsx';
+import { StateBadge, type Tone } from '../shell/parts/badge.tsx';
 import { Button, Select } from '../shell/parts/controls.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
-import { State } from '../shell/parts/states.tsx';
 import { Dialog, Failure, Loaded, Panel, When } from '../shell/parts/surface.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
@@ -13,11 +13,26 @@ import { useActionName } from './measures.tsx';
 import { caseQueries } from './queries.ts';
 import { words } from './words.ts';
 
-/** How a step or a run stands, as the badges of states know it. */
-const BADGE: Readonly<Record<string, string>> = {
-  ...{ queued: 'pending', awaiting: 'pending', running: 'running', pending: 'pending', skipped: 'cancelled' },
-  ...{ done: 'done', failed: 'failed', declined: 'cancelled', interrupted: 'interrupted' },
+type RunState = PlaybookRun['state'] | PlaybookRun['steps'][number]['state'];
+
+const STATES: Readonly<Record<RunState, readonly [word: keyof typeof words.en, tone: Tone]>> = {
+  queued: ['actionQueued', 'pending'],
+  pending: ['stepLater', 'absent'],
+  awaiting: ['actionAwaits', 'warn'],
+  running: ['actionRuns', 'pending'],
+  done: ['actionDone', 'ok'],
+  skipped: ['stepSkipped', 'absent'],
+  failed: ['actionFailed', 'bad'],
+  declined: ['stepDeclined', 'absent'],
+  interrupted: ['runInterrupted', 'warn'],
 };
+
+/** How a step or a run stands; which step waits for somebody is told apart from those that come after it. */
+function RunBadge({ state }: { state: RunState }) {
+  const t = useWords(words);
+  const [word, tone] = STATES[state];
+  return <StateBadge tone={tone}>{t(word)}</StateBadge>;
+}
 
 /** Steps have no names: their place in the order is theirs. */
 function numbered<T extends object>(steps: readonly T[]): readonly (T & { readonly number: number })[] {
@@ -88,12 +103,11 @@ function Run({ run, incident }: { run: PlaybookRun; incident: IncidentDetail }) 
   });
   return (
     <li>
-      <State state={BADGE[run.state] ?? run.state} /> <strong>{run.playbook}</strong> <Actor actor={run.actor} />{' '}
-      <When at={run.at} />
+      <RunBadge state={run.state} /> <strong>{run.playbook}</strong> <Actor actor={run.actor} /> <When at={run.at} />
       <ol>
         {numbered(run.steps).map((step) => (
           <li key={step.number}>
-            <State state={BADGE[step.state] ?? step.state} /> {nameOf(step.do)}
+            <RunBadge state={step.state} /> {nameOf(step.do)}
             {step.detail === null ? '' : `: ${text(step.detail)}`}
             {step.by === null ? null : (
               <>

@@ -123,7 +123,7 @@ function CloseDialog({ incident, onClose }: { incident: IncidentDetail; onClose:
           onPick={(value) => setDecision(DECISIONS.find((known) => known === value) ?? 'confirmed')}
           options={DECISIONS.map((known) => [known, t(DECISION_WORDS[known])])}
         />
-        <Field label={t('reason')} value={reason} onChange={(event) => setReason(event.target.value)} />
+        <Field label={t('reason')} value={reason} onChange={(event) => setReason(event.target.value)} required />
         {respond.error === null ? null : <Failure error={respond.error} />}
         <div className="dialog-actions">
           <Button onClick={onClose}>{shell('cancel')}</Button>

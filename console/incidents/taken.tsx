@@ -14,14 +14,22 @@ import { words } from './words.ts';
 
 type Taken = IncidentDetail['actions'][number];
 
+const TARGETS = {
+  container: 'targetContainer',
+  process: 'targetProcess',
+  image: 'targetImage',
+  host: 'targetHost',
+  incident: 'targetIncident',
+} as const;
+
 /** The platform names targets as `container 3f2a…` and `process 300, 301`; the word before the number is of the reader's language. */
 function Target({ target }: { target: string }) {
   const t = useWords(words);
-  const [, kind, which] = /^(container|process) (.+)$/.exec(target) ?? [];
+  const [, kind, which] = /^(container|process|image|host|incident) (.+)$/.exec(target) ?? [];
   if (which === undefined) return <span className="mono">{target}</span>;
   return (
     <span>
-      {t(kind === 'container' ? 'targetContainer' : 'targetProcess')} <span className="mono">{which}</span>
+      {t(TARGETS[kind as keyof typeof TARGETS])} <span className="mono">{which}</span>
     </span>
   );
 }
@@ -97,10 +105,12 @@ export function AwaitingPanel({ incident }: { incident: IncidentDetail }) {
 }
 
 /** What was done, tried or declined. */
-export function TakenPanel({ incident: { number, actions } }: { incident: IncidentDetail }) {
+export function TakenPanel({ incident: { number, actions, alertsList } }: { incident: IncidentDetail }) {
   const t = useWords(words);
   const text = useText();
   const nameOf = useActionName(number);
+  // What a policy gives as its reason is the rule that spoke.
+  const titleOf = (reason: string) => alertsList.find(({ rule }) => rule === reason)?.title ?? reason;
   return (
     <Panel title={t('actions')} count={actions.length}>
       {actions.length === 0 ? (
@@ -114,7 +124,7 @@ export function TakenPanel({ incident: { number, actions } }: { incident: Incide
               <Target target={action.target} />
               <Actor actor={action.actor} />
               {action.detail === null ? null : <span>{text(action.detail)}</span>}
-              {action.reason === null ? null : <span className="quiet-text">{action.reason}</span>}
+              {action.reason === null ? null : <span className="quiet-text">{titleOf(action.reason)}</span>}
               <When at={action.at} />
             </li>
           ))}

@@ -65,7 +65,7 @@ export function TriageBar({
         {t('takeOn')}
       </Button>
       <Button onClick={() => setClosing(true)}>{t('closeMany')}</Button>
-      {act.error === null ? null : <Failure error={act.error} />}
+      {act.error === null || closing ? null : <Failure error={act.error} />}
       {failed.length === 0 ? null : (
         <span role="alert">
           {t('notDone', {
@@ -91,6 +91,7 @@ export function TriageBar({
               options={DECISIONS.map(([value, word]) => [value, t(word)])}
             />
             <Field label={t('reason')} value={reason} onChange={(event) => setReason(event.target.value)} required />
+            {act.error === null ? null : <Failure error={act.error} />}
             <div className="dialog-actions">
               <Button onClick={() => setClosing(false)}>{shell('cancel')}</Button>
               <Button type="submit" look="primary" busy={act.isPending}>

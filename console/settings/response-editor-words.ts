@@ -38,6 +38,7 @@ export const editorWords = defineWords(
     letAct: 'Let it act…',
     letActTitle: 'Let {name} act by itself?',
     letActText: 'From then on it does this without anybody: {actions}.',
+    letActAsks: 'In these environments somebody else has to agree first: {places}.',
     letActTried:
       'About the alerts of the last {days} days it would have done {act} things by itself, asked about {ask} and been held back from {limit}.',
     letActBusy: 'Looking at the alerts of the last {days} days…',
@@ -99,6 +100,7 @@ export const editorWords = defineWords(
     letAct: 'Dejar que actúe…',
     letActTitle: '¿Dejar que {name} actúe por sí sola?',
     letActText: 'Desde entonces hace esto sin que nadie intervenga: {actions}.',
+    letActAsks: 'En estos entornos antes debe aprobarlo otra persona: {places}.',
     letActTried:
       'Ante las alertas de los últimos {days} días habría hecho {act} cosas por sí sola, preguntado por {ask} y su límite habría retenido {limit}.',
     letActBusy: 'Revisando las alertas de los últimos {days} días…',

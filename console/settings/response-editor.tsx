@@ -55,11 +55,14 @@ function inMode(source: string, mode: 'dry-run' | 'enforce'): string {
 export function ResponseEditor({
   kind,
   stored,
+  isApplied,
   onApplied,
 }: {
   kind: Kind;
   /** Null: a new one. */
   stored: ResponsePolicy | StoredPlaybook | null;
+  /** It was put in force just now. */
+  isApplied: boolean;
   onApplied: (name: string | null) => void;
 }) {
   const t = useWords(editorWords);
@@ -104,71 +107,73 @@ export function ResponseEditor({
           )
         }
       >
-        {stored === null ? (
-          <Select
-            label={t('template')}
-            value={Object.entries(templates).find(([, text]) => text === source)?.[0] ?? ''}
-            onPick={(picked) => setTyped(Object.entries(templates).find(([key]) => key === picked)?.[1] ?? '')}
-            options={[
-              ['', t('none')],
-              ...(Object.keys(templates) as (keyof typeof POLICY_TEMPLATES | keyof typeof PLAYBOOK_TEMPLATES)[]).map(
-                (key) => [key, t(key)] as const,
-              ),
-            ]}
+        <div className="stack">
+          {stored === null ? (
+            <Select
+              label={t('template')}
+              value={Object.entries(templates).find(([, text]) => text === source)?.[0] ?? ''}
+              onPick={(picked) => setTyped(Object.entries(templates).find(([key]) => key === picked)?.[1] ?? '')}
+              options={[
+                ['', t('none')],
+                ...(Object.keys(templates) as (keyof typeof POLICY_TEMPLATES | keyof typeof PLAYBOOK_TEMPLATES)[]).map(
+                  (key) => [key, t(key)] as const,
+                ),
+              ]}
+            />
+          ) : (
+            <p className="quiet-text">
+              {t('writtenBy')} <Actor actor={stored.author} /> <When at={stored.at} />
+            </p>
+          )}
+          <TextArea
+            label={t('text')}
+            hint={t(kind === 'policy' ? 'policyHint' : 'playbookHint')}
+            rows={14}
+            className="mono"
+            value={source}
+            onChange={(event) => setTyped(event.target.value)}
           />
-        ) : (
-          <p className="quiet-text">
-            {t('writtenBy')} <Actor actor={stored.author} /> <When at={stored.at} />
-          </p>
-        )}
-        <TextArea
-          label={t('text')}
-          hint={t(kind === 'policy' ? 'policyHint' : 'playbookHint')}
-          rows={14}
-          className="mono"
-          value={source}
-          onChange={(event) => setTyped(event.target.value)}
-        />
-        {typed === null || settled.trim() === '' ? null : (
-          <Checked kind={kind} check={check} isStale={settled !== source} name={name} />
-        )}
-        {failure === null ? null : <Failure error={failure} />}
-        {apply.data === undefined || typed !== null ? null : (
-          <p role="status">{t('applied', { name: nameOf(apply.data) })}</p>
-        )}
-        <div className="panel-actions">
-          {kind === 'playbook' ? null : (
-            <>
-              <Select
-                bare
-                label={t('days')}
-                value={days}
-                onPick={setDays}
-                options={DAYS.map((count) => [String(count), t('daysOf', { count })] as const)}
-              />
-              <Button busy={trial.isPending} disabled={source.trim() === ''} onClick={() => trial.mutate()}>
-                {t('tryIt')}
+          {typed === null || settled.trim() === '' ? null : (
+            <Checked kind={kind} check={check} isStale={settled !== source} name={name} />
+          )}
+          {failure === null ? null : <Failure error={failure} />}
+          {isApplied && name !== null && typed === null ? <p role="status">{t('applied', { name })}</p> : null}
+          <div>
+            <div className="panel-actions">
+              {kind === 'playbook' ? null : (
+                <>
+                  <Select
+                    bare
+                    label={t('days')}
+                    value={days}
+                    onPick={setDays}
+                    options={DAYS.map((count) => [String(count), t('daysOf', { count })] as const)}
+                  />
+                  <Button busy={trial.isPending} disabled={source.trim() === ''} onClick={() => trial.mutate()}>
+                    {t('tryIt')}
+                  </Button>
+                </>
+              )}
+              <Button
+                look="primary"
+                busy={apply.isPending}
+                disabled={typed === null || source.trim() === '' || check.isError}
+                onClick={() => apply.mutate(source)}
+              >
+                {t('apply')}
               </Button>
-            </>
-          )}
-          <Button
-            look="primary"
-            busy={apply.isPending}
-            disabled={typed === null || source.trim() === '' || check.isError}
-            onClick={() => apply.mutate(source)}
-          >
-            {t('apply')}
-          </Button>
-          {typed === null ? null : (
-            <Button look="quiet" onClick={() => setTyped(null)}>
-              {t('discard')}
-            </Button>
-          )}
-          {name === null ? null : (
-            <Button look="danger" onClick={() => setAsking('remove')}>
-              {t('remove')}
-            </Button>
-          )}
+              {typed === null ? null : (
+                <Button look="quiet" onClick={() => setTyped(null)}>
+                  {t('discard')}
+                </Button>
+              )}
+              {name === null ? null : (
+                <Button look="danger" onClick={() => setAsking('remove')}>
+                  {t('remove')}
+                </Button>
+              )}
+            </div>
+          </div>
         </div>
       </Panel>
       {trial.data === undefined ? null : <Would tried={trial.data} />}
@@ -190,6 +195,7 @@ export function ResponseEditor({
         <LetActDialog
           name={policy.name}
           actions={[...policy.do, ...policy.run]}
+          asks={policy.approve}
           source={inMode(source, 'enforce')}
           apply={(text) => apply.mutateAsync(text)}
           onClose={() => setAsking(null)}
@@ -291,12 +297,15 @@ function Would({ tried }: { tried: Tried }) {
 function LetActDialog({
   name,
   actions,
+  asks,
   source,
   apply,
   onClose,
 }: {
   name: string;
   actions: readonly string[];
+  /** Environments in which somebody else agrees first. */
+  asks: readonly string[];
   source: string;
   apply: (source: string) => Promise<unknown>;
   onClose: () => void;
@@ -319,6 +328,7 @@ function LetActDialog({
       onClose={onClose}
     >
       <p>{t('letActText', { actions: actions.join(', ') })}</p>
+      {asks.length === 0 ? null : <p>{t('letActAsks', { places: asks.join(', ') })}</p>}
       {tried.isPending ? <p className="quiet-text">{t('letActBusy', { days })}</p> : null}
       <Loaded query={tried} lines={1}>
         {({ items, cut }) => (

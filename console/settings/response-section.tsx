@@ -1,5 +1,5 @@
 import { queryOptions, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { lazy, Suspense } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { api, apiPath } from '../api/client.ts';
 import { listOf } from '../api/queries.ts';
 import type { ResponsePolicy, StoredPlaybook } from '../api/types.ts';
@@ -324,6 +324,8 @@ function DeliveriesPanel() {
 function Chosen({ chosen, choose, isAdmin }: Choice) {
   const policies = useQuery(responseQueries.policies());
   const playbooks = useQuery(responseQueries.playbooks());
+  // A new text has an editor of its own once it is in force: what was said stays said.
+  const [applied, setApplied] = useState('');
   const [kind, name] = [chosen.startsWith('playbook:') ? 'playbook' : 'policy', chosen.slice(chosen.indexOf(':') + 1)];
   const all: readonly (ResponsePolicy | StoredPlaybook)[] = (kind === 'policy' ? policies.data : playbooks.data) ?? [];
   const stored = all.find((one) => ('policy' in one ? one.policy.name : one.playbook.name) === name) ?? null;
@@ -342,7 +344,12 @@ function Chosen({ chosen, choose, isAdmin }: Choice) {
         key={chosen}
         kind={kind === 'policy' ? 'policy' : 'playbook'}
         stored={stored}
-        onApplied={(applied) => choose(applied === null ? '' : `${kind}:${applied}`)}
+        isApplied={applied === chosen}
+        onApplied={(as) => {
+          const key = as === null ? '' : `${kind}:${as}`;
+          setApplied(key);
+          choose(key);
+        }}
       />
     </Suspense>
   );

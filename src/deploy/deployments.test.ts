@@ -362,7 +362,16 @@ test('the project file cannot loosen what guards production', async (t) => {
     'policy: prod, class: production, approvals: 1',
     'policy: dev, class: development, approvals: 0',
   );
-  await deployments.ensureProject(parseProjectFile(loosened, 'darsena.yaml'), 'user:eva');
+  const kept = await deployments.ensureProject(parseProjectFile(loosened, 'darsena.yaml'), 'user:eva');
+  assert.deepEqual(
+    kept.map(({ en }) => en.split(':')[0]),
+    [
+      'prod keeps the class production, not development',
+      'prod keeps the policy prod, not dev',
+      'prod keeps the approvals 1, not 0',
+    ],
+  );
+  assert.deepEqual(await deployments.ensureProject(parseProjectFile(PROJECT, 'darsena.yaml'), 'user:ana'), []);
   assert.deepEqual(await deployments.readEnvironment('tienda', 'prod'), {
     name: 'prod',
     class: 'production',

@@ -271,8 +271,12 @@ export class Deployments {
     return () => this.#releaseListeners.delete(listener);
   }
 
-  /** Makes the project and its environments what the project file says; environments that it no longer names stay. */
-  async ensureProject(file: ProjectFile, actor: string): Promise<void> {
+  /**
+   * Makes the project and its environments what the project file says; environments that it no longer names stay.
+   * @returns in words what the file says of them and they do not follow
+   */
+  async ensureProject(file: ProjectFile, actor: string): Promise<Text[]> {
+    const kept: Text[] = [];
     await this.#db.transaction().execute(async (tx) => {
       const known = await tx
         .selectFrom('deploy_projects')
@@ -314,6 +318,7 @@ export class Deployments {
         }
         // Who writes the file must not loosen what guards production: a guard only tightens from there.
         const guarded = before.class === 'production';
+        if (guarded) kept.push(...keptOf(before, { class: environmentClass, policy: written.policy, approvals }));
         const changed = guarded
           ? { ...values, class: before.class, policy: before.policy, approvals: Math.max(before.approvals, approvals) }
           : values;
@@ -326,6 +331,7 @@ export class Deployments {
       }
     });
     this.#journal.committed();
+    return kept;
   }
 
   async projectExists(project: string): Promise<boolean> {
@@ -1148,6 +1154,29 @@ export class Deployments {
   #now(): string {
     return this.#clock.now().toISOString();
   }
+}
+
+/** What a project file asks of an environment of production that it does not get, for who wrote it would believe it. */
+function keptOf(
+  before: { readonly name: string; readonly class: string; readonly policy: string; readonly approvals: number },
+  written: { readonly class: string; readonly policy: string; readonly approvals: number },
+): Text[] {
+  const { name } = before;
+  const of = (en: string, es: string, has: string, asked: string): Text[] =>
+    has === asked
+      ? []
+      : [
+          {
+            en: `${name} keeps ${en} ${has}, not ${asked}: a project file does not loosen or exchange what guards production`,
+            es: `${name} conserva ${es} ${has}, no ${asked}: un archivo de proyecto no afloja ni cambia lo que protege producción`,
+          },
+        ];
+  const approvals = String(Math.max(before.approvals, written.approvals));
+  return [
+    ...of('the class', 'la clase', before.class, written.class),
+    ...of('the policy', 'la política', before.policy, written.policy),
+    ...of('the approvals', 'las aprobaciones', approvals, String(written.approvals)),
+  ];
 }
 
 function toEnvironment(row: EnvironmentRow): Environment {

@@ -16,14 +16,19 @@ const ACTION_RIGHTS: Partial<Readonly<Record<ActionKind, Action>>> = {
  * Whether somebody may do this, be it by their own order or by agreeing to a policy's.
  * @throws Fault access.not-allowed
  */
-export function requireActionRight(
+export function requireActionRight(principal: Principal, incident: Pick<Incident, 'project'>, kind: ActionKind): void {
+  const action = missingRight(principal, incident, kind);
+  if (action === null) return;
+  throw accessFault('access.not-allowed', { name: principal.name, action, place: incident.project ?? 'the platform' });
+}
+
+/** What somebody lacks to do this, or null. */
+export function missingRight(
   principal: Principal,
   { project }: Pick<Incident, 'project'>,
   kind: ActionKind,
-): void {
+): Action | null {
   const right = ACTION_RIGHTS[kind];
-  for (const action of right === undefined ? (['incident.respond'] as const) : (['incident.respond', right] as const)) {
-    if (may(principal, action, action === 'platform.admin' ? null : project)) continue;
-    throw accessFault('access.not-allowed', { name: principal.name, action, place: project ?? 'the platform' });
-  }
+  const needed: readonly Action[] = right === undefined ? ['incident.respond'] : ['incident.respond', right];
+  return needed.find((action) => !may(principal, action, action === 'platform.admin' ? null : project)) ?? null;
 }

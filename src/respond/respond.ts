@@ -121,6 +121,7 @@ const TIMELINE_KINDS: readonly string[] = [
   'workload.attached',
   'workload.debugged',
   'workload.port-forwarded',
+  'action.approved',
 ];
 
 /** Alerts become incidents, people decide about them, actions end what must not go on. */
@@ -465,7 +466,13 @@ export class Respond {
           ...{ id: newId(this.#options.clock), incident: incident.number, kind, state, actor },
           target: { kind: 'subject', subject: targetWords(kind, incident) },
           ...{ reason: alert.rule, at: this.#now(), endedAt: null },
-          outcome: isAgain ? DONE_LATELY(policy.limit) : isOver ? OVER_LIMIT(policy.limit) : null,
+          outcome: isAgain
+            ? DONE_LATELY(policy.limit)
+            : isOver
+              ? OVER_LIMIT(policy.limit)
+              : state === 'dry-run' && asks
+                ? WOULD_ASK
+                : null,
         };
         await insertAction(tx, action);
         await this.#record(
@@ -1078,6 +1085,11 @@ const DONE_LATELY = ({ minutes }: ResponsePolicy['limit']): Text => ({
   en: `held back: the policy did the same there less than ${minutes} min ago`,
   es: `retenido: la política hizo lo mismo allí hace menos de ${minutes} min`,
 });
+
+const WOULD_ASK: Text = {
+  en: 'somebody else would have to agree first',
+  es: 'antes tendría que aprobarlo otra persona',
+};
 
 /** Between looks at whether another action on the same incident has ended. */
 const BUSY_WAIT_MS = 200;

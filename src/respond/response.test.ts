@@ -217,6 +217,13 @@ test('without a word a policy only says what it would do', async () => {
   assert.deepEqual([calls, await states(1)], [[], ['isolate dry-run', 'quarantine dry-run']]);
   assert.equal((await respond.incident(1)).state, 'open');
   await opened.close();
+  const asking = await withPolicy(`${POLICY.replace('mode: enforce\n', '')}approve: [dev]\n`);
+  await asking.respond.ingest(alert(), 'host1');
+  assert.deepEqual(
+    (await asking.respond.describe(1)).actions.map(({ outcome }) => outcome?.en),
+    ['somebody else would have to agree first', 'somebody else would have to agree first'],
+  );
+  await asking.opened.close();
 });
 
 test('where a policy asks first, another person than its author has to agree', async () => {
@@ -237,6 +244,11 @@ test('where a policy asks first, another person than its author has to agree', a
   await respond.decide(1, second.id, { approve: false, reason: 'not now' }, 'user:author');
   await respond.idle();
   assert.deepEqual([calls, await states(1)], [['isolate'], ['isolate done', 'quarantine declined']]);
+  const agreed = (await respond.describe(1)).timeline.filter(({ kind }) => kind === 'action.approved');
+  assert.deepEqual(
+    agreed.map(({ actor, title }) => [actor, title.en]),
+    [['user:ana', 'agreed to: Isolate from the network']],
+  );
   await assert.rejects(respond.decide(1, second.id, yes, 'user:ana'), hasCode('respond.action-unknown'));
   await opened.close();
 });

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { type ApiApp, accessFault, may, type Principal, visibleProjects } from '../access/index.ts';
 import { PRIORITIES } from '../detect/index.ts';
-import { languageOf } from '../system/index.ts';
-import { requireActionRight } from './action-rights.ts';
+import { languageOf, type Text } from '../system/index.ts';
+import { missingRight, requireActionRight } from './action-rights.ts';
 import { ACTIONS } from './actions.ts';
 import { priorityRank } from './alert.ts';
 import { respondFault } from './errors.ts';
@@ -145,8 +145,15 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
       params: z.object({ number }),
     },
     handler: async (request) => {
-      await visibleIncident(respond, request.principal, request.params.number);
-      return { items: await respond.offers(request.params.number) };
+      const { principal } = request;
+      const incident = await visibleIncident(respond, principal, request.params.number);
+      const offers = await respond.offers(incident.number);
+      return {
+        items: offers.map((offer) => {
+          const right = offer.why === null ? missingRight(principal, incident, offer.kind) : null;
+          return right === null ? offer : { ...offer, why: notYours(right) };
+        }),
+      };
     },
   });
   app.route({
@@ -178,6 +185,10 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
       return { items, ...(last === undefined ? {} : { next: last.id }) };
     },
   });
+}
+
+function notYours(right: string): Text {
+  return { en: `it needs the right ${right}`, es: `se necesita el derecho ${right}` };
 }
 
 /** An incident of a project that the caller may not see is not there for them. */

@@ -3,7 +3,7 @@ import { cutText } from '../events/index.ts';
 import type { Fact } from '../journal/index.ts';
 import type { Json, Text } from '../system/index.ts';
 import { describeAction } from './actions.ts';
-import { type Action, type Incident, ruleTitle, type StoredAlert } from './incident.ts';
+import { type Action, type ActionKind, type Incident, ruleTitle, type StoredAlert } from './incident.ts';
 
 /** The stations of the thread, in the order in which software passes them. */
 export type Station =
@@ -123,6 +123,14 @@ function entriesOfFact(fact: Fact, incident: Incident): TimelineEntry[] {
       if (container !== null && incident.containerId !== null && container !== incident.containerId) return [];
       const [en, es] = SESSIONS[fact.kind] ?? ['', ''];
       return [say('session', 'warn', `${en} ${subject}`, `${es} ${subject}`)];
+    }
+    case 'action.approved': {
+      // One of another incident of the image is another story.
+      if (numberAt(fact.body, 'incident') !== incident.number) return [];
+      const { title } = describeAction(textAt(fact.body, 'kind') as ActionKind);
+      const why = textAt(fact.body, 'reason');
+      const reason = why === null ? '' : ` (${printable(why)})`;
+      return [say('action', 'plain', `agreed to: ${title.en}${reason}`, `aprobado: ${title.es}${reason}`)];
     }
     default:
       return [];

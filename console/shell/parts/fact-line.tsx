@@ -42,7 +42,7 @@ function nameSubject(t: Translate<keyof typeof actorWords.en>, subject: string):
   return subject
     .replace(/^(user|token):/, '')
     .replace(/^incident (?=\d+$)/, '')
-    .replace(/^(remote|mirror|watch|replication|robot) (?=\S+$)/, '')
+    .replace(/^(remote|mirror|watch|replication|robot|policy|playbook) (?=\S+$)/, '')
     .replace(/sha(256|512):[0-9a-f]{13,}/g, shortDigest);
 }
 

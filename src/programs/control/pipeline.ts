@@ -539,7 +539,7 @@ export class Pipeline implements Releases, RunStarter, Builds {
       digest: NO_DIGEST,
     }));
     for (const image of asked) await this.#pin(image, file.project, coming);
-    await deployments.ensureProject(file, by.actor);
+    for (const text of await deployments.ensureProject(file, by.actor)) reading.note(text);
     const environment = await deployments.readEnvironment(file.project, request.environment);
     if (environment.approvals > 0) {
       throw deployFault('deploy.promotion-needed', { project: file.project, environment: environment.name });
