@@ -106,6 +106,11 @@ const OTHERWISE_TODAY: readonly {
     holds: ({ result }) => (result ?? 0) >= 0,
   },
   {
+    fields: /evt\.failed/,
+    why: 'of an event that answers nothing it does not say whether it failed',
+    holds: ({ result }) => result === null,
+  },
+  {
     fields: /evt\.(?:wait_)?latency/,
     why: 'it lets go of the beginnings of calls, and answers 0',
     holds: ({ thread }) => (thread?.latencyNs ?? 0) > 0,
