@@ -30,6 +30,7 @@ export class Re2 {
   readonly #isWhole: boolean;
   readonly #groups: number;
   readonly #compiled: Compiled;
+  #withGroups: Compiled | null = null;
 
   /** @throws RangeError for what RE2 refuses, or what would take too long */
   constructor(source: string, options: Re2Options = {}) {
@@ -39,7 +40,7 @@ export class Re2 {
     this.#part = part;
     this.#groups = groups;
     this.#isWhole = options.whole === true;
-    this.#compiled = compile(part, this.#isWhole);
+    this.#compiled = compile(part, { isWhole: this.#isWhole });
   }
 
   test(text: string): boolean {
@@ -71,9 +72,7 @@ export class Re2 {
     const isPlain = this.#compiled.units.areCharacters(text);
     const characters = isPlain ? text : [...text];
     // The engine tells what a group found and not where, so each character of the text is told apart from all others.
-    const { pattern, units, copies } = isPlain
-      ? this.#compiled
-      : compile(this.#part, this.#isWhole, new Set(characters));
+    const { pattern, units, copies } = isPlain ? this.#keepingGroups() : this.#keepingGroups(new Set(characters));
     const written = typeof characters === 'string' ? text : units.of(characters);
     const characterOf = new Map(isPlain ? [] : [...characters].map((one, i) => [written.charAt(i), one]));
     const pieces: string[] = [];
@@ -93,6 +92,13 @@ export class Re2 {
     pieces.push(slice(characters, from, characters.length));
     return pieces.join('');
   }
+
+  #keepingGroups(apart?: ReadonlySet<string>): Compiled {
+    const options = { isWhole: this.#isWhole, keepsGroups: true };
+    if (apart !== undefined) return compile(this.#part, { ...options, apart });
+    this.#withGroups ??= compile(this.#part, options);
+    return this.#withGroups;
+  }
 }
 
 interface Compiled {
@@ -102,9 +108,16 @@ interface Compiled {
   readonly copies: readonly number[];
 }
 
-function compile(part: Part, isWhole: boolean, apart: ReadonlySet<string> = new Set()): Compiled {
+interface CompileOptions {
+  readonly isWhole: boolean;
+  /** What groups found costs the engine at every step, so only who asks for it pays. */
+  readonly keepsGroups?: boolean;
+  readonly apart?: ReadonlySet<string>;
+}
+
+function compile(part: Part, { isWhole, keepsGroups = false, apart = new Set() }: CompileOptions): Compiled {
   const units = new Units(part, apart);
-  const writer = new Writer(units);
+  const writer = new Writer(units, keepsGroups);
   const written = writer.write(part);
   return { pattern: linearSearch(isWhole ? `^(?:${written})$` : written), units, copies: writer.copies };
 }
@@ -265,11 +278,13 @@ const PLACE_WORDS: Readonly<Record<Place, string>> = {
 class Writer {
   readonly copies: number[] = [];
   readonly #units: Units;
+  readonly #keepsGroups: boolean;
   readonly #sets = new Map<Ranges, { words: string; steps: number }>();
   #steps = 0;
 
-  constructor(units: Units) {
+  constructor(units: Units, keepsGroups: boolean) {
     this.#units = units;
+    this.#keepsGroups = keepsGroups;
   }
 
   write(part: Part): string {
@@ -284,6 +299,7 @@ class Writer {
       case 'choice':
         return `(?:${part.parts.map((one) => this.write(one)).join('|')})`;
       case 'group':
+        if (!this.#keepsGroups) return `(?:${this.write(part.part)})`;
         this.copies.push(part.index);
         return `(${this.write(part.part)})`;
       default:
