@@ -1521,7 +1521,10 @@ suite('kinds on real containers', { skip, timeout: 900_000, concurrency: 3 }, ()
     for (const name of names) before.set(name, await podsOf(name));
     /** What the kernel holds it to: a limit of memory in MiB and one of the processor in thousandths. */
     const limits = async (name: string, container = 'main'): Promise<string> => {
-      const { id, pid } = stage.runningIn(name, container);
+      const all = stage.status.get(name)?.replicas[0]?.containers;
+      const found = all?.find((one) => one.name === container && one.state === 'running');
+      if (found?.pid === undefined || found.pid === null) return 'none runs';
+      const { id, pid } = found;
       const usage = await readUsage({ id, pid });
       const quota = await quotaOf(pid).catch((error: NodeJS.ErrnoException) => {
         // What was reported a moment ago may have ended since.

@@ -65,8 +65,8 @@ import { callingUser, ensureUsers, plannedUsers } from './users.ts';
 const APT_TIMEOUT_MS = 1_200_000;
 /** A first start compiles, migrates the database and makes keys: 4 s alone, near 30 when three instances start at once on two cores. */
 const READY_SECONDS = 60;
-/** Sensor and edge are not waited for as long: the platform is usable and says what is missing. */
-const LATER_SECONDS = 10;
+/** Sensor and edge, 2 s alone, are not waited for as long: the platform is usable and says what is missing. */
+const LATER_SECONDS = 30;
 const READY_POLL_MS = 50;
 /** A program that ended this often while it was waited for will not come up by waiting. */
 const LIVES_MAX = 3;
