@@ -205,6 +205,8 @@ export interface LogLine {
   readonly stream: 'stdout' | 'stderr';
   readonly time: string;
   readonly line: string;
+  /** A part of a line that is longer than one may be: the next of its stream is what follows in it. */
+  readonly goesOn?: boolean;
 }
 
 export interface LogOptions {
@@ -336,7 +338,7 @@ export interface ExecOrder {
   /** Instead of the container's own: `1000`, `1000:100`, `www-data`. */
   readonly user?: string;
   readonly workingDir?: string;
-  /** Of its terminal, which the command finds as it begins. */
+  /** Of its terminal, which the command finds as it begins; a CRI server gives it a moment after. */
   readonly size?: { readonly columns: number; readonly rows: number };
 }
 

@@ -13,6 +13,7 @@ import {
   LIST_TIMEOUT_MS,
   PROCESSES_SHOWN_MAX,
 } from './limits.ts';
+import { madeWhole } from './made-whole.ts';
 
 /** What people ask of one container through the libpod API: its processes, its use, its files, its terminal. */
 
@@ -89,7 +90,7 @@ export async function attachTo(
     timeoutMs: ACTION_TIMEOUT_MS,
   });
   if (head.length > 0) stream.unshift(head);
-  const exitCode = async (): Promise<number> => {
+  const waited = async (): Promise<number> => {
     // The answer is the bare number.
     const { json } = await client.ask('POST', `/containers/${id}/wait?condition=stopped&condition=exited`, {
       operation: `wait for ${id.slice(0, 12)}`,
@@ -98,16 +99,11 @@ export async function attachTo(
     if (typeof json !== 'number') throw engineFault('engine.answer-invalid', { operation, why: 'no exit code' });
     return json;
   };
-  // Of a process that ends while somebody joins it a terminal may have handed on nothing; its logs have what it said.
+  let code: Promise<number> | null = null;
+  const exitCode = (): Promise<number> => (code ??= waited());
   const output = async function* (): AsyncGenerator<OutputPiece> {
-    let isSilent = true;
-    for await (const piece of outputOf(stream, terminal)) {
-      isSilent = false;
-      yield piece;
-    }
-    if (!isSilent || !terminal || status === 'running') return;
-    await exitCode();
-    yield* piecesOf(logs(), terminal);
+    if (status === 'running') yield* outputOf(stream, terminal);
+    else yield* madeWhole(outputOf(stream, terminal), () => writtenBy(client, id), exitCode);
   };
   return {
     stream,
@@ -123,6 +119,15 @@ export async function attachTo(
     }),
     exitCode,
   };
+}
+
+/** What a container's log has, byte for byte: of a line that has not ended yet as far as it goes. */
+async function* writtenBy(client: LibpodClient, id: string): AsyncGenerator<OutputPiece> {
+  const response = await client.stream('GET', `/containers/${id}/logs?stdout=true&stderr=true`, {
+    operation: `logs of ${id.slice(0, 12)}`,
+    timeoutMs: ACTION_TIMEOUT_MS,
+  });
+  yield* demultiplex(response as AsyncIterable<Buffer>, FRAME_BYTES_MAX);
 }
 
 /** Log lines as their process wrote them. */

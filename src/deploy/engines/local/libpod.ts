@@ -3,6 +3,7 @@ import { type Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { engineFault } from './errors.ts';
 import { ANSWER_BYTES_MAX, ERROR_TEXT_MAX } from './limits.ts';
+import { PatientSocket } from './patient-socket.ts';
 
 /** Version of the libpod API that is asked for: Podman 4.0 and later serve it, 5.x included. */
 const API = '/v4.0.0/libpod';
@@ -118,7 +119,9 @@ export class LibpodClient {
       socketPath: this.#socketPath,
       path: `${API}${path}`,
       method,
-      ...(more['Upgrade'] === undefined ? { agent: this.#agent } : { agent: false }),
+      ...(more['Upgrade'] === undefined
+        ? { agent: this.#agent }
+        : { createConnection: () => PatientSocket.open({ path: this.#socketPath }) }),
       headers: {
         Host: 'libpod',
         ...(body === null ? {} : { 'Content-Type': 'application/json', 'Content-Length': String(body.length) }),

@@ -73,15 +73,18 @@ test('without root no limit is promised where Podman has fallen back from system
   assert.deepEqual([(await root.facts()).limitsMissing, (await root.facts()).lacks], [null, undefined]);
 });
 
-test('what a terminal lost of a process that ended at once is told from its logs, and nothing is told twice', async (t) => {
-  const line = Buffer.from('2026-11-23T07:00:00.000000000Z hi there\r\n');
-  const head = Buffer.alloc(8);
-  head[0] = 1;
-  head.writeUInt32BE(line.length, 4);
+test('what Podman did not hand on of a process that somebody joined is told from its log, in its place and once', async (t) => {
+  const frame = (text: string): Buffer => {
+    const head = Buffer.alloc(8);
+    head[0] = 1;
+    head.writeUInt32BE(Buffer.byteLength(text), 4);
+    return Buffer.concat([head, Buffer.from(text)]);
+  };
   const joined = async (status: string, terminal: boolean, written: string): Promise<[string, number]> => {
+    const isOver = status === 'exited';
     const answers = {
       'GET /containers/c/json': [200, { State: { Status: status, ExitCode: 3 } }],
-      'GET /containers/c/logs': [200, Buffer.concat([head, line])],
+      'GET /containers/c/logs': [200, frame(isOver ? '2026-11-23T07:00:00.000000000Z hi there\r\n' : 'hi there\r\n')],
       'POST /containers/c/wait': [200, 3],
     } as const;
     const session = await (await openPodman(t, answers, [], written)).attach('c', terminal);
@@ -89,11 +92,19 @@ test('what a terminal lost of a process that ended at once is told from its logs
     for await (const { bytes } of session.output) pieces.push(Buffer.from(bytes));
     return [Buffer.concat(pieces).toString(), await session.exitCode()];
   };
-  assert.deepEqual(await joined('created', true, ''), ['hi there\r\n', 3]);
-  assert.deepEqual(await joined('created', true, 'hi there\r\n'), ['hi there\r\n', 3]);
-  // Joined while it ran its logs came first; without a terminal nothing is lost.
+  // Nothing of it, all of it, its end, its beginning.
+  for (const written of ['', 'hi there\r\n', 'there\r\n', 'hi '])
+    assert.deepEqual(await joined('created', true, written), ['hi there\r\n', 3], JSON.stringify(written));
+  for (const written of ['', 'there\r\n'])
+    assert.deepEqual(
+      await joined('created', false, written === '' ? '' : frame(written).toString()),
+      ['hi there\r\n', 3],
+      JSON.stringify(written),
+    );
+  // A log that was turned over meanwhile has another beginning, and adds nothing.
+  assert.deepEqual(await joined('created', true, 'something else'), ['something else', 3]);
+  // Joined while it ran its logs came first.
   assert.deepEqual(await joined('running', true, ''), ['', 3]);
-  assert.deepEqual(await joined('created', false, ''), ['', 3]);
   assert.deepEqual(await joined('exited', true, ''), ['hi there\r\n', 3]);
 });
 

@@ -279,8 +279,9 @@ const inside = (key: string, en: string, es: string, run: Capability['run']): Ca
   run,
 });
 
-/** A terminal without a size is an error to busybox; a server may give it one a moment after its process began. */
-const SIZE = 'n=0; until stty size 2>/dev/null || [ $n -ge 600 ]; do sleep 0.1; n=$((n+1)); done';
+/** Of a terminal without a size busybox says nothing, and that it went well; a server may give it one a moment later. */
+const SIZE =
+  'n=0; until s=$(stty size 2>/dev/null) && [ -n "$s" ] || [ $n -ge 600 ]; do sleep 0.1; n=$((n+1)); done; echo "$s"';
 const SERVER = 'mkdir -p /tmp/www; echo here > /tmp/www/index.html; exec httpd -f -p 8080 -h /tmp/www';
 
 export const CAPABILITIES: readonly Capability[] = [

@@ -5,6 +5,7 @@ import { items, objectAt, textAt } from '../answers.ts';
 import type { OutputPiece } from '../engine.ts';
 import { engineFault } from '../errors.ts';
 import { ACTION_TIMEOUT_MS, STREAM_FRAME_BYTES_MAX } from '../limits.ts';
+import { PatientSocket } from '../patient-socket.ts';
 
 /**
  * The streams of a command or a terminal, as CRI servers serve them at the address that `Exec` and `Attach` answer: a
@@ -103,8 +104,9 @@ function shakeHands(
   return new Promise((resolve, reject) => {
     const failed = (why: string, cause?: unknown): void =>
       reject(engineFault('engine.failed', { operation, why }, cause === undefined ? {} : { cause }));
+    const [host, port] = [address.hostname.replace(/^\[|\]$/g, ''), Number(address.port || 80)];
     const sent = request(address, {
-      agent: false,
+      createConnection: () => PatientSocket.open({ host, port }),
       headers: {
         Connection: 'Upgrade',
         Upgrade: 'websocket',

@@ -51,6 +51,7 @@ import { readUsage } from '../usage.ts';
 import { archiveInside } from './archive.ts';
 import { type Channels, openChannels } from './channels.ts';
 import { CriClient } from './grpc.ts';
+import { joinedScreen, readAll } from './joined-screen.ts';
 import { readLog, turnLog } from './logs.ts';
 import {
   type CONTAINER_CONFIG,
@@ -96,6 +97,8 @@ const LOGS_EVERY_MS = 30_000;
 const STOP_LOOK_MS = 50;
 /** How long somebody who joins a container waits for its start. */
 const JOIN_MS = 60_000;
+/** How long after the end of its stream a container may take to have ended. */
+const JOIN_END_MS = 2_000;
 
 export interface CriOptions {
   readonly socketPath: string;
@@ -552,7 +555,8 @@ export class CriEngine implements ContainerEngine {
 
   async attach(containerId: string, terminal: boolean): Promise<LiveSession> {
     const operation = `attach to ${containerId.slice(0, 12)}`;
-    const input = new PassThrough();
+    // It closes when nobody listens any more, not when there is no more input.
+    const input = new PassThrough({ autoDestroy: false });
     const stop = new AbortController();
     input.once('close', () => stop.abort());
     let size: readonly [number, number] | null = null;
@@ -567,29 +571,38 @@ export class CriEngine implements ContainerEngine {
         if (performance.now() > untilMs) throw engineFault('engine.timeout', { operation, seconds: JOIN_MS / 1000 });
         await delay(STOP_LOOK_MS, undefined, { signal: stop.signal });
       }
-      const asked = { containerId, stdin: true, tty: terminal, stdout: true, stderr: !terminal };
-      const { url } = await this.#client.ask('Attach', asked, { operation, timeoutMs: ACTION_TIMEOUT_MS });
-      return await openChannels(url, operation);
+      // Without a terminal the log is read: a server would stand still over output that nobody takes.
+      const asked = { containerId, stdin: true, tty: terminal, stdout: terminal, stderr: false };
+      try {
+        const { url } = await this.#client.ask('Attach', asked, { operation, timeoutMs: ACTION_TIMEOUT_MS });
+        return await openChannels(url, operation);
+      } catch (error) {
+        // It may have ended meanwhile.
+        if (await isOver()) return null;
+        throw error;
+      }
     };
-    const lines = (follow: boolean): AsyncIterable<LogLine> => this.logs(containerId, { follow, signal: stop.signal });
+    const isOver = (): Promise<boolean> => this.#endsWithin(containerId, JOIN_END_MS);
+    const log = (follow: boolean): AsyncIterable<OutputPiece> =>
+      asPieces(this.logs(containerId, { follow, signal: stop.signal }), terminal ? '\r\n' : '\n');
     async function* output(): AsyncGenerator<OutputPiece> {
+      const unheard = terminal ? (await readAll(log(false))).length : 0;
       const channels = await join();
       if (channels === null) {
         input.resume();
-        yield* asPieces(lines(false));
+        yield* log(true);
         return;
       }
       input.pipe(channels.stream);
       resize = resizerOf(channels);
       if (size !== null) await resize(...size);
       if (terminal) {
-        yield* asPieces(lines(false));
-        yield* channels.output;
+        yield* joinedScreen(channels.output, log, isOver, unheard);
         return;
       }
       // The log has all of it from the first byte on, also what was written before anybody joined.
       try {
-        yield* asPieces(lines(true));
+        yield* log(true);
       } finally {
         channels.close();
       }
@@ -1053,6 +1066,8 @@ async function securityModules(config: unknown): Promise<('apparmor' | 'selinux'
   ];
 }
 
-async function* asPieces(lines: AsyncIterable<LogLine>): AsyncGenerator<OutputPiece> {
-  for await (const { stream, line } of lines) yield { stream, bytes: Buffer.from(`${line}\n`) };
+/** @param end of a line, of which a log keeps that there was one */
+async function* asPieces(lines: AsyncIterable<LogLine>, end: string): AsyncGenerator<OutputPiece> {
+  for await (const { stream, line, goesOn } of lines)
+    yield { stream, bytes: Buffer.from(goesOn === true ? line : `${line}${end}`) };
 }

@@ -30,10 +30,13 @@ export async function* readLog(
   let rest = Buffer.alloc(0);
   const parts = new Map<LogLine['stream'], string>();
   let isLeaving = false;
+  // A server tells an end as soon as it knows of it, and may still have the last lines to write: followed until none come.
+  let isQuiet = follow !== true;
   try {
     for (;;) {
       if (signal?.aborted) return;
       const ended = follow === true ? await hasEnded() : true;
+      const from = at;
       file ??= await openLog(path);
       for (let chunk = await readAt(file, at); chunk.length > 0; chunk = await readAt(file, at)) {
         at += chunk.length;
@@ -65,7 +68,8 @@ export async function* readLog(
         isLeaving = false;
         continue;
       }
-      if (ended) return;
+      if (ended && isQuiet) return;
+      isQuiet = follow !== true || (ended && at === from);
       await delay(FOLLOW_MS, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
       // What was written to the former one meanwhile is read before it is left.
       isLeaving = await turnedOver(path, file);
@@ -134,11 +138,11 @@ function joined(raw: string, parts: Map<LogLine['stream'], string>): LogLine | n
     string,
     string,
   ];
-  const whole = ((parts.get(stream) ?? '') + text).slice(0, LOG_LINE_BYTES_MAX);
+  const whole = (parts.get(stream) ?? '') + text;
   if (tag === 'P' && whole.length < LOG_LINE_BYTES_MAX) {
     parts.set(stream, whole);
     return null;
   }
   parts.delete(stream);
-  return { stream, time, line: whole };
+  return { stream, time, line: whole, ...(tag === 'P' ? { goesOn: true } : {}) };
 }
