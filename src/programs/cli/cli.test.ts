@@ -440,6 +440,21 @@ test('a call loads the commands it speaks of, whatever options stand before', ()
   assert.deepEqual(unitsFor(['wrong'], units), units);
 });
 
+test('the verifier of evidence is written where -o says, which the program itself reads first', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'darsena-verifier-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const target = captured();
+  const file = join(folder, 'verify.mjs');
+  const code = await createFrame({ environment: {}, target, commands: COMMANDS }).run([
+    'evidence',
+    'verifier',
+    '-o',
+    file,
+  ]);
+  assert.equal(code, 0, target.error);
+  assert.ok((await stat(file)).size > 1_000);
+});
+
 test('--version alone is the command of that name, and an option of every other command', () => {
   assert.deepEqual(namedVersion(['--version']), ['version']);
   assert.deepEqual(namedVersion(['--json', '-V']), ['--json', 'version']);

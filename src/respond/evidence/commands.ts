@@ -174,7 +174,9 @@ export function evidenceCommands(cli: CliProgram): void {
         es: 'escribir un verificador para máquinas sin la plataforma: un archivo, Node.js 18 o posterior y nada más',
       }),
     )
-    .action(async ({ output }: { output: string }) => {
+    .action(async (options: { output: string }) => {
+      // As with export: the program reads -o first.
+      const output = cli.program.opts<{ output?: string }>().output ?? options.output;
       const text = await standAloneVerifier();
       await writeFileAtomic(output, text, { mode: 0o644 });
       const hash = sha256(text);

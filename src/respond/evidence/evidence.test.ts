@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { packTar, readTar } from '../../formats/index.ts';
+import { packTar, readTar, type TarInput } from '../../formats/index.ts';
 import { Journal, journalMigrations } from '../../journal/index.ts';
 import { Fault, type Json, openDatabase, runCommand, silentLog, systemClock } from '../../system/index.ts';
 import { generateSigningKey, readPublicKey, type SignedRecord, signRecord } from '../../trust/index.ts';
@@ -41,10 +41,11 @@ class FakeHost implements EvidenceTaker {
   /** What is changed before it is signed, and what is sent instead of what was signed. */
   change: (manifest: EvidenceManifest) => EvidenceManifest = (manifest) => manifest;
   send: (bytes: Buffer) => Buffer = (bytes) => bytes;
+  paths = ['processes.txt'];
 
   async take(host: string, order: EvidenceOrder, receive: (bytes: Readable) => Promise<void>): Promise<Json> {
     const file = Buffer.from('sh -c id\n');
-    const bytes = gzipSync(await bytesOf(packTar([{ path: 'processes.txt', content: file }])));
+    const bytes = gzipSync(await bytesOf(packTar(this.paths.map((path) => ({ path, content: file })))));
     const manifest: EvidenceManifest = {
       ...{ version: 1, id: order.id, instance: 'test', host, containerId: order.containerId, incident: order.incident },
       ...{ requestedBy: order.requestedBy, reason: order.reason, startedAt: '2026-11-22T10:00:00.000Z' },
@@ -52,7 +53,7 @@ class FakeHost implements EvidenceTaker {
       freeze: { frozen: true, milliseconds: 20, pausedBefore: false, leftPaused: false, why: null },
       parts: [{ part: 'processes', state: 'whole', why: null }],
       archive: { sha256: hash(bytes), bytes: bytes.length },
-      files: [{ path: 'processes.txt', bytes: file.length, sha256: hash(file) }],
+      files: this.paths.map((path) => ({ path, bytes: file.length, sha256: hash(file) })),
     };
     await receive(Readable.from([this.send(bytes)]));
     return signRecord(this.key, MANIFEST_TYPE, this.change(manifest) as unknown as Json) as unknown as Json;
@@ -255,6 +256,48 @@ test('whoever has only the stand-alone verifier and the key finds the same, and 
     assert.equal(cut.code, 4, cut.said);
   }
   assert.ok(names.includes('evidence.tar.gz') && names.length === 8);
+  await opened.close();
+});
+
+test('the stand-alone verifier reads names that somebody made to mislead, and keeps within what was signed', async () => {
+  const { opened, store, host, key, folder, exported } = await open();
+  const [program, pem, tar] = [join(folder, 'verify.mjs'), join(folder, 'control.pem'), join(folder, 'evidence.tar')];
+  await writeFile(program, await standAloneVerifier());
+  await writeFile(pem, key.publicKeyPem);
+  const check = async (bytes: Buffer): Promise<{ code: number; said: string }> => {
+    await writeFile(tar, bytes);
+    const { code, stdout, stderr } = await runCommand(process.execPath, [program, tar, pem], {
+      timeoutMs: 60_000,
+      cwd: folder,
+      env: {},
+    });
+    return { code, said: stdout + stderr };
+  };
+  const taken = async (): Promise<Buffer> => {
+    const { id } = await store.take(TARGET, HOW, { incident: null });
+    return readFile(await exported(id));
+  };
+  host.paths = [`layer/${'x'.repeat(120)}\n17 path=other.txt\n`, '../../etc/passwd', '__proto__', 'a\u202eb'];
+  const named = await check(await taken());
+  assert.equal(named.code, 0, named.said);
+  assert.match(named.said, /4 files as they were signed/);
+
+  host.paths = ['a.txt', 'b.txt'];
+  host.change = (manifest) => ({ ...manifest, files: [0, 0].flatMap((at) => manifest.files[at] ?? []) });
+  const hidden = await check(await taken());
+  assert.equal(hidden.code, 4, hidden.said);
+  assert.match(hidden.said, /files that the host did not name/);
+  host.change = (manifest) => manifest;
+
+  const entries: TarInput[] = [];
+  for await (const { entry, bytes } of readTar(Readable.from([await taken()])))
+    entries.push({
+      path: entry.path,
+      content: entry.path === 'evidence.tar.gz' ? gzipSync(Buffer.alloc(8 * 1024 * 1024)) : Buffer.from(bytes),
+    });
+  const swollen = await check(await bytesOf(packTar(entries)));
+  assert.equal(swollen.code, 4, swollen.said);
+  assert.match(swollen.said, /^evidence\.tar\.gz .*cannot be unpacked/);
   await opened.close();
 });
 

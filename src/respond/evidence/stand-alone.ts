@@ -7,13 +7,17 @@
 // It is written apart from `darsena evidence verify`, so that one finds what the other overlooks. Bring this file and control.pem
 // from the platform (`darsena evidence verifier`, `darsena trust keys control --pem`), never from whoever brings the evidence.
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 
 const TYPE = 'application/vnd.darsena.evidence.';
 const TEXTS = ['README.txt', 'host.json', 'control.json', 'context.json', 'custody.json', 'host.pem', 'control.pem'];
 const ARCHIVE = 'evidence.tar.gz';
-const UNPACKED_BYTES_MAX = 2 ** 32 - 1;
+/** More than the platform puts into one, packed and unpacked: what is larger was made to fill somebody's memory. */
+const ARCHIVE_BYTES_MAX = 2 ** 29;
+const UNPACKED_BYTES_MAX = 2 ** 30;
+/** A file's headers, with the longest name. */
+const HEADERS_BYTES_MAX = 16_384;
 
 class Altered extends Error {}
 
@@ -30,10 +34,27 @@ function textOf(bytes: Uint8Array): string {
   return Buffer.from(end === -1 ? bytes : bytes.subarray(0, end)).toString('utf8');
 }
 
+/** Records of pax, each behind its own length: a value may hold anything, as whoever was in the container gave files their names. */
+function recordsOf(bytes: Uint8Array, name: string): Map<string, string> {
+  const records = new Map<string, string>();
+  for (let at = 0; at < bytes.length; ) {
+    const blank = bytes.indexOf(32, at);
+    const end = blank === -1 ? 0 : at + Number(textOf(bytes.subarray(at, blank)));
+    if (!(end > blank) || end > bytes.length || bytes[end - 1] !== 10)
+      altered(name, 'what is said of it cannot be read');
+    const [, key, value] =
+      /^([^=]+)=(.*)$/s.exec(Buffer.from(bytes.subarray(blank + 1, end - 1)).toString('utf8')) ?? [];
+    if (key === undefined || value === undefined) altered(name, 'what is said of it cannot be read');
+    records.set(key, value);
+    at = end;
+  }
+  return records;
+}
+
 /** Files of a tar by their names: ustar, and pax records for long names and sizes. */
 function filesOf(tar: Uint8Array, what: string): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>();
-  let pax: Record<string, string> = {};
+  let pax = new Map<string, string>();
   let last = what;
   let at = 0;
   while (at + 512 <= tar.length) {
@@ -46,26 +67,20 @@ function filesOf(tar: Uint8Array, what: string): Map<string, Uint8Array> {
     if (Number.parseInt(textOf(head.subarray(148, 156)), 8) !== sum)
       altered(last, `damaged in it or after it (byte ${at})`);
     const given = Number.parseInt(textOf(head.subarray(124, 136)), 8);
-    const size = pax['size'] === undefined ? given : Number(pax['size']);
+    const kind = String.fromCharCode(head[156] ?? 0);
+    const size = kind === 'x' ? given : Number(pax.get('size') ?? given);
     if (!Number.isSafeInteger(size) || size < 0) altered(last, `a size behind it cannot be read (byte ${at})`);
     const prefix = textOf(head.subarray(345, 500));
     const short = textOf(head.subarray(0, 100));
-    const name = pax['path'] ?? (prefix === '' ? short : `${prefix}/${short}`);
-    const kind = String.fromCharCode(head[156] ?? 0);
+    const name = pax.get('path') ?? (prefix === '' ? short : `${prefix}/${short}`);
     const from = at + 512;
     if (kind !== 'x') last = name;
     if (from + size > tar.length) altered(last, 'the archive breaks off in it');
     const bytes = tar.subarray(from, from + size);
     if (kind === 'x') {
-      pax = Object.fromEntries(
-        [
-          ...Buffer.from(bytes)
-            .toString('utf8')
-            .matchAll(/\d+ ([^=\n]+)=([^\n]*)\n/g),
-        ].map(([, key, value]) => [key, value]),
-      );
+      pax = recordsOf(bytes, last);
     } else {
-      pax = {};
+      pax = new Map();
       if (kind !== '0' && kind !== '\0') altered(name, 'it is no plain file');
       if (files.has(name)) altered(name, 'it is there twice');
       files.set(name, bytes);
@@ -83,6 +98,15 @@ function keyOf(name: string, pem: Uint8Array): KeyObject {
   }
 }
 
+function isOf(key: KeyObject, said: Buffer, signature: Buffer): boolean {
+  try {
+    return verify('sha256', said, key, signature);
+  } catch {
+    // A key of another kind.
+    return false;
+  }
+}
+
 /** What a DSSE envelope says, signed by this key. */
 // biome-ignore lint/suspicious/noExplicitAny: what is read here is checked value by value
 function signed(name: string, bytes: Uint8Array, key: KeyObject, type: string): any {
@@ -97,8 +121,7 @@ function signed(name: string, bytes: Uint8Array, key: KeyObject, type: string): 
   const said = Buffer.concat([Buffer.from(`DSSEv1 ${type.length} ${type} ${payload.length} `), payload]);
   const [signature] = envelope.signatures ?? [];
   const sig = Buffer.from(String(signature?.sig), 'base64');
-  if (envelope.signatures?.length !== 1 || !verify('sha256', said, key, sig))
-    altered(name, 'its signature is not of this key');
+  if (envelope.signatures?.length !== 1 || !isOf(key, said, sig)) altered(name, 'its signature is not of this key');
   return JSON.parse(payload.toString('utf8'));
 }
 
@@ -107,6 +130,9 @@ function same(name: string, found: string, wanted: unknown): void {
 }
 
 function check(path: string, pinned: Uint8Array | null): string[] {
+  const about = statSync(path);
+  if (!about.isFile() || about.size > ARCHIVE_BYTES_MAX)
+    throw new RangeError(`${path} is no file, or has more than the ${ARCHIVE_BYTES_MAX} bytes of the largest evidence`);
   const outer = filesOf(readFileSync(path), path);
   const part = (name: string): Uint8Array => outer.get(name) ?? altered(name, 'it is missing');
   for (const name of outer.keys()) if (name !== ARCHIVE && !TEXTS.includes(name)) altered(name, 'nobody signed it');
@@ -122,17 +148,24 @@ function check(path: string, pinned: Uint8Array | null): string[] {
   same('context.json', sha256(part('context.json')), receipt.context);
   for (const [name, wanted] of Object.entries(custody.files ?? {})) same(name, sha256(part(name)), wanted);
   const compressed = part(ARCHIVE);
-  const isWhole = sha256(compressed) === receipt.archive && sha256(compressed) === manifest.archive.sha256;
+  const signedBytes: number = manifest.files.reduce(
+    (all: number, { bytes }: { bytes: number }) => all + bytes + HEADERS_BYTES_MAX,
+    HEADERS_BYTES_MAX,
+  );
+  if (!(signedBytes <= UNPACKED_BYTES_MAX)) altered(ARCHIVE, `the host names more than ${UNPACKED_BYTES_MAX} bytes`);
   let inner: Map<string, Uint8Array>;
   try {
-    inner = filesOf(gunzipSync(compressed, { maxOutputLength: UNPACKED_BYTES_MAX }), ARCHIVE);
+    inner = filesOf(gunzipSync(compressed, { maxOutputLength: signedBytes }), ARCHIVE);
   } catch (error) {
     return altered(ARCHIVE, `it cannot be unpacked (${error instanceof Error ? error.message : String(error)})`);
   }
-  for (const { path: name, sha256: wanted } of manifest.files)
+  const named = new Set<string>();
+  for (const { path: name, sha256: wanted } of manifest.files) {
     same(`${ARCHIVE}: ${name}`, sha256(inner.get(name) ?? altered(`${ARCHIVE}: ${name}`, 'it is missing')), wanted);
-  if (inner.size !== manifest.files.length) altered(ARCHIVE, 'it has files that the host did not name');
-  if (!isWhole) same(ARCHIVE, sha256(compressed), receipt.archive);
+    named.add(name);
+  }
+  if (inner.size !== named.size) altered(ARCHIVE, 'it has files that the host did not name');
+  for (const wanted of [receipt.archive, manifest.archive.sha256]) same(ARCHIVE, sha256(compressed), wanted);
   return [
     `taken ${manifest.startedAt} on ${manifest.host} for ${receipt.takenBy}, container ${manifest.containerId}`,
     ...custody.steps.map(
@@ -145,7 +178,7 @@ function check(path: string, pinned: Uint8Array | null): string[] {
 
 /** Nothing of the archive moves the cursor or begins a line. */
 function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e\u00a1-\ud7ff]/g, '?');
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu, '?');
 }
 
 const [file, keyFile] = process.argv.slice(2);
