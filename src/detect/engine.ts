@@ -17,7 +17,7 @@ import {
 import { type Alert, describeProcess, newAlertId, timeText } from './alert.ts';
 import { compileFilters, foldFilter } from './compile.ts';
 import { type Filter, FilterError } from './filter-ast.ts';
-import { fieldsOf, hostNamesOf } from './filter-fields.ts';
+import { fieldsOf, fieldsOfOperand, hostNamesOf } from './filter-fields.ts';
 import { withGivenNames } from './given-names.ts';
 import { ALL_NODES_MAX, HOST_NAMES_MAX } from './limits.ts';
 import { subjectsOf } from './live-subjects.ts';
@@ -106,14 +106,20 @@ export class RuleEngine {
         (name, type) =>
           CONTENT_WAYS.has(name) &&
           ((conditions[type] ?? []).some((one) => one !== true && asksContent(one)) ||
-            (ruleIndex[type] ?? []).some(({ rule }) =>
-              CONTENT_FIELDS.some((field) => this.#outputs[rule]?.fields.has(field) === true),
-            )),
+            (ruleIndex[type] ?? []).some(({ rule }) => CONTENT_FIELDS.some((field) => this.#tells(rule, field)))),
       ),
     );
     this.asksEnvironment =
       (conditions[RECORD.exec] ?? []).some((one) => one !== true && asks(one, ENVIRONMENT)) ||
-      (ruleIndex[RECORD.exec] ?? []).some(({ rule }) => this.#outputs[rule]?.fields.has(ENVIRONMENT) === true);
+      (ruleIndex[RECORD.exec] ?? []).some(({ rule }) => this.#tells(rule, ENVIRONMENT));
+  }
+
+  /** Whether the rule has the field in its sentence, or counts by it. */
+  #tells(rule: number, field: string): boolean {
+    if (this.#outputs[rule]?.fields.has(field) === true) return true;
+    const timing = this.states[rule]?.rule.timing ?? null;
+    const counted = timing === null ? [] : [...timing.by, timing.first, timing.distinct];
+    return counted.some((one) => one !== null && fieldsOfOperand(one, liveFields).some(({ name }) => name === field));
   }
 
   /**

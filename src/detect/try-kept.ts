@@ -11,7 +11,7 @@ import {
 } from '../events/capture/index.ts';
 import { describeActivity, EVENT_NAMES, type KernelEvent, PathNames } from '../events/index.ts';
 import { loadDraft } from './draft.ts';
-import { RuleEngine, type RuleText } from './engine.ts';
+import { asksContent, entriesOf, RuleEngine, type RuleText } from './engine.ts';
 import { KEPT_COUNTS_MAX, KEPT_EXAMPLES_EACH, KEPT_EXAMPLES_MAX, KEPT_OUTPUT_LENGTH_MAX } from './limits.ts';
 import type { Finding } from './rule-file.ts';
 import type { Tuning } from './tuning.ts';
@@ -94,6 +94,8 @@ export interface KeptGround {
   readonly deadlineMs: number;
 }
 
+const NOT_KEPT = 'it asks for what calls move (evt.buffer), which no host keeps';
+
 /** @param now milliseconds, of whatever clock */
 export function tryKept(question: KeptQuestion, ground: KeptGround, now: () => number = Date.now): KeptAnswer {
   const beganMs = now();
@@ -137,8 +139,9 @@ export function tryKept(question: KeptQuestion, ground: KeptGround, now: () => n
     stoppedAt: reader.stoppedAtMs === null ? null : timeText(reader.stoppedAtMs),
     milliseconds: now() - beganMs,
     rules: asked.map(({ rule, offReason }) => {
-      // Of a rule that failed, none found says nothing.
-      const off = offReason ?? engine.failed.get(rule.name) ?? null;
+      // Of a rule that failed, or that asks for what is not kept, none found says nothing.
+      const moved = entriesOf(rule).some(({ filter }) => asksContent(filter)) ? NOT_KEPT : null;
+      const off = offReason ?? engine.failed.get(rule.name) ?? moved;
       return { name: rule.name, priority: rule.priority, off };
     }),
     counts: [...counts.values()].map(({ count, matches }) => ({ ...count, matches })),

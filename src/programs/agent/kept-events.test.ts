@@ -5,12 +5,15 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type KeptQuestion, lastKept, tryKept } from '../../detect/try-kept.ts';
 import {
+  CALL,
   type ContainerFacts,
+  EVENT_NAMES,
   EXEC,
   HEADER,
   KernelEvent,
   PathNames,
   RECORD,
+  RECORD_FLAG,
   unknownProcess,
 } from '../../events/index.ts';
 import { silentLog } from '../../system/index.ts';
@@ -42,7 +45,25 @@ function exec(name: string, atMs: number, project = 'tienda', id = 'a'.repeat(64
   const view = new DataView(memory);
   view.setUint16(HEADER.type, RECORD.exec, true);
   view.setUint32(HEADER.length, EXEC.bytes, true);
-  view.setUint32(HEADER.pid, 7, true);
+  return eventOf(memory, name, atMs, project, id);
+}
+
+const WRITER = unknownProcess(7, 1, 'sh');
+
+/** A call of which somebody asks for the bytes. */
+function moving(call: string, atMs: number): KernelEvent {
+  const memory = new ArrayBuffer(CALL.bytes + 8);
+  const view = new DataView(memory);
+  view.setUint16(HEADER.type, EVENT_NAMES.indexOf(call), true);
+  view.setUint16(HEADER.flags, RECORD_FLAG.content, true);
+  view.setUint32(HEADER.length, CALL.bytes + 8, true);
+  const event = eventOf(memory, 'sh', atMs, 'tienda', 'a'.repeat(64));
+  event.process = WRITER;
+  return event;
+}
+
+function eventOf(memory: ArrayBuffer, name: string, atMs: number, project: string, id: string): KernelEvent {
+  new DataView(memory).setUint32(HEADER.pid, 7, true);
   const around = {
     ...{ parentOf: () => undefined, processOf: () => undefined, userName: () => null, groupName: () => null },
     ...{ ask: () => null, wallOffsetNs: atMs * 1e6, bootOffsetNs: 0 },
@@ -126,6 +147,23 @@ test('a container that floods loses its own events, not those of others, and the
   // Who may see one project is not told how much there was of the others, only that not all of it is there.
   const one = tryKept({ ...question, projects: ['otra'] }, { folder, ...ground });
   assert.deepEqual([one.events, one.missing, one.bytes, one.lossy], [0, null, null, true]);
+});
+
+test('calls whose bytes are asked for push out nothing else, and a rule on bytes is said to find nothing here', async (t) => {
+  const { folder, kept } = await open(t);
+  const flood = Array.from({ length: 4_500 }, () => moving('write', START_MS));
+  const batches = keep([[...flood, moving('read', START_MS), exec('bash', START_MS)]]);
+  for (const batch of batches) kept.add(batch);
+  await kept.settled();
+  const { events, missing, counts } = tryKept(question, { folder, ...ground });
+  assert.deepEqual([events, missing, counts.length], [4_001, 500, 1]);
+  const text = RULE.replace('evt.type = execve and proc.name = bash', 'evt.type = write and evt.buffer contains x');
+  const onBytes = tryKept(
+    { ...question, draft: { file: 'draft.yaml', text, scope: { project: null, environment: null } } },
+    { folder, ...ground },
+  );
+  assert.deepEqual([onBytes.counts.length, onBytes.findings.length], [0, 0]);
+  assert.match(onBytes.rules[0]?.off ?? '', /evt\.buffer/);
 });
 
 test('the last of one container are told, oldest first, and how many are not among them', async (t) => {

@@ -106,6 +106,9 @@ test('without the right, neither a line nor a condition tells what was on a comm
       'darsena.parent.cmdline contains s',
       'proc.env[TOKEN] startswith s',
       'proc.aargs contains s',
+      'evt.buffer contains s',
+      'evt.type = read and len(evt.buffer) > 3',
+      'evt.type = write and evt.buffer.b64 startswith c',
       'proc.aargs[1] contains s',
     ],
   ])

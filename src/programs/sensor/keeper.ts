@@ -1,5 +1,5 @@
 /** What the host keeps of its last days: events gathered into batches, bounded by container so that no flood pushes out others. */
-import { CapturePacker, isOpen, type KernelEvent } from '../../events/index.ts';
+import { CapturePacker, EVENT_NAMES, isOpen, type KernelEvent, ONLY_CONTENT, RECORD_FLAG } from '../../events/index.ts';
 import type { FromWorker } from './messages.ts';
 
 /** A batch is handed on when it is full, or after so long: small batches repeat their surroundings. */
@@ -7,6 +7,8 @@ const KEEP_FLUSH_MS = 10_000;
 /** Events a second of one container, and what it may have at once: what starts has some thousands of opens. */
 const PER_SECOND = { others: 100, opens: 50 } as const;
 const AT_ONCE = 4_000;
+/** Recorded for their bytes alone, which are not kept: nothing could be found in them. */
+const NOT_KEPT: ReadonlySet<number> = new Set([...ONLY_CONTENT].map((name) => EVENT_NAMES.indexOf(name)));
 /** A container that is not remembered begins with a full share. */
 const CONTAINERS_MAX = 4_096;
 /** Batches on their way to the agent. */
@@ -46,8 +48,11 @@ export class EventKeeper {
   }
 
   take(event: KernelEvent): void {
+    if (NOT_KEPT.has(event.type)) return;
     const lane = isOpen(event.type) ? this.#lanes.opens : this.#lanes.others;
-    if (!this.#admits(lane, event.container?.id ?? '')) {
+    // What calls move is asked for of each of them: they must not push out what else the container does.
+    const share = event.hasFlag(RECORD_FLAG.content) ? ' moving' : '';
+    if (!this.#admits(lane, `${event.container?.id ?? ''}${share}`)) {
       lane.missing++;
       return;
     }
