@@ -55,6 +55,7 @@ const SIDE_DOORS: readonly { readonly door: string; readonly from: readonly stri
   { door: 'system/id.ts', from: ['events', 'observe', 'detect', 'prevent', 'programs'], why: 'as above' },
   { door: 'system/kept-bundle.ts', from: ['programs'], why: 'what decides from which files the command line starts' },
   { door: 'formats/linear-pattern.ts', from: ['detect'], why: 'the sensor runs patterns and reads no other format' },
+  { door: 'formats/re2.ts', from: ['detect'], why: 'as above' },
   { door: 'detect/live.ts', from: ['programs'], why: 'the sensor shows no pages of rules: 8 MB less' },
   { door: 'detect/book/index.ts', from: ['programs'], why: 'the sensor tries rules and keeps no tables' },
   { door: 'detect/try-kept.ts', from: ['programs'], why: 'what runs inside a confined child, and nowhere else' },
