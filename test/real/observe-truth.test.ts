@@ -28,6 +28,7 @@ import {
   HEADER,
   isOpen,
   KernelEvent,
+  ONLY_CONTENT,
   PathNames,
   RECORD,
   RECORD_FLAG,
@@ -58,10 +59,10 @@ const KERNEL_NAMES: Readonly<Record<string, string>> = {
   pwrite: 'pwrite64',
   sendfile: 'sendfile64',
 };
-/** What only some calls of these kinds leave a record of; other tests make them. */
+/** What only some calls of these kinds leave a record of, or only while a rule asks for their bytes; other tests make them. */
 const NEEDS_MORE: ReadonlySet<string> = new Set([
   ...[...CONTROL_CALLS, 'accept', 'accept4', 'recvfrom', 'recvmsg', 'recvmmsg', 'sendto', 'sendmsg', 'sendmmsg'],
-  'dns_question',
+  ...['dns_question', ...ONLY_CONTENT],
 ]);
 /** Arguments with which a call changes nothing where nothing but zeros would: by zeros it is refused, or does nothing. */
 const HARMLESS: Readonly<Record<string, string>> = {

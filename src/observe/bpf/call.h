@@ -146,6 +146,8 @@ static __noinline int put_bytes(struct scratch *s, const void *from, __u64 lengt
   __u32 room = CONTENT_BYTES_MAX - (used - start);
   if (room > CONTENT_BYTES_MAX) return 0;
   if (length > room) length = room;
+  /* The compiler knows this bound and leaves it out; the verifier of Linux 6.1 does not, and refuses the program without. */
+  asm volatile("" : "+r"(length));
   length &= 127;
   if (length == 0 || length > CONTENT_BYTES_MAX) return 0;
   if (bpf_probe_read_user(s->data + used, length, from) != 0) return 0;
