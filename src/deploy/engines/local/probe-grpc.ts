@@ -1,4 +1,5 @@
 import { connect } from 'node:http2';
+import { connect as connectSocket } from 'node:net';
 import type { Endpoint } from './engine.ts';
 import type { ProbeOutcome } from './probes.ts';
 
@@ -16,7 +17,9 @@ export function askGrpcHealth(
 ): Promise<ProbeOutcome> {
   return new Promise((resolve) => {
     const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
-    const session = connect(`http://${host}:${endpoint.port}`);
+    // A session that is destroyed leaves its socket to the kernel while that still connects: two minutes (tcp_syn_retries).
+    const socket = connectSocket({ host: endpoint.host, port: endpoint.port });
+    const session = connect(`http://${host}:${endpoint.port}`, { createConnection: () => socket });
     let done = false;
     const end = (outcome: ProbeOutcome): void => {
       if (done) return;
@@ -24,10 +27,11 @@ export function askGrpcHealth(
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
       session.destroy();
+      socket.destroy();
       resolve(outcome);
     };
     const failed = (text: string): void => end({ kind: 'failure', text });
-    const timer = setTimeout(() => failed('no answer in time'), timeoutMs);
+    const timer = setTimeout(() => failed(noAnswerText(timeoutMs)), timeoutMs);
     const onAbort = (): void => end({ kind: 'unknown' });
     signal.addEventListener('abort', onAbort, { once: true });
     session.once('error', (error) => failed(textOf(error)));
@@ -61,6 +65,11 @@ export function askGrpcHealth(
     });
     stream.end(frame(service));
   });
+}
+
+/** What a status says of a probe that was not answered. */
+export function noAnswerText(timeoutMs: number): string {
+  return `no answer within ${timeoutMs / 1000} s`;
 }
 
 /** HealthCheckRequest { string service = 1; } in one uncompressed message. */

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { test } from 'node:test';
-import type { ProbeSpec } from '../../model.ts';
-import { askHttp, isListening, Prober } from './probes.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ProbeAction, ProbeSpec } from '../../model.ts';
+import type { InsideEngine } from './engine.ts';
+import { askHttp, isListening, Prober, type ProbeTarget, realProbes } from './probes.ts';
 import { SimulatedClock, sampleContainer } from './simulation.ts';
 
 test('a probe that goes on failing in other words each time is told at once, then now and then; that it passes again at once', async () => {
@@ -88,4 +93,49 @@ test('who listens in a network for others is told from who listens for itself, a
   assert.equal(await isListening({ pid, port: await open('127.0.0.1') }), false);
   assert.equal(await isListening({ pid, port: 1 }), false);
   assert.equal(await isListening({ pid: 2 ** 22 + 1, port: 1 }), null);
+});
+
+test('a probe that nobody answers says so after its time, and leaves no connection behind', async (t) => {
+  // A server that is stopped, with its queue full: a connection to it waits for minutes.
+  const source = `const s = require('node:net').createServer().listen(
+    { port: 0, host: '127.0.0.1', backlog: 1 }, () => console.log(s.address().port))`;
+  const server = spawn(process.execPath, ['-e', source], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const held: Socket[] = [];
+  t.after(() => {
+    server.kill('SIGKILL');
+    for (const one of held) one.destroy();
+  });
+  const port = Number(String((await once(server.stdout, 'data'))[0]));
+  server.kill('SIGSTOP');
+  for (let i = 0; i < 4; i++) held.push(connect({ host: '127.0.0.1', port }).on('error', () => undefined));
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  /** Connections that wait for their first answer: TCP_SYN_SENT in proc_pid_net(5). */
+  const waiting = async (): Promise<number> => {
+    const lines = (await readFile('/proc/self/net/tcp', 'latin1')).split('\n').map((line) => line.trim().split(/\s+/));
+    return lines.filter(([, , remote = '', state]) => remote.endsWith(suffix) && state === '02').length;
+  };
+  while ((await waiting()) === 0) await delay(20);
+  const before = await waiting();
+  const inside = { exec: () => assert.fail('nothing is executed') } as unknown as InsideEngine;
+  const ask = realProbes(inside, async () => false);
+  const target = { containerId: 'c', endpoint: async () => ({ host: '127.0.0.1', port }) } as unknown as ProbeTarget;
+  const actions: ProbeAction[] = [
+    { kind: 'http', port, path: '/', scheme: 'HTTP', headers: [] },
+    { kind: 'http', port, path: '/', scheme: 'HTTPS', headers: [] },
+    { kind: 'tcp', port },
+    { kind: 'grpc', port, service: '' },
+  ];
+  const timings = { initialDelaySeconds: 0, periodSeconds: 1, timeoutSeconds: 1 };
+  const outcomes = await Promise.all(
+    actions.map((action) => {
+      const probe = { action, ...timings, successThreshold: 1, failureThreshold: 3 };
+      return ask(target, probe, new AbortController().signal);
+    }),
+  );
+  assert.deepEqual(
+    outcomes,
+    actions.map(() => ({ kind: 'failure', text: 'no answer within 1 s' })),
+  );
+  await delay(50);
+  assert.equal(await waiting(), before);
 });

@@ -6,7 +6,7 @@ import { type Clock, Fault, type Text } from '../../../system/index.ts';
 import type { ContainerSpec, ProbeAction, ProbeSpec } from '../../model.ts';
 import type { Endpoint, InsideEngine } from './engine.ts';
 import type { ContainerHealth } from './plan.ts';
-import { askGrpcHealth } from './probe-grpc.ts';
+import { askGrpcHealth, noAnswerText } from './probe-grpc.ts';
 import type { ProbeState } from './status.ts';
 
 export type ProbeOutcome =
@@ -304,7 +304,7 @@ export function realProbes(inside: InsideEngine, isRootless: () => Promise<boole
       );
     } catch (error) {
       if (error instanceof Fault && error.code === 'engine.timeout') {
-        return { kind: 'failure', text: `no answer within ${probe.timeoutSeconds} s` };
+        return { kind: 'failure', text: noAnswerText(timeoutMs) };
       }
       return { kind: 'unknown' };
     }
@@ -389,6 +389,7 @@ export function askHttp(
       headers.set(all[0]?.name ?? name, name === 'host' ? (values.at(-1) ?? '') : values);
     }
     headers.set('connection', 'close');
+    const late = AbortSignal.timeout(timeoutMs);
     const make = action.scheme === 'HTTPS' ? httpsRequest : httpRequest;
     const sent = make({
       host: endpoint.host,
@@ -396,7 +397,7 @@ export function askHttp(
       path: requestPath(action.path),
       headers: Object.fromEntries(headers),
       agent: false,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      signal: AbortSignal.any([signal, late]),
       // Like Kubernetes: the probe asks whether it answers, not who it is.
       rejectUnauthorized: false,
     });
@@ -405,7 +406,9 @@ export function askHttp(
       response.destroy();
       resolve(status >= 200 && status < 400 ? { kind: 'success' } : { kind: 'failure', text: `HTTP ${status}` });
     });
-    sent.once('error', (error) => resolve({ kind: 'failure', text: connectionText(error) }));
+    sent.once('error', (error) => {
+      resolve({ kind: 'failure', text: late.aborted ? noAnswerText(timeoutMs) : connectionText(error) });
+    });
     sent.end();
   });
 }
@@ -423,7 +426,7 @@ function askTcp(endpoint: Endpoint, stayMs: number, timeoutMs: number, signal: A
       socket.destroy();
       resolve(outcome);
     };
-    socket.setTimeout(timeoutMs, () => end({ kind: 'failure', text: 'no connection in time' }));
+    socket.setTimeout(timeoutMs, () => end({ kind: 'failure', text: noAnswerText(timeoutMs) }));
     socket.once('error', (error) => end({ kind: 'failure', text: connectionText(error) }));
     socket.once('connect', () => {
       if (stayMs === 0) return end({ kind: 'success' });
