@@ -38,10 +38,12 @@ export const DNS_QUESTIONS_MAX = 1024;
 export const DNS_CONNECTIONS_MAX = 128;
 export const DNS_IDLE_MS = 10_000;
 export const DNS_UPSTREAM_MS = 3_000;
-/** Questions in a row that no resolver of the host answered, until that is told. */
+/** Questions of pods in a row that no resolver of the host answered, until the resolvers are asked whether they are there at all. */
 export const DNS_UNANSWERED = 2;
-/** How often that is told at most. */
+/** How often they are asked that, and told to be away, at most. */
 export const DNS_TOLD_MS = 10_000;
+/** A datagram may be lost, and a busy resolver late: so many questions of ours without an answer make it away. */
+export const DNS_PROBES = 3;
 
 /** Readiness changes within seconds, so nobody should keep an address for longer. */
 export const DNS_TTL_SECONDS = 5;

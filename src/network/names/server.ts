@@ -76,6 +76,8 @@ export class NameServer {
   #asking = 0;
   #unanswered = 0;
   #isAway = false;
+  #isProbing = false;
+  #again: NodeJS.Timeout | null = null;
   #quietUntilMs = 0;
   #turn = 0;
 
@@ -118,6 +120,7 @@ export class NameServer {
 
   close(): void {
     this.#closed = true;
+    clearInterval(this.#again ?? undefined);
     for (const sockets of this.#listeners.values()) shut(sockets);
     this.#listeners.clear();
   }
@@ -210,20 +213,41 @@ export class NameServer {
       return answer;
     } catch (error) {
       this.#unanswered += 1;
-      // One datagram may be lost.
-      if (this.#unanswered >= DNS_UNANSWERED) this.#tellUpstream(true);
+      if (this.#unanswered >= DNS_UNANSWERED) void this.#probe();
       throw error;
     }
   }
 
-  #tellUpstream(isAway: boolean): void {
-    if (isAway === this.#isAway) return;
-    if (isAway) {
-      // A pod may ask without end for what no resolver answers.
-      const nowMs = this.#options.nowMs?.() ?? Date.now();
-      if (nowMs < this.#quietUntilMs) return;
-      this.#quietUntilMs = nowMs + DNS_TOLD_MS;
+  /**
+   * A name whose own servers are gone stays without an answer although the resolvers are there, and one pod may ask for
+   * nothing else: only a question of our own tells. While they are away it is asked again, so that they are known to be
+   * back without a pod that asks.
+   */
+  async #probe(): Promise<void> {
+    const nowMs = this.#options.nowMs?.() ?? Date.now();
+    if (this.#isProbing || nowMs < this.#quietUntilMs) return;
+    this.#isProbing = true;
+    this.#quietUntilMs = nowMs + DNS_TOLD_MS;
+    const { upstream, log } = this.#options;
+    try {
+      // An answer that a pod got meanwhile says the same.
+      const isThere = (await upstream.answers()) || this.#unanswered === 0;
+      if (!this.#closed) this.#tellUpstream(!isThere);
+    } catch (error) {
+      log.warn({ error: String(error) }, 'the resolvers could not be asked whether they answer');
+    } finally {
+      this.#isProbing = false;
     }
+    if (this.#isAway && !this.#closed) this.#again ??= setInterval(() => void this.#probe(), DNS_TOLD_MS).unref();
+  }
+
+  #tellUpstream(isAway: boolean): void {
+    if (!isAway) {
+      clearInterval(this.#again ?? undefined);
+      this.#again = null;
+      this.#unanswered = 0;
+    }
+    if (isAway === this.#isAway) return;
     this.#isAway = isAway;
     this.#options.onUpstream?.(isAway);
   }

@@ -3,12 +3,14 @@ import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { connect, isIP, isIPv4 } from 'node:net';
 import { encode, RECURSION_DESIRED } from 'dns-packet';
-import { DNS_ANSWER_BYTES_MAX, DNS_UPSTREAM_MS } from '../limits.ts';
+import { DNS_ANSWER_BYTES_MAX, DNS_PROBES, DNS_UPSTREAM_MS } from '../limits.ts';
 
 /** Those who are asked about names that are not the platform's. */
 export interface Upstream {
   /** The answer as it came, to a question as it is; rejects when nobody answers in time. */
   ask(question: Buffer, transport: 'udp' | 'tcp'): Promise<Buffer>;
+  /** Whether anybody is there to ask: a name that its own servers leave unanswered says nothing of the resolvers. */
+  answers(): Promise<boolean>;
 }
 
 /** The nameservers of resolv.conf(5), in their order; one of a link has its interface behind a percent sign. */
@@ -68,6 +70,17 @@ export class ResolverUpstream implements Upstream {
       }
     }
     throw new Error(problems.length === 0 ? 'this host has no resolver' : problems.join('; '));
+  }
+
+  async answers(): Promise<boolean> {
+    const asked = this.#servers().map(async ({ address, port }) => {
+      for (let n = 0; n < DNS_PROBES; n += 1) if (await answersNames(address, port)) return;
+      throw new Error('no answer');
+    });
+    return await Promise.any(asked).then(
+      () => true,
+      () => false,
+    );
   }
 }
 

@@ -4,6 +4,7 @@ import { Resolver } from 'node:dns/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
+import { decode } from 'dns-packet';
 import { silentLog } from '../../system/index.ts';
 import { NameServer } from './server.ts';
 import { ResolverUpstream, readNameservers } from './upstream.ts';
@@ -115,7 +116,10 @@ test('while the resolvers of the host are away, names of the platform are answer
   let nowMs = 1_000;
   const server = new NameServer({
     nowMs: () => nowMs,
-    upstream: { ask: async (bytes) => (isBack ? bytes : Promise.reject(new Error('no answer in time'))) },
+    upstream: {
+      ask: async (bytes) => (isBack ? bytes : Promise.reject(new Error('no answer in time'))),
+      answers: async () => isBack,
+    },
     onUpstream: (isAway) => void told.push(isAway),
     log: silentLog,
     open: async () => undefined,
@@ -148,12 +152,95 @@ test('while the resolvers of the host are away, names of the platform are answer
   assert.deepEqual(told, [true, false, true]);
 });
 
+test('a pod that asks for nothing but a dead name, or loses what it asks, does not make the resolvers away', async (t) => {
+  const port = await freePort();
+  const told: boolean[] = [];
+  let nowMs = 1_000;
+  let probes = 0;
+  // Answers its own names, and leaves those of a dead authority open, as a resolver does that waits for it longer than we do.
+  const there = createSocket('udp4');
+  t.after(() => there.close());
+  there.on('message', (question, from) => {
+    const [asked] = decode(question).questions ?? [];
+    if (asked?.name === '.') probes += 1;
+    // The first probe is lost on its way.
+    if (asked?.name === 'dead.example' || probes === 1) return;
+    there.send(question, from.port, from.address);
+  });
+  await new Promise<void>((done) => there.bind(0, '127.0.0.1', done));
+  const upstream = new ResolverUpstream(() => [{ address: '127.0.0.1', port: there.address().port }]);
+  const seen: Promise<boolean>[] = [];
+  const server = new NameServer({
+    nowMs: () => nowMs,
+    upstream: {
+      ask: async () => Promise.reject(new Error('no answer in time')),
+      answers: () => {
+        const asked = upstream.answers();
+        seen.push(asked);
+        return asked;
+      },
+    },
+    onUpstream: (isAway) => void told.push(isAway),
+    log: silentLog,
+    open: async () => undefined,
+    port,
+  });
+  t.after(() => server.close());
+  server.setZone({ services: [], clients: new Map([['127.0.0.1', WEB]]) });
+  await server.listen('127.0.0.1');
+  const resolver = new Resolver({ timeout: 5_000, tries: 1 });
+  resolver.setServers([`127.0.0.1:${port}`]);
+  for (let n = 0; n < 30; n += 1) {
+    await assert.rejects(resolver.resolve4('dead.example'));
+    nowMs += 500;
+  }
+  assert.ok(seen.length >= 1 && seen.length <= 2, `asked ${seen.length} times in 15 seconds`);
+  assert.deepEqual(
+    await Promise.all(seen),
+    seen.map(() => true),
+  );
+  assert.deepEqual(told, []);
+});
+
+test('resolvers that came back are known to be back although no pod asks', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const port = await freePort();
+  const told: boolean[] = [];
+  let isBack = false;
+  let nowMs = 1_000;
+  const server = new NameServer({
+    nowMs: () => nowMs,
+    upstream: { ask: async () => Promise.reject(new Error('no answer in time')), answers: async () => isBack },
+    onUpstream: (isAway) => void told.push(isAway),
+    log: silentLog,
+    open: async () => undefined,
+    port,
+  });
+  t.after(() => server.close());
+  server.setZone({ services: [], clients: new Map([['127.0.0.1', WEB]]) });
+  await server.listen('127.0.0.1');
+  const resolver = new Resolver({ timeout: 5_000, tries: 1 });
+  resolver.setServers([`127.0.0.1:${port}`]);
+  for (let n = 0; n < 2; n += 1) await assert.rejects(resolver.resolve4('www.example.org'));
+  assert.deepEqual(told, [true]);
+  const turn = async (): Promise<void> => {
+    nowMs += 10_000;
+    t.mock.timers.tick(10_000);
+    await new Promise((done) => setImmediate(done));
+  };
+  await turn();
+  assert.deepEqual(told, [true]);
+  isBack = true;
+  await turn();
+  assert.deepEqual(told, [true, false]);
+});
+
 test('sockets are opened once for each space that pods are in, and anew when it is another one', async (t) => {
   const [one, other] = [await freePort(), await freePort()];
   let space = 'first';
   let opened = 0;
   const server = new NameServer({
-    upstream: { ask: async () => Promise.reject(new Error('nobody')) },
+    upstream: { ask: async () => Promise.reject(new Error('nobody')), answers: async () => false },
     log: silentLog,
     open: async () => undefined,
     sockets: {
