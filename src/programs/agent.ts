@@ -279,11 +279,13 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     ...(instance.mode === 'rootless' ? { sockets: new RootlessSockets(engineEnv) } : {}),
   });
 
+  // Files of an ordinary account's containers belong to numbers that only its own namespace shows.
+  const tools = createTools(instance.mode === 'rootless', engineEnv);
   const formatAsks = new FormatAsks({ send: (ask) => link.send(ask), clock });
   const volumes = new HostVolumes({
     ...{ instance: instance.name, host, engine, clock, log, folder: files.agent.folder, env: engineEnv },
     podman: (args) => askPodman(instance, engine, args),
-    tools: createTools(instance.mode === 'rootless', engineEnv),
+    tools,
     allowedFile: files.agent.storage,
     run: files.agent.run,
     rootless: instance.mode === 'rootless',
@@ -302,7 +304,8 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
       instance,
       engine,
     ),
-    contents: new ContentFiles(join(instance.run, 'agent', 'content')),
+    contents: new ContentFiles(join(instance.run, 'agent', 'content'), tools.run),
+    runWithNumbers: tools.run,
     credentials: async () => {
       // Right after a start control has not spoken yet; a pull without a token would only fail and back off.
       if (registryToken === '') await Promise.race([firstToken.promise, clock.sleep(TOKEN_WAIT_MS)]);

@@ -747,15 +747,15 @@ export class Copies {
     return copies.length;
   }
 
-  /** The one that was named, or the only one there is. @throws Fault backup.repository-needed, backup.repository-unknown */
+  /** The one that was named, or the only one there is. @throws Fault backup.repository-none, backup.repository-needed, backup.repository-unknown */
   async #chosen(named: string | null): Promise<string> {
     const names = (await this.#options.db.selectFrom('volumes_repositories').select('name').execute()).map(
       ({ name }) => name,
     );
     if (named === null) {
       const [only] = names;
-      if (only === undefined || names.length > 1)
-        throw volumeFault('backup.repository-needed', { count: names.length });
+      if (only === undefined) throw volumeFault('backup.repository-none');
+      if (names.length > 1) throw volumeFault('backup.repository-needed', { count: names.length });
       return only;
     }
     if (!names.includes(named)) throw volumeFault('backup.repository-unknown', { name: named });

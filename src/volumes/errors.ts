@@ -224,12 +224,12 @@ export const volumeFault = defineFaults({
     en: {
       what: 'the volume {volume} was not copied',
       why: 'its containers could not be held still: {why}',
-      remedy: 'stop the workload, then ask again',
+      remedy: 'darsena scale PROJECT/WORKLOAD --replicas 0 for each workload that has it mounted, then ask again',
     },
     es: {
       what: 'el volumen {volume} no se copió',
       why: 'no se pudieron detener sus contenedores un momento: {why}',
-      remedy: 'detener la carga de trabajo y pedirlo de nuevo',
+      remedy: 'darsena scale PROYECTO/CARGA --replicas 0 para cada carga que lo tenga montado, y pedirlo de nuevo',
     },
   },
   'volume.freeze-long': {
@@ -304,13 +304,26 @@ export const volumeFault = defineFaults({
   },
   'backup.unknown': {
     kind: 'not-found',
-    en: { what: 'there is no copy {id}', remedy: 'darsena backup list' },
-    es: { what: 'no existe la copia {id}', remedy: 'darsena backup list' },
+    en: { what: 'there is no copy {id}', remedy: 'darsena backup list PROJECT; a copy is named PROJECT/ID' },
+    es: { what: 'no existe la copia {id}', remedy: 'darsena backup list PROYECTO; una copia se nombra PROYECTO/ID' },
   },
   'backup.repository-unknown': {
     kind: 'not-found',
     en: { what: 'there is no backup repository {name}', remedy: 'darsena backup repository list' },
     es: { what: 'no existe el repositorio de copias {name}', remedy: 'darsena backup repository list' },
+  },
+  'backup.repository-none': {
+    kind: 'conflict',
+    en: {
+      what: 'there is no backup repository yet',
+      remedy:
+        'darsena backup repository add NAME --location PLACE; the host lists the places that it allows in its storage.json',
+    },
+    es: {
+      what: 'todavía no hay ningún repositorio de copias',
+      remedy:
+        'darsena backup repository add NOMBRE --location LUGAR; el equipo enumera los lugares que permite en su storage.json',
+    },
   },
   'backup.repository-needed': {
     kind: 'invalid',

@@ -682,7 +682,7 @@ test('backups: the key stays in the vault, schedules keep as said, a restore nee
   await volumes.follow();
   await assert.rejects(
     copies.make(asked, { kind: 'backup', repository: null }, 'user:ana'),
-    fault('backup.repository-needed'),
+    fault('backup.repository-none'),
   );
   await assert.rejects(
     copies.addRepository({ name: 'nas', location: '-o x' }, 'user:ana'),

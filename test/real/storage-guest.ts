@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ContentFiles } from '../../src/deploy/engines/local/index.ts';
+import { giveToGroup } from '../../src/deploy/engines/local/volume-folders.ts';
+import type { PodSpec, WantedState } from '../../src/deploy/model.ts';
 import { Fault, newId, runCommand, silentLog, systemClock } from '../../src/system/index.ts';
 import { createTools, HostVolumes } from '../../src/volumes/index.ts';
 import type { VolumeMaker } from '../../src/volumes/local.ts';
@@ -124,6 +127,53 @@ export async function checkStorage(ground: {
     assert.ok(!existsSync(String(proof['path'])));
   }
   done('removal');
+
+  // A volume of somebody else's is given to a group, as fsGroup asks: its own file may be changed, and new ones are the group's.
+  const shared = { instance, ...key, claim: 'shared' };
+  const sharedName = claimVolumeName(shared);
+  const { path: sharedPath } = await engine.ensureVolume({ name: sharedName, labels: volumeLabels(shared) });
+  await inside(
+    sharedName,
+    'mkdir /data/below; echo before > /data/below/file; chown -R 1234:4321 /data/below; chmod 640 /data/below/file',
+  );
+  const touches = { run: async <T>(_: string, work: () => Promise<T>): Promise<T> => await work() };
+  const group = { group: 10_001, onlyWhenRootDiffers: true };
+  const asMember = (...words: string[]): Promise<string> =>
+    does('run', '--rm', '--network', 'none', '--user', '10002:10002', '--group-add', '10001', '-v', ...words);
+  for (const turn of ['first', 'again']) {
+    await giveToGroup(sharedPath, group, touches, tools.run);
+    const write = `echo ${turn} >> /data/below/file; echo ${turn} > /data/${turn}; stat -c '%u:%g' /data/${turn}`;
+    assert.equal(await asMember(`${sharedName}:/data`, image, 'sh', '-c', write), '10002:10001', turn);
+    assert.equal(await inside(sharedName, "stat -c '%u:%g %a' /data/below/file"), '1234:10001 660', turn);
+    // What its own owner did later stays, while the folder itself is the group's.
+    await inside(sharedName, 'chmod 600 /data/first');
+  }
+  await assert.rejects(asMember(`${sharedName}:/data`, image, 'sh', '-c', 'cat /data/first; cat /data/none'));
+  assert.equal(await inside(sharedName, "stat -c '%a' /data/first"), '600', 'OnRootMismatch leaves it alone');
+  // Files of Secrets that are closed to all others are readable by the group, whoever the platform runs as.
+  const contents = new ContentFiles(join(folder, 'contents'), rootless ? tools.run : null);
+  const secret = {
+    kind: 'content' as const,
+    name: 'keys',
+    content: 'secret/keys',
+    files: [{ key: 'k', path: 'k', mode: 0o400 }],
+  };
+  const spec = { volumes: [secret], fsGroup: { group: 10_001, onlyWhenRootDiffers: false } };
+  const held = { 'secret/keys': { name: 'keys', data: { k: Buffer.from('quiet').toString('base64') } } };
+  const keysAt = contents.folder('pod', 'keys');
+  for (const turn of ['first', 'again']) {
+    await contents.write('pod', spec as unknown as PodSpec, held as unknown as WantedState['contents'], () =>
+      Buffer.alloc(0),
+    );
+    assert.equal(await asMember(`${keysAt}:/keys:ro`, image, 'sh', '-c', 'cat /keys/k'), 'quiet', turn);
+    assert.equal(
+      await asMember(`${keysAt}:/keys:ro`, image, 'sh', '-c', "stat -c '%u:%g %a' /keys/k"),
+      '0:10001 440',
+      turn,
+    );
+  }
+  await ask({ action: 'remove', key: { ...key, claim: 'shared' }, place: null });
+  done('group');
 
   // One that lies encrypted: what a container writes there stands on no disk as it wrote it.
   const sealed = { ...key, claim: 'sealed' };

@@ -49,6 +49,8 @@ export interface Instance {
   readonly version: string;
   /** The root of the code that the programs run from (holds src/, node_modules/, console/dist/). */
   readonly code: string;
+  /** Which code that was, where it is not told by its folder: without root the programs run from the checkout itself. */
+  readonly codeName?: string;
   readonly data: string;
   readonly run: string;
   readonly logs: string;

@@ -13,7 +13,7 @@ import { type Credentials, connectionOf, credentialsPath, sudoAccount, writeCred
 import { type MachinePlan, planMachine, portName } from './adaptations.ts';
 import { type AuthorityCertificate, publishAuthority } from './authority.ts';
 import { enableAtBoot } from './boot.ts';
-import { codeFolder, installCode, OWN_CODE, readVersion } from './code.ts';
+import { codeFolder, codeName, installCode, OWN_CODE, readVersion } from './code.ts';
 import { buildConsole, consoleIsStale } from './console.ts';
 import { checkCri, type EngineChoice, requireSameEngine, tellRegistry } from './cri.ts';
 import { checkDatabase, storeDatabaseUrl } from './database.ts';
@@ -146,7 +146,8 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
       // Part of the code, whose name is a hash over all of it; built in the checkout, nothing of the instance yet.
       if (await consoleIsStale(OWN_CODE)) await steps.run(TITLES.console, () => buildConsole(OWN_CODE));
       const code = machine.mode === 'root' ? await codeFolder(OWN_CODE) : OWN_CODE;
-      const choice = { ...context, machine, plan, code };
+      const named = machine.mode === 'root' ? {} : { codeName: await codeName(OWN_CODE) };
+      const choice = { ...context, machine, plan, code, ...named };
       const sketch = known ?? (await sketchInstance({ ...choice, createdAt: found?.createdAt }));
       await steps.run(TITLES.packages, (step) => installPackages(packages, step, context.signal));
       await steps.run(TITLES.code, (step) => placeCode(machine, code, step));
@@ -155,7 +156,7 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
       );
       if (database !== null && (await storeDatabaseUrl(instance, database.url)))
         await stopProgram(instanceFiles(instance).supervisors, 'control', context.clock);
-      if (instance.code !== known?.code) {
+      if (known === null || isOtherCode(known, instance)) {
         await steps.run(TITLES.warm, async (step) => {
           const failure = await warmPrograms(instance);
           if (failure !== null) step.detail({ en: `left out: ${failure}`, es: `omitido: ${failure}` });
@@ -325,7 +326,12 @@ interface Choice {
   readonly machine: Machine;
   readonly plan: MachinePlan;
   readonly code: string;
+  readonly codeName?: string;
   readonly clock: Clock;
+}
+
+function isOtherCode(known: Instance, now: Pick<Instance, 'code' | 'codeName'>): boolean {
+  return known.code !== now.code || known.codeName !== now.codeName;
 }
 
 /** Chooses ports, once, and writes down what is about to be made, before anything of it is. */
@@ -365,11 +371,12 @@ async function settleInstance(
   choice: Choice & { readonly isNew: boolean; readonly step: LocalStep },
 ): Promise<Instance> {
   const { name, listen, machine, plan, code, clock, isNew, step } = choice;
-  const { unfinished: _unfinished, ...kept } = known;
+  const { unfinished: _unfinished, codeName: _codeName, ...kept } = known;
   const instance: Instance = {
     ...kept,
     version: await readVersion(OWN_CODE),
     code,
+    ...(choice.codeName === undefined ? {} : { codeName: choice.codeName }),
     bind: listen === undefined ? known.bind : BIND[listen],
     users: machine.mode === 'root' ? await ensureUsers(name, known) : known.users,
     runtime: plan.runtime,
@@ -379,7 +386,7 @@ async function settleInstance(
     podman: planPodman(known, { mode: machine.mode, plan, registryPort: known.ports.console }).files,
   };
   await ensureFolders(instance);
-  if (!isNew && (known.code !== code || known.bind !== instance.bind)) {
+  if (!isNew && (isOtherCode(known, choice) || known.bind !== instance.bind)) {
     // New code or another place to listen: the programs are started again with it, workloads stay as they are.
     for (const program of PROGRAMS_TO_STOP) await stopProgram(instanceFiles(instance).supervisors, program, clock);
   }

@@ -4,6 +4,9 @@ import { writeFileAtomic } from '../../../system/index.ts';
 import type { ComposedFile, PodSpec, WantedState } from '../../model.ts';
 import { engineFault } from './errors.ts';
 import { contentAt } from './orders.ts';
+import type { RunWithNumbers } from './volume-folders.ts';
+
+const CHANGE_TIMEOUT_MS = 30_000;
 
 /** Where the files of ConfigMap and Secret volumes are kept for the pods of this host. */
 export interface ContentStore {
@@ -28,9 +31,12 @@ export interface ContentStore {
  */
 export class ContentFiles implements ContentStore {
   readonly #root: string;
+  readonly #runWithNumbers: RunWithNumbers | null;
 
-  constructor(root: string) {
+  /** @param runWithNumbers without root: into the account's namespace; without it no file is given to a group there */
+  constructor(root: string, runWithNumbers: RunWithNumbers | null = null) {
     this.#root = root;
+    this.#runWithNumbers = runWithNumbers;
   }
 
   folder(pod: string, volume: string): string {
@@ -45,17 +51,20 @@ export class ContentFiles implements ContentStore {
   ): Promise<void> {
     await mkdir(this.#root, { recursive: true, mode: 0o700 });
     await chmod(this.#root, 0o700);
+    const group = spec.fsGroup?.group;
+    const isRoot = process.getuid?.() === 0;
+    const given: string[] = [];
     for (const volume of spec.volumes) {
       if (volume.kind !== 'content' && volume.kind !== 'projected') continue;
       const folder = this.folder(pod, volume.name);
       await openFolders(folder, '');
       const put = async (path: string, bytes: Buffer, mode: number): Promise<void> => {
         await openFolders(folder, dirname(path));
-        const group = spec.fsGroup?.group;
-        const isGiven = group !== undefined && process.getuid?.() === 0;
+        const isGiven = group !== undefined && (isRoot || this.#runWithNumbers !== null);
         // Kubernetes: a group that is given files may read them whatever mode they were asked with.
         await writeFileAtomic(join(folder, path), bytes, { mode: isGiven ? mode | 0o440 : mode });
-        if (isGiven) await chown(join(folder, path), 0, group);
+        if (isGiven && isRoot) await chown(join(folder, path), 0, group);
+        else if (isGiven) given.push(join(folder, path));
       };
       if (volume.kind === 'projected') {
         for (const file of volume.files) {
@@ -78,6 +87,10 @@ export class ContentFiles implements ContentStore {
         await put(path, Buffer.from(data, 'base64'), mode);
       }
     }
+    if (group === undefined || given.length === 0 || this.#runWithNumbers === null) return;
+    const words = ['--no-dereference', String(group), '--', ...given];
+    const { code, stderr } = await this.#runWithNumbers('chgrp', words, { timeoutMs: CHANGE_TIMEOUT_MS });
+    if (code !== 0) throw engineFault('engine.failed', { operation: 'fsGroup', why: stderr.slice(0, 300) });
   }
 
   async remove(pod: string): Promise<void> {

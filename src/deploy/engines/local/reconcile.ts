@@ -72,7 +72,7 @@ import { type AskProbe, Prober, type ProbeTarget } from './probes.ts';
 import { type Names, type PlacedPod, type PodFlow, Segments } from './segments.ts';
 import type { ServiceEndpoints, WorkloadStatus } from './status.ts';
 import type { UsageReading } from './usage.ts';
-import { folderBytes, giveToGroup } from './volume-folders.ts';
+import { folderBytes, giveToGroup, type RunWithNumbers } from './volume-folders.ts';
 import { NO_PARTS, type VolumeParts } from './volume-parts.ts';
 import { VolumeTouches } from './volume-touches.ts';
 
@@ -124,6 +124,8 @@ export interface ReconcilerOptions {
   readonly names?: Names;
   /** Where parts of volumes are mounted. @default nowhere: such a pod is refused */
   readonly parts?: VolumeParts;
+  /** Without root it goes into the account's namespace. @default this host's own; without root a pod with a group for its volumes is refused */
+  readonly runWithNumbers?: RunWithNumbers;
   /** Where the claims of other storage classes lie. @default every claim is a volume of the engine */
   readonly storage?: ClaimStorage;
   /** What a running container has used; without it nothing is scaled. @default it cannot be known */
@@ -900,11 +902,12 @@ export class Reconciler {
       this.#volumes.set(name, path);
       if (claim !== undefined) await this.#options.storage?.limit(name, path, claim.requestedBytes);
       if (spec.fsGroup === undefined) continue;
-      if ((await engine.facts()).rootless) {
+      const { runWithNumbers } = this.#options;
+      if (runWithNumbers === undefined && (await engine.facts()).rootless) {
         const what = { en: 'fsGroup, which needs root', es: 'fsGroup, que necesita root' };
         throw engineFault('deploy.host-lacks', { pod, what });
       }
-      await giveToGroup(path, spec.fsGroup, this.#touches);
+      await giveToGroup(path, spec.fsGroup, this.#touches, runWithNumbers);
     }
   }
 

@@ -7,6 +7,13 @@ import type { VolumeTouches } from './volume-touches.ts';
 /** Large volumes take their time; one of millions of files is told by OnRootMismatch to be left alone. */
 const CHANGE_TIMEOUT_MS = 300_000;
 
+/** Runs a program where the numbers of files are those that containers see: as root, or in the account's own namespace. */
+export type RunWithNumbers = (
+  program: string,
+  words: readonly string[],
+  options: { readonly timeoutMs: number },
+) => Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }>;
+
 /**
  * Gives a volume to a group, as Kubernetes does: the group may write, and new files belong to it. Links in the volume
  * are changed themselves and never followed.
@@ -16,17 +23,22 @@ export async function giveToGroup(
   path: string,
   { group, onlyWhenRootDiffers }: { readonly group: number; readonly onlyWhenRootDiffers: boolean },
   touches: Pick<VolumeTouches, 'run'>,
+  run: RunWithNumbers = runCommand,
 ): Promise<void> {
-  const root = await touches.run(path, () => lstat(path));
-  if (onlyWhenRootDiffers && root.gid === group && (root.mode & 0o2070) === 0o2070) return;
-  for (const [program, ...words] of [
-    ['chgrp', '--recursive', '--no-dereference', '-P', String(group), '--', path],
-    ['find', path, '-xdev', '-type', 'f', '-exec', 'chmod', 'g+rw', '--', '{}', '+'],
-    ['find', path, '-xdev', '-type', 'd', '-exec', 'chmod', 'g+rwxs', '--', '{}', '+'],
-  ] as const) {
-    const { code, stderr } = await runCommand(program, words, { timeoutMs: CHANGE_TIMEOUT_MS });
+  const ask = async (program: string, words: readonly string[]): Promise<string> => {
+    const { code, stdout, stderr } = await run(program, words, { timeoutMs: CHANGE_TIMEOUT_MS });
     if (code !== 0) throw engineFault('engine.failed', { operation: 'fsGroup', why: stderr.slice(0, 300) });
+    return stdout;
+  };
+  // A file system that does not answer is noticed here, before a program hangs on it.
+  const root = await touches.run(path, () => lstat(path));
+  if (onlyWhenRootDiffers && (root.mode & 0o2070) === 0o2070) {
+    const owner = await ask('stat', ['--format=%g', '--', path]);
+    if (Number(owner) === group) return;
   }
+  await ask('chgrp', ['--recursive', '--no-dereference', '-P', String(group), '--', path]);
+  await ask('find', [path, '-xdev', '-type', 'f', '-exec', 'chmod', 'g+rw', '--', '{}', '+']);
+  await ask('find', [path, '-xdev', '-type', 'd', '-exec', 'chmod', 'g+rwxs', '--', '{}', '+']);
 }
 
 /** Lets every container of a pod write to its emptyDir, whoever each runs as, like in Kubernetes. */

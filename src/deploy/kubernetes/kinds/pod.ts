@@ -256,8 +256,8 @@ const POD_SECURITY: Shape = object({
   runAsNonRoot: enforced(BOOLEAN),
   seccompProfile: SECCOMP,
   fsGroup: emulated(USER_ID, {
-    en: 'volumes are given to this group when the pod is made (rootful hosts), and every process has it',
-    es: 'los volúmenes se asignan a este grupo al crear el pod (hosts con root), y todo proceso lo tiene',
+    en: 'volumes are given to this group when the pod is made, and every process has it',
+    es: 'los volúmenes se asignan a este grupo al crear el pod, y todo proceso lo tiene',
   }),
   fsGroupChangePolicy: enforced(choice(['Always', 'OnRootMismatch'])),
   supplementalGroups: enforced(list(USER_ID)),
