@@ -66,10 +66,8 @@ export function describeProcess(event: KernelEvent): { process: AlertProcess; an
     process: {
       pid: process.pid,
       ppid: process.ppid,
-      name: process.name,
-      exe: process.exePath,
-      cmdline: shownCommandLine(process),
-      cwd: process.cwd,
+      ...namesOf(process),
+      cwd: process.cwd.toWellFormed(),
       uid: process.uid,
       tty: process.tty,
       startedAt: process.startedNs === 0 ? null : timeText(started),
@@ -79,7 +77,16 @@ export function describeProcess(event: KernelEvent): { process: AlertProcess; an
 }
 
 function describeAncestor(process: ProcessFacts): AlertAncestor {
-  return { pid: process.pid, name: process.name, exe: process.exePath, cmdline: shownCommandLine(process) };
+  return { pid: process.pid, ...namesOf(process) };
+}
+
+function namesOf(process: ProcessFacts): { name: string; exe: string; cmdline: string } {
+  const { name, exePath } = process;
+  return {
+    name: name.toWellFormed(),
+    exe: exePath.toWellFormed(),
+    cmdline: shownCommandLine(process).toWellFormed(),
+  };
 }
 
 export function newAlertId(): string {

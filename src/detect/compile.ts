@@ -64,6 +64,8 @@ function checkComparison<Event>(filter: Filter & { kind: 'check' }, fields: Fiel
       throw new FilterError(`${UNKNOWN_EVENT}"${value.text}"`, value.at, { name: value.text, known: eventTypeNames() });
     }
     if (value.kind !== 'value') throw new FilterError('a list of a comparison holds only values', value.at);
+    if (type !== 'bytes' && value.text.includes('\0'))
+      throw new FilterError('a NUL byte is in no text, only in bytes', value.at);
     try {
       makeTester(filter.operator, type, value.text);
     } catch (error) {

@@ -22,11 +22,13 @@
  *   field       = name { "." name } [ "[" ( quoted | bare-key ) "]" ]   (at least one dot)
  *   list        = "(" [ string { "," string } ] ")"
  *   string      = quoted | bare        bare: any run without blanks, brackets ( ), comma, =, quotes
+ *   quoted      = '"' or "'" around text with \b \f \n \r \t, \\, the quote after a backslash, and \xHH, a byte by its number
  *   number      = [ "+" | "-" ] digits [ "." digits ] [ "e" sign digits ] | "0x" hex digits
  *
  * Keywords need a blank or a bracket after them where a name could go on: "a andb" is wrong, "(a)and(b)" is right. Blanks are
  * space, tab, backspace (as in Falco's parser), and line ends.
  */
+import { decodeText } from '../events/index.ts';
 import type { BinaryOperator, Filter, Operand, Quantifier, TransformName } from './filter-ast.ts';
 import { FilterError } from './filter-ast.ts';
 import { FILTER_DEPTH_MAX } from './limits.ts';
@@ -325,7 +327,7 @@ class Parser {
 
   /**
    * A quoted string without its quotes, or null. As in Falco a quote after a backslash never ends the string, the other kind of
-   * quote must not be escaped, and a backslash before anything unknown stays.
+   * quote must not be escaped, `\xHH` is a byte, and a backslash before anything unknown stays.
    */
   #quoted(): string | null {
     const quote = this.#text[this.#at];
@@ -334,6 +336,8 @@ class Parser {
     while (end < this.#text.length && (this.#text[end] !== quote || this.#text[end - 1] === '\\')) end++;
     if (end >= this.#text.length) throw this.#error('the quoted string has no end');
     let value = '';
+    // Bytes by their numbers may be parts of one letter, and may be none: all are read together.
+    const bytes: Buffer[] = [];
     for (let i = this.#at + 1; i < end; i++) {
       const c = this.#text[i] ?? '';
       if (c !== '\\') {
@@ -341,12 +345,20 @@ class Parser {
         continue;
       }
       const next = this.#text[++i] ?? '';
-      if (next === '\\' || next === quote) value += next;
+      if (next === 'x') {
+        const byte = this.#text.slice(i + 1, i + 3);
+        if (!/^[0-9a-fA-F]{2}$/.test(byte)) throw this.#error('"\\x" in quotes needs two hexadecimal digits');
+        bytes.push(Buffer.from(value), Buffer.from(byte, 'hex'));
+        value = '';
+        i += 2;
+      } else if (next === '\\' || next === quote) value += next;
       else if (next === '"' || next === "'") throw this.#error('a quote of the other kind needs no backslash');
       else value += ESCAPES[next] ?? `\\${next}`;
     }
     this.#at = end + 1;
-    return value;
+    if (bytes.length === 0) return value;
+    const whole = Buffer.concat([...bytes, Buffer.from(value)]);
+    return decodeText(whole, 0, whole.length);
   }
 }
 

@@ -120,7 +120,8 @@ export class Generator<Event> {
       return code`dynamic(${call},${type},${this.#read(left)},${this.#read(right)})`;
     }
     const simple = filter.quantifier === null && INLINE.has(operator) && type !== 'address' && type !== 'network';
-    if (simple && many === null) return this.#inline(this.#read(left), operator, type, right);
+    if (simple && many === null && !isPartOfLetter(operator, right))
+      return this.#inline(this.#read(left), operator, type, right);
     const test = this.#constant(testerOf(filter, this.#fields));
     if (isWholeList) return code`whole(${this.#read(left)},${test})`;
     const isOfAll = operator === '!=' && filter.quantifier === null && many !== 'lineage';
@@ -280,6 +281,12 @@ export function listOf(count: number, prefix: string): Code[] {
 /** Equal in all but where it stands. */
 function withoutPlaces(name: string, value: unknown): unknown {
   return name === 'at' ? undefined : value;
+}
+
+/** A byte that is no letter may be a part of one in the value, where its text is not to be found. */
+function isPartOfLetter(operator: BinaryOperator, right: Operand): boolean {
+  const isWhole = operator === '=' || operator === '!=' || operator === 'in';
+  return !isWhole && right.kind === 'value' && !right.text.isWellFormed();
 }
 
 /** A single comparison of a number costs no more than the question whether it was made. */

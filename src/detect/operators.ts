@@ -1,5 +1,5 @@
 /** What each operator means for each type of value, with the right side prepared once. */
-import type { FieldType } from '../events/index.ts';
+import { bytesOfText, type FieldType } from '../events/index.ts';
 import { linearPattern, PATTERN_LENGTH_MAX } from '../formats/linear-pattern.ts';
 import { Re2 } from '../formats/re2.ts';
 import type { BinaryOperator, Quantifier } from './filter-ast.ts';
@@ -36,7 +36,7 @@ export function parseValue(text: string, type: FieldType): Scalar {
     case 'path':
       return text;
     case 'bytes':
-      return asBytes(text);
+      return bytesOfText(text);
     case 'number': {
       // As Falco has it: the grammar has hexadecimal numbers, and no field takes one.
       if (!/^\s*[+-]?\d+$/.test(text)) throw new RangeError(`"${text}" is not a whole number`);
@@ -65,7 +65,13 @@ export function parseValue(text: string, type: FieldType): Scalar {
 
 /** The test of one value against one value of the rule. Throws `RangeError` when the value does not fit the operator. */
 export function makeTester(operator: BinaryOperator, type: FieldType, given: string): Tester {
-  const text = type === 'bytes' ? asBytes(given) : given;
+  // A byte that is no letter may be part of one in the value: such a text is looked for among the bytes.
+  if (type !== 'bytes' && !given.isWellFormed()) {
+    if (operator === 'regex') throw new RangeError('a pattern has letters, and no byte that is none');
+    const ofBytes = makeTester(operator, 'bytes', given);
+    return (value) => ofBytes(bytesOfText(String(value)));
+  }
+  const text = type === 'bytes' ? bytesOfText(given) : given;
   switch (operator) {
     case 'contains':
       return (value) => String(value).includes(text);
@@ -89,19 +95,19 @@ export function makeTester(operator: BinaryOperator, type: FieldType, given: str
     }
     case 'regex': {
       const pattern = new Re2(text, { whole: true, dotIsAll: true });
-      return (value) => pattern.test(String(value));
+      return (value) => pattern.test(String(value).toWellFormed());
     }
     case 'bcontains': {
       const bytes = hexText(text);
       return type === 'bytes'
         ? (value) => String(value).includes(bytes)
-        : (value) => asBytes(String(value)).includes(bytes);
+        : (value) => bytesOfText(String(value)).includes(bytes);
     }
     case 'bstartswith': {
       const bytes = hexText(text);
       return type === 'bytes'
         ? (value) => String(value).startsWith(bytes)
-        : (value) => asBytes(String(value)).startsWith(bytes);
+        : (value) => bytesOfText(String(value)).startsWith(bytes);
     }
     case 'pmatch':
       return pathTester(text);
@@ -296,11 +302,6 @@ const CLASSES: Readonly<Record<string, string>> = {
 
 function escapeForRegExp(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
-}
-
-/** Its bytes as letters of Latin-1, one each: so stands the value of a field that is bytes. */
-function asBytes(text: string): string {
-  return Buffer.from(text).toString('latin1');
 }
 
 function hexText(text: string): string {

@@ -146,10 +146,14 @@ function unseenIn<Event>(operand: Operand, fields: FieldSource<Event>): string[]
 function shown(value: FieldValue, isList: boolean): string | number | boolean | null {
   if (Array.isArray(value)) {
     if (value.length === 0 && !isList) return null;
-    const joined = value.map((one) => cutText(String(one), OUTPUT_VALUE_LENGTH_MAX)).join(',');
+    const joined = value.map((one) => shownText(String(one))).join(',');
     return isList ? `(${joined})` : joined;
   }
-  return typeof value === 'string' ? cutText(value, OUTPUT_VALUE_LENGTH_MAX) : (value as number | boolean | null);
+  return typeof value === 'string' ? shownText(value) : (value as number | boolean | null);
+}
+
+function shownText(text: string): string {
+  return cutText(text, OUTPUT_VALUE_LENGTH_MAX).toWellFormed();
 }
 
 function isTooLong(value: FieldValue): boolean {

@@ -3,6 +3,7 @@
  * from field names to values, and a value that is null or missing is not there.
  */
 import {
+  bytesOfText,
   type FieldType,
   type FieldValue,
   fieldArgument,
@@ -124,7 +125,7 @@ export function recordedFields(events: readonly RecordedEvent[]): FieldSource<Re
 
 /** Fields of bytes are letters of Latin-1, one a byte, wherever they come from. */
 function asBytes(value: FieldValue): FieldValue {
-  return typeof value === 'string' ? Buffer.from(value).toString('latin1') : value;
+  return typeof value === 'string' ? bytesOfText(value) : value;
 }
 
 function listOf(values: readonly FieldValue[]): FieldValue {

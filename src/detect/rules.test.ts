@@ -1102,14 +1102,35 @@ test('Falco’s warnings of patterns that are plain text', () => {
   for (const one of ['call.{1}', 'call\\.*', 'c.*l', 'cal[l]?']) assert.ok(!warned(one), one);
 });
 
-test('a byte by its number is warned of, as its letters are compared; a pattern may have one', () => {
-  const warned = (condition: string): boolean =>
-    load(rule('A', JSON.stringify(`evt.type in (open, openat) and ${condition}`))).findings.some(({ message }) =>
-      message.includes("a byte's number"),
+test('a byte by its number in quotes is that byte; without quotes its letters are compared, and that is warned of', () => {
+  const found = (condition: string): string[] =>
+    load(rule('A', JSON.stringify(`evt.type in (open, openat) and ${condition}`))).findings.map(
+      ({ code, message }) => `${code}: ${message}`,
     );
-  for (const one of [`fd.name contains "\\xff"`, `fd.name in (/a, "/p\\x80")`, `proc.name = '\\x00'`])
-    assert.ok(warned(one), one);
-  for (const one of [`fd.name regex "a\\x41.b"`, 'fd.name = "/x41"', `fd.name = "/\\x4"`]) assert.ok(!warned(one), one);
+  const good = [
+    `fd.name contains "\\xff"`,
+    `fd.name in (/a, "/p\\x80")`,
+    `fd.name glob '*\\x1b?'`,
+    `fd.name = "/x41"`,
+    `fd.name regex "a\\x41.b"`,
+  ];
+  for (const one of good) assert.deepEqual(found(one), [], one);
+  const inBytes = load(rule('A', JSON.stringify('evt.type = write and evt.buffer contains "\\x00\\x90"')));
+  assert.deepEqual(
+    inBytes.findings.filter(({ severity }) => severity === 'error'),
+    [],
+  );
+  assert.match(found('fd.name = /a\\xff')[0] ?? '', /LOAD_COMPILE_CONDITION.*byte's number/);
+  for (const [one, why] of [
+    [`fd.name = "/\\x4"`, /two hexadecimal digits/],
+    [`fd.name = "/\\x"`, /two hexadecimal digits/],
+    [`fd.name = "/\\xfg"`, /two hexadecimal digits/],
+    [`fd.name = "/\\x+a"`, /two hexadecimal digits/],
+    [`proc.name = '\\x00'`, /NUL/],
+    [`proc.name in (a, "b\\x00c")`, /NUL/],
+    [`fd.name regex "\\xff"`, /pattern has letters/],
+  ] as const)
+    assert.match(found(one).join(), why, one);
 });
 
 test('ports have the names that /etc/services of Debian gives them', () => {

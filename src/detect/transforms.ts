@@ -1,6 +1,8 @@
 /** What the transformers of the language do to a value; null stays null. */
 import { basename } from 'node:path/posix';
 import {
+  bytesOfText,
+  decodeText,
   eventArgumentNames,
   eventTypeNames,
   type FieldType,
@@ -249,7 +251,7 @@ function makeTransform<Event>(
       return (event) => {
         const value = first(event);
         if (Array.isArray(value)) return value.length;
-        return value === null ? 0 : Buffer.byteLength(String(value), isBytes ? 'latin1' : 'utf8');
+        return value === null ? 0 : isBytes ? String(value).length : bytesOfText(String(value)).length;
       };
     case 'join':
       return (event) => {
@@ -297,7 +299,11 @@ function upperCase(text: string): string {
 function fromBase64(text: string, as: 'utf8' | 'latin1'): string | null {
   const letters = text.replace(/={1,2}$/, '');
   const bytes = Buffer.from(letters, 'base64');
-  return bytes.toString('base64').replace(/=+$/, '') === letters ? bytes.toString(as) : null;
+  return bytes.toString('base64').replace(/=+$/, '') !== letters
+    ? null
+    : as === 'utf8'
+      ? decodeText(bytes, 0, bytes.length)
+      : bytes.toString(as);
 }
 
 /**

@@ -13,7 +13,7 @@ export interface FilterWarning {
 
 const FIELD = /^[a-zA-Z][a-zA-Z0-9_]*(?:\.[a-zA-Z][a-zA-Z0-9_]*)+(?:\[[^\]]*\])?$/;
 const TRANSFORMED = /^(?:tolower|toupper|b64|basename|len|join|concat|getopt|val)\(.*\)$/;
-/** How Falco of 2026 writes a byte that is no letter. */
+/** A byte as it is written in quotes. */
 const BYTE_NUMBER = /\\x[0-9a-fA-F]{2}/;
 const SPECIAL = /[.*+?|()[\]{}^$\\]/;
 /** What stands around the text of a pattern that is no more than one of the cheaper operators. */
@@ -72,11 +72,8 @@ function warningsOfValue<Event>(value: Operand, isPattern: boolean, fields: Fiel
   ];
   if (isPattern && !SPECIAL.test(text.replace(AROUND, '')))
     return warn(`the pattern "${text}" is plain text`, '"=", "startswith", "endswith" or "contains" is cheaper');
-  if (!isPattern && BYTE_NUMBER.test(text))
-    return warn(
-      `"${text}" has the letters of a byte's number, and not the byte`,
-      'no name is asked for such a byte; "bcontains" and "bstartswith" take the bytes of "evt.buffer" in hexadecimal',
-    );
+  if (!value.quoted && !isPattern && BYTE_NUMBER.test(text))
+    return warn(`"${text}" has the letters of a byte's number, and not the byte`, 'in quotes it is the byte');
   if (TRANSFORMED.test(plain))
     return warn(
       `"${text}" is compared as text, and may be meant as a transformer`,

@@ -61,7 +61,7 @@ export function describeActivity(event: KernelEvent, withArguments: boolean): Ac
   let isCut = event.isCut;
   const cut = (text: string): string => {
     if (text.length > TEXT_LENGTH_MAX) isCut = true;
-    return cutText(text, TEXT_LENGTH_MAX);
+    return cutText(text, TEXT_LENGTH_MAX).toWellFormed();
   };
   const orNull = (value: unknown): string | null => {
     const text = String(value ?? '');

@@ -16,6 +16,7 @@ import {
 import { type PathName, type PathNames, partPath } from './path-names.ts';
 import { type Question, readQuestion } from './question.ts';
 import {
+  decodeText,
   plainPath,
   readArguments,
   readName,
@@ -144,7 +145,7 @@ export class KernelEvent {
   execTexts(): { readonly path: string; readonly cwd: string; readonly args: string[] } {
     const start = this.#at + EXEC.bytes;
     const end = this.#at + this.#environmentStart();
-    const all = this.#bytes.toString('utf8', start, end);
+    const all = decodeText(this.#bytes, start, end);
     const [exe, cwd] = [this.u32(EXEC.exe_length), this.u32(EXEC.cwd_length)];
     // Where a letter has more than one byte the lengths say nothing of it; and what was cut has its own marks.
     if (all.length !== end - start || this.hasFlag(RECORD_FLAG.truncated | RECORD_FLAG.unlinkedRoot))
@@ -167,7 +168,7 @@ export class KernelEvent {
     const [start, end] = [this.#at + this.#environmentStart(), this.#at + this.u32(HEADER.length)];
     const given = isSpaced
       ? readSpaced(this.#bytes, this.#view, start, end).trimEnd()
-      : this.#bytes.toString('utf8', start, end);
+      : decodeText(this.#bytes, start, end);
     if (!this.hasFlag(RECORD_FLAG.environmentCut)) return given;
     // Anything could hide behind so many bytes. What /proc says is of this program if it begins alike; the last letter may be half.
     const whole = this.#livingEnvironment(process.pid, isSpaced);

@@ -43,6 +43,8 @@ export interface LivingFacts {
   readonly innerGroup: number | null;
   /** Its arguments as they are now; many servers write there what a process of theirs does. */
   readonly commandLine: string | null;
+  /** Whether the file that it was started from is gone by now; one in memory alone never was there. */
+  readonly isProgramDeleted?: boolean;
   /** Whether the file that it was started from, as these facts say, has the bytes that the image has; false when that is not sure. */
   isOfImage(process: ProcessFacts, containerId: string, mountNamespace: number): boolean;
   /** What of the host's files it sees in its container. */

@@ -50,7 +50,7 @@ const byType: Readonly<Record<FieldType, string>> = {
     evt.is_open_write evt.is_open_exec evt.is_open_create
     proc.is_exe_writable proc.is_exe_upper_layer proc.is_exe_lower_layer proc.is_exe_from_memfd proc.is_container_healthcheck
     proc.is_container_liveness_probe proc.is_container_readiness_probe proc.is_sid_leader proc.is_vpgid_leader proc.is_pgid_leader
-    darsena.truncated darsena.is_32_bit darsena.is_from_outside darsena.is_exe_of_image
+    darsena.truncated darsena.is_32_bit darsena.is_from_outside darsena.is_exe_of_image darsena.is_exe_deleted
     thread.ismain fd.is_server fd.connected fd.name_changed fd.is_upper_layer fd.is_lower_layer container.privileged`,
   bytes: 'evt.buffer',
   address: 'fd.ip fd.cip fd.sip fd.lip fd.rip',

@@ -34,6 +34,8 @@ const AF_INET6 = 10;
 const AF_NETLINK = 16;
 const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp', 255: 'raw' };
 const ANCESTORS_MAX = 64;
+/** The name of a number that has none. */
+const NO_ENTRY = '<NA>';
 const NO_UID = 0xffffffff;
 /** Up to CAP_AUDIT_READ: those after it are of kernels younger than some that are watched. */
 const ALL_CAPABILITIES = (1n << 38n) - 1n;
@@ -388,6 +390,7 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'darsena.is_32_bit': (event) =>
     (event.process.exeFlags & EXE_FLAG.of32Bits) !== 0 || event.hasFlag(RECORD_FLAG.of32Bits),
   'darsena.is_from_outside': (event) => (event.process.exeFlags & EXE_FLAG.fromOutside) !== 0,
+  'darsena.is_exe_deleted': (event) => living(event)?.isProgramDeleted ?? null,
   'darsena.is_exe_of_image': (event) =>
     event.container === null || (event.process.exeFlags & EXE_FLAG.upperLayer) === 0
       ? null
@@ -418,21 +421,23 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'user.uid': (event) => event.u32(HEADER.uid),
   'user.loginuid': (event) => (event.u32(HEADER.loginuid) === NO_UID ? -1 : event.u32(HEADER.loginuid)),
   'group.gid': (event) => event.u32(HEADER.gid),
-  // A container has its own names for numbers; only root means the same everywhere.
+  // A container has its own names for numbers; only root means the same everywhere. As for Falco since 0.41 there is always a
+  // name, so that "user.name != root" holds for who has no entry.
   'user.name': (event) => {
     const uid = event.u32(HEADER.uid);
     if (uid === 0) return 'root';
-    return event.container === null ? event.surroundings.userName(uid) : null;
+    return (event.container === null ? event.surroundings.userName(uid) : null) ?? NO_ENTRY;
   },
   'user.loginname': (event) => {
     const uid = event.u32(HEADER.loginuid);
-    return uid === NO_UID ? null : event.surroundings.userName(uid);
+    if (uid === NO_UID) return NO_ENTRY;
+    return event.surroundings.userName(uid) ?? (uid === 0 ? 'root' : NO_ENTRY);
   },
   // Of the same kind as names of users.
   'group.name': (event) => {
     const gid = event.u32(HEADER.gid);
     if (gid === 0) return 'root';
-    return event.container === null ? event.surroundings.groupName(gid) : null;
+    return (event.container === null ? event.surroundings.groupName(gid) : null) ?? NO_ENTRY;
   },
   'fd.uid': (event) => {
     const number = descriptorOf(event);

@@ -44,5 +44,5 @@ export {
 export { isParent, sameStart, TICK_NS } from './lineage.ts';
 export { type HostMount, hostMounts } from './mounts.ts';
 export { PATH_PLACES, PathNames } from './path-names.ts';
-export { cutText, readText } from './text.ts';
+export { bytesOfText, cutText, decodeText, readText } from './text.ts';
 export { CALLS_OF_32_BITS, unseenWords } from './unseen.ts';

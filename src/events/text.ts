@@ -1,9 +1,61 @@
-/** Reading text out of a record. Names of files and arguments are bytes; what is not UTF-8 becomes U+FFFD. */
+/**
+ * Reading text out of a record. Names of files and arguments are bytes, and a rule may ask for those that are no UTF-8: each such
+ * byte becomes half a character of its own (U+DC80 to U+DCFF), so that nothing is lost. `toWellFormed` makes U+FFFD of them for people.
+ */
+
+/** Bytes as text. Almost all of it is UTF-8, where the second look costs nothing: V8 finds no U+FFFD in a text of one-byte letters. */
+export function decodeText(bytes: Buffer, start: number, end: number): string {
+  const text = bytes.toString('utf8', start, end);
+  return text.includes('\ufffd') ? decodeKeeping(bytes, start, Math.min(end, bytes.length)) : text;
+}
+
+function decodeKeeping(bytes: Buffer, start: number, end: number): string {
+  let text = '';
+  let from = start;
+  let at = start;
+  while (at < end) {
+    const length = sequenceLength(bytes, at, end);
+    if (length > 0) {
+      at += length;
+      continue;
+    }
+    text += bytes.toString('utf8', from, at) + String.fromCharCode(STRAY + (bytes[at] ?? 0));
+    from = ++at;
+  }
+  return text + bytes.toString('utf8', from, end);
+}
+const STRAY = 0xdc00;
+
+/** How many bytes the character at that place has; 0: it is none. */
+function sequenceLength(bytes: Buffer, at: number, end: number): number {
+  const first = bytes[at] ?? 0;
+  if (first < 0x80) return 1;
+  const length = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+  if (length === 0 || at + length > end) return 0;
+  const second = bytes[at + 1] ?? 0;
+  // No longer than it must be, no half of a pair, and nothing beyond U+10FFFF.
+  const least = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+  const most = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+  if (second < least || second > most) return 0;
+  for (let i = 2; i < length; i++) if (((bytes[at + i] ?? 0) & 0xc0) !== 0x80) return 0;
+  return length;
+}
+
+/** The bytes of a text that `decodeText` made, as letters of Latin-1, one each. */
+export function bytesOfText(text: string): string {
+  if (text.isWellFormed()) return Buffer.from(text).toString('latin1');
+  return text
+    .split(/([\udc80-\udcff])/u)
+    .map((part) =>
+      part.isWellFormed() ? Buffer.from(part).toString('latin1') : String.fromCharCode(part.charCodeAt(0) - STRAY),
+    )
+    .join('');
+}
 
 /** A text that ends at NUL or after `max` bytes. */
 export function readText(bytes: Buffer, at: number, max: number): string {
   const end = bytes.indexOf(0, at);
-  return bytes.toString('utf8', at, end === -1 || end > at + max ? at + max : end);
+  return decodeText(bytes, at, end === -1 || end > at + max ? at + max : end);
 }
 
 /**
@@ -11,7 +63,7 @@ export function readText(bytes: Buffer, at: number, max: number): string {
  * One decoding for the whole: each crossing into native code costs more than the turning round.
  */
 export function readReversedPath(bytes: Buffer, at: number, length: number): string {
-  return length === 0 ? '/' : turnedPath(bytes.toString('utf8', at, at + length - 1));
+  return length === 0 ? '/' : turnedPath(decodeText(bytes, at, at + length - 1));
 }
 
 /** The same of what was decoded already, without the last NUL. */
@@ -34,7 +86,7 @@ export function readArguments(bytes: Buffer, at: number, length: number): string
   while (start < end) {
     let stop = bytes.indexOf(0, start);
     if (stop === -1 || stop > end) stop = end;
-    list.push(bytes.toString('utf8', start, stop));
+    list.push(decodeText(bytes, start, stop));
     start = stop + 1;
   }
   return list;
@@ -57,7 +109,7 @@ export function readSpaced(bytes: Buffer, view: DataView, at: number, end: numbe
     spaced[i] = word | (zeros >>> 2);
   }
   for (let i = 4 * words; i < length; i++) spacedBytes[i] = bytes[at + i] || 0x20;
-  return spacedBytes.toString('utf8', 0, length);
+  return decodeText(spacedBytes, 0, length);
 }
 
 /** The same of what was decoded already. */

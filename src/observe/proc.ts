@@ -1,6 +1,14 @@
 /** What /proc says of a process that was there before the sensor, or whose birth was not seen. */
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
-import { EXE_FLAG, type HostMount, hostMounts, type LivingFacts, type ProcessFacts, TICK_NS } from '../events/index.ts';
+import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
+import {
+  decodeText,
+  EXE_FLAG,
+  type HostMount,
+  hostMounts,
+  type LivingFacts,
+  type ProcessFacts,
+  TICK_NS,
+} from '../events/index.ts';
 import type { ImagePrograms } from './image-programs.ts';
 import { ENVIRONMENT_BYTES_MAX, MOUNT_TABLE_BYTES_MAX, PASSWD_BYTES_MAX, PROC_TEXT_BYTES_MAX } from './limits.ts';
 
@@ -13,7 +21,7 @@ const memory = Buffer.allocUnsafeSlow(Math.max(PROC_TEXT_BYTES_MAX, ENVIRONMENT_
 function readBounded(path: string, max = PROC_TEXT_BYTES_MAX): string {
   const fd = openSync(path, 'r');
   try {
-    return memory.toString('utf8', 0, readSync(fd, memory, 0, max, 0));
+    return decodeText(memory, 0, readSync(fd, memory, 0, max, 0));
   } finally {
     closeSync(fd);
   }
@@ -39,9 +47,33 @@ function readPages(path: string, max: number): string {
 
 function readLink(path: string): string {
   try {
-    return readlinkSync(path);
+    const target = readlinkSync(path, { encoding: 'buffer' });
+    return decodeText(target, 0, target.length);
   } catch {
     return ''; // a kernel thread has none, another user's needs more rights
+  }
+}
+
+const DELETED = ' (deleted)';
+const MEMFD = '/memfd:';
+
+/**
+ * The path of the program that a process runs, as records have it. The kernel writes behind it that its file is gone; a file whose
+ * name ends so is known by being there.
+ */
+export function programOf(pid: number): { readonly path: string; readonly isDeleted: boolean } {
+  const target = readLink(`/proc/${pid}/exe`);
+  if (!target.endsWith(DELETED) || isThere(pid, target)) return { path: target, isDeleted: false };
+  const path = target.slice(0, -DELETED.length);
+  return { path: path.startsWith(MEMFD) ? path.slice(1) : path, isDeleted: true };
+}
+
+function isThere(pid: number, path: string): boolean {
+  try {
+    const [own, named] = [statSync(`/proc/${pid}/exe`), lstatSync(`/proc/${pid}/root${path}`)];
+    return own.ino === named.ino && own.dev === named.dev;
+  } catch {
+    return false;
   }
 }
 
@@ -59,6 +91,7 @@ export function readProcess(pid: number): ProcessFacts | null {
     const line = readBounded(`/proc/${pid}/cmdline`);
     const words = line.split('\0');
     if (words.at(-1) === '') words.pop();
+    const program = programOf(pid);
     const inner = /^NSpid:.*\t(\d+)$/m.exec(status)?.[1];
     return {
       pid,
@@ -68,7 +101,7 @@ export function readProcess(pid: number): ProcessFacts | null {
       name,
       parentName: '',
       exe: words[0] ?? '',
-      exePath: readLink(`/proc/${pid}/exe`),
+      exePath: program.path,
       args: words.slice(1),
       cwd: readLink(`/proc/${pid}/cwd`),
       uid: number('Uid'),
@@ -79,7 +112,8 @@ export function readProcess(pid: number): ProcessFacts | null {
       innerPid: inner === undefined ? pid : Number(inner),
       // Ended by a NUL it is whole; who writes over its own command line may end it without.
       exeFlags:
-        line !== '' && !line.endsWith('\0') && Buffer.byteLength(line) >= PROC_TEXT_BYTES_MAX ? EXE_FLAG.cut : 0,
+        (line !== '' && !line.endsWith('\0') && Buffer.byteLength(line) >= PROC_TEXT_BYTES_MAX ? EXE_FLAG.cut : 0) |
+        (program.isDeleted && program.path.startsWith(MEMFD.slice(1)) ? EXE_FLAG.memfd : 0),
       exeInode: 0,
       exeChangedNs: 0,
       exeModifiedNs: 0,
@@ -132,6 +166,10 @@ export class LivingProcess implements LivingFacts {
 
   get innerGroup(): number | null {
     return this.#groupsOf().at(-1) ?? null;
+  }
+
+  get isProgramDeleted(): boolean {
+    return programOf(this.pid).isDeleted;
   }
 
   get commandLine(): string | null {

@@ -260,7 +260,7 @@ export class ProcessTable implements Surroundings {
   #isItselfAgain(event: KernelEvent): boolean {
     const before = this.#find(event);
     if (before === undefined || (before.exeFlags & EXE_FLAG.fromOutside) === 0 || before.exeInode === 0) return false;
-    if ((before.exeFlags & EXE_FLAG.memfd) !== 0 || before.exePath.startsWith('/memfd:')) return false;
+    if ((before.exeFlags & EXE_FLAG.memfd) !== 0 || before.exePath.startsWith('memfd:')) return false;
     return before.exeInode === event.u64(EXEC.inode) && before.exeChangedNs === event.u64(EXEC.changed);
   }
 

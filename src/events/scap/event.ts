@@ -1,5 +1,6 @@
 import { FormatError } from '../../formats/index.ts';
 import { resultName } from '../kernel-words.ts';
+import { decodeText } from '../text.ts';
 import { SYSCALL_NAMES } from './event-lines.ts';
 import { EVENT_TYPES, type EventType, type Parameter } from './event-types.ts';
 import { PARAMETERS_MAX } from './limits.ts';
@@ -518,7 +519,7 @@ function printDynamic(bytes: Buffer): string {
 function untilNul(bytes: Buffer, start = 0, end: number = bytes.length): string {
   let stop = start;
   while (stop < end && bytes[stop] !== 0) stop++;
-  return bytes.toString('utf8', start, stop);
+  return decodeText(bytes, start, stop);
 }
 
 export { FAMILY };

@@ -1,4 +1,5 @@
 import { addressOfWords } from '../event.ts';
+import { decodeText } from '../text.ts';
 import { ByteReader } from './bytes.ts';
 import type { Endpoint } from './state.ts';
 
@@ -66,5 +67,5 @@ function readEnd(reader: ByteReader, size: number): Endpoint {
 
 function untilNul(bytes: Buffer): string {
   const end = bytes.indexOf(0);
-  return bytes.toString('utf8', 0, end === -1 ? bytes.length : end);
+  return decodeText(bytes, 0, end === -1 ? bytes.length : end);
 }

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { KernelEvent, PathNames, unknownProcess } from '../events/index.ts';
+import { makeOpen } from '../observe/made-records.ts';
+import { RuleEngine } from './engine.ts';
+
+/** The alert of a condition about a file that was opened: a "~" in its path stands for the byte ff, which is no letter. */
+function alertOf(condition: string, path: string, uid = 1000): { output: string; json: string } | null {
+  const output = '%fd.name %user.name %group.name %user.loginname';
+  const text = `- rule: R\n  desc: d\n  condition: ${JSON.stringify(`evt.type = openat and ${condition}`)}\n  output: "${output}"\n  priority: NOTICE\n`;
+  const engine = RuleEngine.load([{ file: 'f.yaml', text }]);
+  assert.deepEqual(
+    engine.findings.filter(({ severity }) => severity === 'error'),
+    [],
+    condition,
+  );
+  const facts = {
+    ...{ timeNs: 1, pid: 7, ppid: 1, uid, gid: uid, loginUid: 0xffff_ffff, cgroup: 0n, tty: 0, startedNs: 1 },
+    ...{ session: 7, innerPid: 7, name: 'cat' },
+  };
+  const made = makeOpen(facts, { path, flags: 0, mode: 0, inode: 1 });
+  for (let i = 0; i < made.length; i++) if (made[i] === 0x7e) made[i] = 0xff;
+  const memory = new ArrayBuffer(made.length + 8);
+  Buffer.from(memory).set(made);
+  const around = {
+    ...{ parentOf: () => undefined, processOf: () => undefined, groupName: () => null, namesOf: () => [] },
+    ...{ userName: (id: number) => (id === 33 ? 'www-data' : null), ask: () => null, wallOffsetNs: 0, bootOffsetNs: 0 },
+  };
+  const event = new KernelEvent(memory, around, new PathNames());
+  event.load(0);
+  event.process = unknownProcess(7, 1, 'cat');
+  const [held] = engine.match(event) ?? [];
+  if (held === undefined) return null;
+  const alert = engine.makeAlert(event, held);
+  return { output: alert.output, json: JSON.stringify(alert) };
+}
+
+const holds = (condition: string, path: string): boolean => alertOf(condition, path) !== null;
+
+test('a byte that is no letter is found in a path of the kernel, and no other byte is taken for it', () => {
+  for (const good of [
+    'fd.name = "/p\\xff/q\\xff"',
+    'fd.name contains "\\xff"',
+    'fd.name in (/a, "/p\\xff/q\\xff")',
+    'fd.name startswith "/p\\xff/"',
+    'fd.name glob "/p?/q?"',
+    'fd.name glob "/p\\xff/*"',
+    'fd.name pmatch ("/p\\xff")',
+    'fd.name icontains "Q\\xff"',
+    'fd.name regex "/p./q."',
+    'fd.directory endswith "\\xff"',
+    'fd.filename = "q\\xff"',
+    'len(fd.name) = 6',
+    'tolower(fd.name) = "/p\\xff/q\\xff"',
+    'not fd.name contains "\\xfe"',
+  ])
+    assert.ok(holds(good, '/p~/q~'), good);
+  for (const bad of ['fd.name contains "\\xfe"', 'fd.name = "/p?/q?"', 'fd.name regex "/p./q"', 'fd.name = "/p\\xff"'])
+    assert.ok(!holds(bad, '/p~/q~'), bad);
+});
+
+test('bytes that make letters together are those letters, and a part of a letter is found in it', () => {
+  assert.ok(holds('fd.name = "/caf\\xc3\\xa9"', '/café'));
+  assert.ok(holds('fd.name contains "\\x2fcaf"', '/café'));
+  assert.ok(holds('fd.name contains "\\xc3"', '/café'));
+  assert.ok(holds('fd.name endswith "\\xa9"', '/café'));
+  assert.ok(!holds('fd.name contains "\\xc4"', '/café'));
+});
+
+test('people and receivers get U+FFFD in its place', () => {
+  const alert = alertOf('fd.name contains "\\xff"', '/p~/q~');
+  assert.equal(alert?.output, '/p\ufffd/q\ufffd <NA> <NA> <NA>');
+  assert.doesNotMatch(alert?.json ?? '', /\\ud[89a-f]/);
+});
+
+test('who has no entry among the users has a name all the same, as for Falco since 0.41', () => {
+  assert.match(alertOf('user.name != root', '/a')?.output ?? '', / <NA> <NA> <NA>$/);
+  assert.ok(holds('user.name exists', '/a'));
+  assert.ok(holds('group.name exists', '/a'));
+  assert.ok(holds('user.name = "<NA>"', '/a'));
+  assert.ok(!holds('user.name = ""', '/a'));
+  assert.match(alertOf('user.name = www-data', '/a', 33)?.output ?? '', /www-data/);
+  assert.match(alertOf('user.name = root', '/a', 0)?.output ?? '', / root root <NA>$/);
+});
