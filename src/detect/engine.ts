@@ -507,12 +507,9 @@ function judgeRule(rule: Rule, byType: readonly (readonly Folded[])[], findings:
 }
 
 const OBSERVED: ReadonlySet<string> = new Set(observedEvents());
-/** Falco's names for what we call fork, and others of one kind. */
+/** Falco's names of what comes under another. */
 const ALIKE: Readonly<Record<string, string>> = {
   execveat: 'execve',
-  clone: 'fork',
-  clone3: 'fork',
-  vfork: 'fork',
   umount: 'umount2',
 };
 

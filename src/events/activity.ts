@@ -1,7 +1,7 @@
 /** Events as people watch them live: who did what, to what, and how it ended. */
 import { type KernelEvent, shownCommandLine } from './event.ts';
 import { fieldReader } from './fields.ts';
-import { EVENT_NAMES, RECORD } from './layout.ts';
+import { EVENT_NAMES, isFork, RECORD } from './layout.ts';
 import { cutText } from './text.ts';
 
 export interface Activity {
@@ -53,7 +53,7 @@ const readName = fieldReader('fd.name', null);
 const readPath = fieldReader('evt.abspath', null);
 const readArguments = fieldReader('evt.args', null);
 const readResult = fieldReader('evt.res', null);
-const readChild = fieldReader('evt.arg', 'pid');
+const readChild = fieldReader('evt.arg', 'child');
 
 /** @param withArguments whether whoever looks may see them */
 export function describeActivity(event: KernelEvent, withArguments: boolean): Activity {
@@ -89,13 +89,13 @@ export function describeActivity(event: KernelEvent, withArguments: boolean): Ac
 
 function aboutOf(event: KernelEvent): unknown {
   if (event.type === RECORD.exec) return event.process.exePath;
-  if (event.type === RECORD.fork) return readChild?.(event);
+  if (isFork(event.type)) return readChild?.(event);
   if (event.type === RECORD.exit) return null;
   return readName?.(event) ?? readPath?.(event);
 }
 
 function argumentsOf(event: KernelEvent): unknown {
   if (event.type === RECORD.exec) return shownCommandLine(event.process);
-  if (event.type === RECORD.fork || event.type === RECORD.exit) return null;
+  if (isFork(event.type) || event.type === RECORD.exit) return null;
   return readArguments?.(event);
 }

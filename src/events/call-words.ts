@@ -11,19 +11,33 @@ export interface WordTable {
 const bits = (base: WordTable['base'], words: WordTable['words']): WordTable => ({ kind: 'bits', words, base });
 const values = (words: WordTable['words']): WordTable => ({ kind: 'value', words, base: 10 });
 
-/** include/uapi/linux/sched.h */
+/** include/uapi/linux/sched.h, in the order in which Falco says them. */
 export const CLONE_FLAGS = bits(10, [
-  [0x80, 'CLONE_NEWTIME'],
-  [0x200, 'CLONE_FS'],
   [0x400, 'CLONE_FILES'],
-  [0x20000, 'CLONE_NEWNS'],
-  [0x40000, 'CLONE_SYSVSEM'],
-  [0x2000000, 'CLONE_NEWCGROUP'],
-  [0x4000000, 'CLONE_NEWUTS'],
+  [0x200, 'CLONE_FS'],
+  [0x80000000, 'CLONE_IO'],
   [0x8000000, 'CLONE_NEWIPC'],
-  [0x10000000, 'CLONE_NEWUSER'],
-  [0x20000000, 'CLONE_NEWPID'],
   [0x40000000, 'CLONE_NEWNET'],
+  [0x20000, 'CLONE_NEWNS'],
+  [0x20000000, 'CLONE_NEWPID'],
+  [0x4000000, 'CLONE_NEWUTS'],
+  [0x8000, 'CLONE_PARENT'],
+  [0x100000, 'CLONE_PARENT_SETTID'],
+  [0x2000, 'CLONE_PTRACE'],
+  [0x800, 'CLONE_SIGHAND'],
+  [0x40000, 'CLONE_SYSVSEM'],
+  [0x10000, 'CLONE_THREAD'],
+  [0x800000, 'CLONE_UNTRACED'],
+  [0x100, 'CLONE_VM'],
+  [0x10000000, 'CLONE_NEWUSER'],
+  [0x200000, 'CLONE_CHILD_CLEARTID'],
+  [0x1000000, 'CLONE_CHILD_SETTID'],
+  [0x80000, 'CLONE_SETTLS'],
+  [0x4000, 'CLONE_VFORK'],
+  [0x2000000, 'CLONE_NEWCGROUP'],
+  // Falco has no words for these.
+  [0x80, 'CLONE_NEWTIME'],
+  [0x1000, 'CLONE_PIDFD'],
 ]);
 
 /** include/uapi/linux/stat.h */

@@ -43,13 +43,25 @@ const SOCKET_CALLS: Readonly<Record<string, number>> = {
   ...{ accept4: 18, recvmmsg: 19, sendmmsg: 20 },
 };
 /** As compat.h has them. */
-const KIND = { table: 1, open: 2, openat: 3, openat2: 4, creat: 5, connect: 6, socket: 7 } as const;
+const KIND = {
+  table: 1,
+  open: 2,
+  openat: 3,
+  openat2: 4,
+  creat: 5,
+  connect: 6,
+  socket: 7,
+  forks: 8,
+  forksByList: 9,
+} as const;
 const OWN: readonly (readonly [number, keyof typeof KIND])[] = [
   [5, 'open'],
   [8, 'creat'],
   [102, 'socket'],
+  [120, 'forks'],
   [295, 'openat'],
   [362, 'connect'],
+  [435, 'forksByList'],
   [437, 'openat2'],
 ];
 const SOCKET_CALLS_AT = 512;

@@ -3,8 +3,8 @@ import { CALLS } from './calls.ts';
 import type { FieldType } from './field-types.ts';
 import { EVENT_TYPES } from './scap/event-types.ts';
 
-/** Beside those of recordings and of the calls that this sensor tells: how it was done, and what a name server was asked. */
-const OWN = ['via', 'question', 'qtype', 'mode', 'status'];
+/** Beside those of recordings and of the calls that this sensor tells: how it was done, what a name server was asked, who was born. */
+const OWN = ['via', 'question', 'qtype', 'mode', 'status', 'child'];
 let names: ReadonlySet<string> | undefined;
 
 /** Every name that `evt.arg` and `evt.rawarg` may have after their dot. */

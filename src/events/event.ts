@@ -5,8 +5,10 @@ import {
   CONNECT,
   EXE_FLAG,
   EXEC,
+  FORK,
   HEADER,
   isCall,
+  isFork,
   isOpen,
   OPEN,
   RECORD,
@@ -249,6 +251,16 @@ export class KernelEvent {
     return readQuestion(this.#bytes.subarray(start, start + this.u32(CONNECT.path_length)));
   }
 
+  /** The flags by which a process was made; null in recordings of sensors that did not write them down. */
+  forkFlags(): number | null {
+    // fork and vfork have none, whatever the kernel makes of them.
+    if (this.type === RECORD.fork || this.type === RECORD.vfork) return 0;
+    return this.#hasForkFlags ? this.u64(FORK.clone_flags) : null;
+  }
+  get #hasForkFlags(): boolean {
+    return this.u32(HEADER.length) >= FORK.bytes;
+  }
+
   /** Calls: an argument as it was given; exact below 2^53. */
   callArgument(place: number): number {
     return this.u64(CALL.arguments + 8 * place);
@@ -341,6 +353,7 @@ export class KernelEvent {
     if (isOpen(this.type)) return this.i32(OPEN.result);
     if (this.type === RECORD.connect || this.type === RECORD.dns) return this.i32(CONNECT.result);
     if (this.type === RECORD.exec) return 0;
+    if (isFork(this.type)) return this.#hasForkFlags ? this.i32(FORK.result) : null;
     if (isCall(this.type)) return Number(this.#view.getBigInt64(this.#at + CALL.result, true));
     return null;
   }

@@ -1,6 +1,6 @@
 /** How each field that this sensor knows is read from an event. The catalogue of all names is in `field-types.ts`. */
 import { hostname } from 'node:os';
-import { wordsOf } from './call-words.ts';
+import { CLONE_FLAGS, wordsOf } from './call-words.ts';
 import { CALLS, type CallArgument, CONTENT_WAYS, callOf, FIRST_CALL, ONLY_CONTENT } from './calls.ts';
 import { commandLine, type KernelEvent } from './event.ts';
 import { rawArgumentType } from './event-arguments.ts';
@@ -15,6 +15,7 @@ import {
   FORK,
   HEADER,
   isCall,
+  isFork,
   isOpen,
   OPEN,
   RECORD,
@@ -228,18 +229,40 @@ const onNamed = (address: (event: KernelEvent) => string | null): FieldReader =>
     return found === null ? null : (event.surroundings.namesOf?.(found) ?? []);
   });
 
+/** Whether the event is of a process as a whole, and has what Falco's events of programs and processes have. */
+function isOfProcess(event: KernelEvent): boolean {
+  return event.type === RECORD.exec || isFork(event.type);
+}
+
+const CLONE_WORDS_MAX = 256;
+const cloneWordsKept = new Map<number, string>();
+
+/** Every program forks in the few ways of its C library: the words are put together once. */
+function cloneWords(flags: number | null): string | null {
+  if (flags === null) return null;
+  const kept = cloneWordsKept.get(flags);
+  if (kept !== undefined) return kept;
+  const words = wordsOf(CLONE_FLAGS, flags);
+  if (cloneWordsKept.size < CLONE_WORDS_MAX) cloneWordsKept.set(flags, words);
+  return words;
+}
+
 /** Arguments of the call by Falco's names for them. */
 const EVENT_ARGUMENTS: Readonly<Record<string, FieldReader>> = {
-  res: (event) =>
-    event.type === RECORD.connect || event.type === RECORD.exec || isCall(event.type)
-      ? resultName(event.result() ?? 0)
-      : null,
+  res: (event) => {
+    const result = event.result();
+    // What is done by making a process is the number of the child.
+    if (isFork(event.type)) return result === null || result < 0 ? resultName(result ?? 0) : result;
+    const hasResult = event.type === RECORD.connect || event.type === RECORD.exec || isCall(event.type);
+    return hasResult ? resultName(result ?? 0) : null;
+  },
   fd: (event) => (isOpen(event.type) ? event.i32(OPEN.result) : descriptorOf(event)),
   name: onOpen((event) => event.openName()),
   filename: (event) =>
     event.type === RECORD.exec ? event.process.exePath : isOpen(event.type) ? event.openName() : null,
   flags: (event) => {
     if (isOpen(event.type)) return openFlagNames(event.u32(OPEN.open_flags));
+    if (isFork(event.type)) return cloneWords(event.forkFlags());
     if (event.type !== RECORD.exec) return null;
     const flags = event.process.exeFlags;
     const words = [
@@ -250,10 +273,10 @@ const EVENT_ARGUMENTS: Readonly<Record<string, FieldReader>> = {
   },
   mode: onOpen((event) => `0${(event.u32(OPEN.mode) & 0o7777).toString(8)}`),
   ino: onOpen((event) => event.u64(OPEN.inode)),
-  exe: (event) => (event.type === RECORD.exec ? event.process.exe : null),
-  comm: (event) => (event.type === RECORD.exec ? event.process.name : null),
-  cwd: (event) => (event.type === RECORD.exec ? event.process.cwd : null),
-  args: (event) => (event.type === RECORD.exec ? event.process.args.join(' ') : null),
+  exe: (event) => (isOfProcess(event) ? event.process.exe : null),
+  comm: (event) => (isOfProcess(event) ? event.process.name : null),
+  cwd: (event) => (isOfProcess(event) ? event.process.cwd : null),
+  args: (event) => (isOfProcess(event) ? event.process.args.join(' ') : null),
   uid: (event) => event.u32(HEADER.uid),
   // Ours: how it was done, and what a name server was asked.
   via: (event) =>
@@ -261,14 +284,15 @@ const EVENT_ARGUMENTS: Readonly<Record<string, FieldReader>> = {
   question: (event) => event.question()?.name ?? null,
   qtype: (event) => event.question()?.type ?? null,
   status: (event) => (event.type === RECORD.exit ? event.i32(EXIT.code) : null),
-  pid: (event) => (event.type === RECORD.fork ? event.u32(FORK.child) : event.process.pid),
+  pid: (event) => event.process.pid,
+  child: (event) => (isFork(event.type) ? event.u32(FORK.child) || null : null),
 };
 
 /** The same as numbers, where the kernel's argument is one. */
 const RAW_ARGUMENTS: Readonly<Record<string, FieldReader>> = {
   res: (event) => event.result(),
   fd: (event) => EVENT_ARGUMENTS['fd']?.(event) ?? null,
-  flags: onOpen((event) => event.u32(OPEN.open_flags)),
+  flags: (event) => (isOpen(event.type) ? event.u32(OPEN.open_flags) : isFork(event.type) ? event.forkFlags() : null),
   mode: onOpen((event) => event.u32(OPEN.mode) & 0o7777),
   uid: (event) => event.u32(HEADER.uid),
   pid: (event) => event.process.pid,

@@ -35,6 +35,7 @@ export {
   FORK,
   HEADER,
   isCall,
+  isFork,
   isOpen,
   OPEN,
   RECORD,

@@ -14,10 +14,16 @@ export const RECORD = {
   creat: 7,
   connect: 8,
   dns: 9,
+  clone: 10,
+  clone3: 11,
+  vfork: 12,
   call: FIRST_CALL,
 } as const;
 
-const OWN_RECORDS = ['', 'execve', 'fork', 'procexit', 'open', 'openat', 'openat2', 'creat', 'connect', 'dns_question'];
+const OWN_RECORDS = [
+  ...['', 'execve', 'fork', 'procexit', 'open', 'openat', 'openat2', 'creat', 'connect', 'dns_question'],
+  ...['clone', 'clone3', 'vfork'],
+] as const;
 /** Records of one kind of act by Falco's event name. A record's number is its index; '' is no record. */
 export const EVENT_NAMES: readonly string[] = [
   ...OWN_RECORDS,
@@ -82,7 +88,15 @@ export const EXEC = {
   bytes: 184,
 } as const;
 
-export const FORK = { child_started: 96, child: 104, inner_child: 108, bytes: 112 } as const;
+export const FORK = {
+  child_started: 96,
+  child: 104,
+  inner_child: 108,
+  clone_flags: 112,
+  result: 120,
+  reserved: 124,
+  bytes: 128,
+} as const;
 
 export const EXIT = { code: 96, reserved: 100, bytes: 104 } as const;
 
@@ -135,6 +149,11 @@ export const COMM_BYTES = 16;
 
 export function isOpen(type: number): boolean {
   return type >= RECORD.open && type <= RECORD.creat;
+}
+
+/** A process made, by whichever call. */
+export function isFork(type: number): boolean {
+  return type === RECORD.fork || (type >= RECORD.clone && type <= RECORD.vfork);
 }
 
 export function isCall(type: number): boolean {

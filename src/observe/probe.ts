@@ -41,6 +41,8 @@ const PREVENT_RING_BYTES = 1 << 18;
 const SEES: Readonly<Record<string, string>> = {
   on_exec: 'programs started',
   on_fork: 'processes made',
+  on_clone_refused: 'namespaces refused to clone',
+  on_clone3_refused: 'namespaces refused to clone3',
   on_exit: 'processes ended',
   on_cgroup_removed: 'containers removed',
   on_openat: 'files opened by openat',

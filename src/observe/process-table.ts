@@ -5,6 +5,7 @@ import {
   EXEC,
   FORK,
   HEADER,
+  isFork,
   isParent,
   type KernelEvent,
   type LivingFacts,
@@ -88,9 +89,10 @@ export class ProcessTable implements Surroundings {
   follow(event: KernelEvent): ProcessFacts {
     if (event.type === RECORD.exec) return this.#put(this.#fromExec(event));
     const process = this.#findRecent(event) ?? this.#find(event) ?? this.#adopt(event);
-    if (event.type === RECORD.fork) this.#fork(event, process);
-    else if (event.type === RECORD.exit) this.#end(process);
+    if (event.type === RECORD.exit) this.#end(process);
     else this.#rename(event, process);
+    // The child has the name that its parent has by now.
+    if (isFork(event.type)) this.#fork(event, process);
     return process;
   }
 
@@ -277,6 +279,7 @@ export class ProcessTable implements Surroundings {
   }
 
   #fork(event: KernelEvent, parent: ProcessFacts): void {
+    if (event.u32(FORK.child) === 0) return; // it was refused
     this.#put({
       ...parent,
       pid: event.u32(FORK.child),

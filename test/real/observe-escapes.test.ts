@@ -4,10 +4,11 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Alert } from '../../src/detect/index.ts';
 import { findStrangers, stopStranger } from '../../src/programs/agent/strangers.ts';
 import { callProgram, callsProgram } from './call-program.ts';
 import { Ground, missingParts, SHIPPED_RULES } from './observe-ground.ts';
@@ -35,6 +36,10 @@ const DISK = 'Disk of the host opened from a container';
 
 /** A `struct sockaddr_un`: AF_UNIX in two bytes, then the path. */
 const socketAt = (path: string): [number, string, number] => [0, `\u0001\u0000${path}`, path.length + 2];
+
+const [CLONE_NEWNS, CLONE_NEWUSER, SIGCHLD] = [0x20000, 0x10000000, 17];
+/** A `struct clone_args`: CLONE_NEWUSER, and the signal at the end. */
+const CLONE_LIST = `\u0000\u0000\u0000\u0010${'\u0000'.repeat(28)}\u0011${'\u0000'.repeat(55)}`;
 
 const FAMILIES: Readonly<Record<string, readonly [Attempt, Attempt, Attempt]>> = {
   'host mount': [
@@ -64,6 +69,11 @@ const FAMILIES: Readonly<Record<string, readonly [Attempt, Attempt, Attempt]>> =
     { rule: NAMESPACE, line: 'bb nsenter -t 1 -m true', shows: /call=setns .*nsenter -t 1 -m/ },
     { rule: NAMESPACE, line: 'bb nsenter -t 1 -n true', shows: /call=setns .*nsenter -t 1 -n/ },
     { rule: NAMESPACE, line: 'bb unshare -r true', shows: /call=unshare .*CLONE_NEWUSER/ },
+  ],
+  'namespace with a new process': [
+    { rule: NAMESPACE, call: ['clone', 56, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0], shows: /call=clone .*CLONE_NEWUSER/ },
+    { rule: NAMESPACE, call: ['clone', 56, CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0], shows: /call=clone .*CLONE_NEWNS/ },
+    { rule: NAMESPACE, call: ['clone3', 435, CLONE_LIST, 88], shows: /call=clone3 .*CLONE_NEWUSER/ },
   ],
   'runtime socket': [
     { rule: ENGINE, call: ['docker', 42, ...socketAt('/run/docker.sock')], shows: /\/run\/docker\.sock/ },
@@ -359,6 +369,28 @@ wait; $h true; echo mapped $?`;
       }
     });
   }
+
+  test('the sandbox of a browser as the image has it is no alert; a program that was brought to its place is', async () => {
+    const browser = '/usr/lib/chromium/chromium';
+    const files = join(ground.folder, 'browser');
+    mkdirSync(join(files, dirname(browser)), { recursive: true });
+    const sandbox = callProgram(56, [CLONE_NEWUSER | CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0]);
+    writeFileSync(join(files, browser), sandbox, { mode: 0o755 });
+    ground.makeImageOf('localhost/darsena-browser:1', files);
+    const [own, brought] = ['localhost/darsena-browser:1', ground.image].map((image) =>
+      ground.startContainerOf(image),
+    ) as [string, string];
+    ground.podman('cp', join(files, 'usr'), `${brought}:/`);
+    ground.agent.send({ type: 'containers', containers: [own, brought].map((one) => ground.describe(one)) });
+    for (const container of [own, brought]) await ground.podmanLater('exec', container, browser);
+    const isOf = (container: string) => (one: Alert) => one.rule === NAMESPACE && one.container?.id === container;
+    await ground.agent.waitFor(
+      () => ground.agent.alerts.find(isOf(brought)),
+      60_000,
+      () => `the browser that was brought in: ${ground.podman('exec', brought, 'ls', '-l', browser)}`,
+    );
+    assert.deepEqual(ground.agent.alerts.filter(isOf(own)), []);
+  });
 });
 
 test('what gVisor does in the place of a container is no alert', { skip: skip || lacksGvisor() }, async (t) => {

@@ -27,7 +27,15 @@ const PROGRAMS = [
     'on_open',
     'on_creat',
   ],
-  ...['on_connect', 'on_mode_changed', 'on_uring_answered', 'on_uring_overflow', 'on_question'],
+  ...[
+    'on_clone_refused',
+    'on_clone3_refused',
+    'on_connect',
+    'on_mode_changed',
+    'on_uring_answered',
+    'on_uring_overflow',
+    'on_question',
+  ],
 ];
 const READ = [
   'evt.type',

@@ -24,8 +24,10 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import {
   callSpecs,
+  EVENT_NAMES,
   fieldReader,
   HEADER,
+  isFork,
   isOpen,
   KernelEvent,
   ONLY_CONTENT,
@@ -94,6 +96,8 @@ const MORE = [
   'fd.sport',
   'fd.cport',
   'evt.rawres',
+  'evt.arg.flags',
+  'evt.arg.res',
 ];
 const readers = [...ASKED, ...MORE].map((field) => {
   const [, base = '', argument = null] = /^(evt\.arg)\.(.*)$/.exec(field) ?? [null, field];
@@ -391,6 +395,29 @@ describe('the programs in the kernel tell the truth', { skip: missing() }, () =>
     }
   });
 
+  test('processes are told by the call that makes them and its flags; a namespace that is refused with them too', () => {
+    const answered = act(['forks']).map(Number);
+    const told = seen.filter(({ type }) => ['fork', 'vfork', 'clone', 'clone3'].includes(type));
+    const refused = ['CLONE_FS|CLONE_NEWUSER', 'EINVAL'] as const;
+    const expected = [
+      ['fork', '0'],
+      ['vfork', '0'],
+      ['clone', 'CLONE_CHILD_CLEARTID|CLONE_CHILD_SETTID'],
+      ['clone', 'CLONE_NEWNET|CLONE_NEWNS|CLONE_NEWPID|CLONE_NEWUSER'],
+      ['clone3', 'CLONE_NEWIPC|CLONE_NEWUTS|CLONE_NEWUSER|CLONE_NEWCGROUP'],
+      ['clone', ...refused],
+      ['clone3', ...refused],
+    ].map(([type, flags, result], index) => [type, flags, result ?? String(answered[index])]);
+    assert.deepEqual(
+      told.map(({ type, fields }) => [type, fields['evt.arg.flags'], fields['evt.arg.res']]),
+      expected,
+    );
+    assert.deepEqual(
+      told.map(({ fields }) => fields['evt.rawres']),
+      answered.slice(0, -1),
+    );
+  });
+
   test('a program by a descriptor of memory is told with where it came from', () => {
     act(['exec-by-descriptor']);
     const told = seen.findLast(({ type, args }) => type === 'execve' && args === 'child-of descriptor');
@@ -438,7 +465,7 @@ describe('the programs in the kernel tell the truth', { skip: missing() }, () =>
     collectGarbage();
     const heapBefore = process.memoryUsage.rss();
     for (let n = 0; n < (isFull ? 20 : 1); n++) act(['children', isFull ? '1000' : '500']);
-    const forks = seen.filter(({ type }) => type === 'fork').length;
+    const forks = seen.filter(({ type }) => isFork(EVENT_NAMES.indexOf(type))).length;
     assert.ok(watcher.processCount - before < 4_096, `${watcher.processCount - before} more are kept`);
     // Each makes the next; all live at once.
     const depth = isFull ? 1_000 : 200;
@@ -448,7 +475,7 @@ describe('the programs in the kernel tell the truth', { skip: missing() }, () =>
       if (!event.process.exePath.startsWith(folder)) return;
       if (event.type === RECORD.exit)
         parents.set(event.process.pid, event.surroundings.parentOf(event.process)?.pid ?? 0);
-      else if (event.type === RECORD.fork) parents.set(event.u32(HEADER.pid), parents.get(event.u32(HEADER.pid)) ?? 0);
+      else if (isFork(event.type)) parents.set(event.u32(HEADER.pid), parents.get(event.u32(HEADER.pid)) ?? 0);
     };
     const done = spawnSync(acts, ['chain', String(depth)], { timeout: 120_000 });
     drain();
@@ -492,7 +519,7 @@ describe('the programs in the kernel tell the truth', { skip: missing() }, () =>
     const told = said.right + said.adopted + said.unknown;
     const lost = (type: string): number => (probe.counts().lost[type] ?? 0) - (before.lost[type] ?? 0);
     t.diagnostic(
-      `bomb: ${told} programs, ${JSON.stringify(said)}, ${lost('execve')} and ${lost('fork')} lost; at most ${most} processes kept`,
+      `bomb: ${told} programs, ${JSON.stringify(said)}, ${lost('execve')} and ${lost('clone')} lost; at most ${most} processes kept`,
     );
     assert.deepEqual(wrong.slice(0, 5), [], `${wrong.length} of ${told} parents are wrong`);
     assert.ok(told > (isFull ? 1_000 : 10), `${told}`);

@@ -66,6 +66,8 @@ static struct file *descriptor_file(__u64 descriptor);
 static int is_control_file(struct file *file);
 static int record_call(struct call_spec *spec, long result, struct call_arguments *arguments, __u32 width);
 static int opened(__u16 type, long result, __s32 folder, const char *name, __u32 open_flags, __u16 more);
+static int not_cloned(__u16 type, long result, __u64 clone_flags, __u16 more);
+#define EXIT_SIGNAL 0xff /* the lowest byte of clone's flags; of clone3's one bit of it is a namespace */
 static int connected(long result, __s32 descriptor, const void *from, __u64 length, __u16 more);
 
 #endif

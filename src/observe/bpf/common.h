@@ -238,13 +238,15 @@ static __always_inline __u32 tty_of(struct task_struct *task) {
   return (minor & 0xff) | (major << 8) | ((minor & ~0xffu) << 12);
 }
 
-static __always_inline __u32 innermost(struct pid *pid) {
-  unsigned int level = pid->level;
+/* As the namespace at this depth numbers it. */
+static __always_inline __u32 pid_at(struct pid *pid, unsigned int level) {
   struct upid number = {};
   const void *numbers = (const void *)pid + bpf_core_field_offset(struct pid, numbers);
   bpf_probe_read_kernel(&number.nr, sizeof(number.nr), numbers + (level & 63) * bpf_core_type_size(struct upid));
   return number.nr;
 }
+
+static __always_inline __u32 innermost(struct pid *pid) { return pid_at(pid, pid->level); }
 
 static __always_inline void fill_header(struct record_header *head, struct task_struct *task, __u16 type, __u64 cgroup,
                                         __u16 flags) {

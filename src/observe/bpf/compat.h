@@ -9,7 +9,7 @@
 #define AT_FDCWD_32 -100
 
 enum call_32 { CALL_32_NONE, CALL_32_TABLE, CALL_32_OPEN, CALL_32_OPENAT, CALL_32_OPENAT2, CALL_32_CREAT, CALL_32_CONNECT,
-               CALL_32_SOCKET };
+               CALL_32_SOCKET, CALL_32_FORKS, CALL_32_FORKS_BY_LIST };
 
 struct call_32_spec {
   __u32 kind;
@@ -37,6 +37,13 @@ int on_call_32(__u64 *ctx) {
   arguments.of[3] = (__u32)regs->si;
   arguments.of[4] = (__u32)regs->di;
   arguments.of[5] = (__u32)regs->bp;
+  if (which->kind == CALL_32_FORKS)
+    return result < 0 ? not_cloned(RECORD_CLONE, result, arguments.of[0] & ~(__u64)EXIT_SIGNAL, FLAG_32_BIT) : 0;
+  if (which->kind == CALL_32_FORKS_BY_LIST) {
+    __u64 clone_flags = 0;
+    bpf_probe_read_user(&clone_flags, sizeof(clone_flags), (const void *)arguments.of[0]);
+    return result < 0 ? not_cloned(RECORD_CLONE3, result, clone_flags, FLAG_32_BIT) : 0;
+  }
   if (which->kind == CALL_32_SOCKET) {
     __u32 given[6] = {};
     number = SOCKET_CALLS + (arguments.of[0] & SOCKET_CALLS_MAX);

@@ -230,6 +230,7 @@ struct pt_regs {
   unsigned long r10;
   unsigned long r8;
   unsigned long r9;
+  unsigned long orig_ax;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct user_pt_regs {
@@ -238,6 +239,7 @@ struct user_pt_regs {
 struct pt_regs {
   struct user_pt_regs user_regs;
   __u64 orig_x0;
+  __s32 syscallno;
 };
 #endif
 

@@ -1,5 +1,10 @@
 /* exec, fork and exit of processes. */
-#include "common.h"
+#include "call-table.h"
+
+#define CALL_32_CLONE 120 /* the same of x86 and arm */
+#define CALL_32_VFORK 190
+/* sched.h: time, mounts, control groups, names, messages, users, processes, network */
+#define NEW_NAMESPACES 0x7e020080
 
 static __always_inline void put_inode_times(struct exec_record *r, struct inode *inode) {
   r->changed = changed_at(inode);
@@ -120,22 +125,80 @@ int on_exec(__u64 *ctx) {
   return send(s, RING_PROCESSES);
 }
 
-SEC("tp_btf/sched_process_fork")
+/* Which call made it: the number that the acting thread came into the kernel with. Of programs of 32 bits these are others, and
+ * none of theirs is the number of another call that makes processes. What the kernel makes by itself came in with none. */
+static __always_inline __u16 fork_type(void) {
+  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+#if defined(__TARGET_ARCH_x86)
+  __u64 number = regs->orig_ax;
+  if (number == 56) return RECORD_CLONE;
+  if (number == 58) return RECORD_VFORK;
+#elif defined(__TARGET_ARCH_arm64)
+  __u64 number = (__u32)regs->syscallno;
+  if (number == 220) return RECORD_CLONE;
+#endif
+  if (number == 435) return RECORD_CLONE3;
+  if (number == CALL_32_CLONE) return RECORD_CLONE;
+  return number == CALL_32_VFORK ? RECORD_VFORK : RECORD_FORK;
+}
+
+/* Before the child runs, as sched_process_fork, and with the flags by which it was made. */
+SEC("tp_btf/task_newtask")
 int on_fork(__u64 *ctx) {
-  struct task_struct *task = (struct task_struct *)ctx[0];
-  struct task_struct *child = (struct task_struct *)ctx[1];
-  if (child->tgid != child->pid) return 0; /* a thread */
+  struct task_struct *child = (struct task_struct *)ctx[0];
+  __u64 clone_flags = ctx[1];
+  if (child->tgid != child->pid || child->pid == 0) return 0; /* a thread; a processor's idle task */
+  struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
   __u64 cgroup = 0;
   __u16 flags = 0;
   if (!is_wanted(task, &cgroup, &flags)) return 0;
   struct scratch *s = take_scratch(SCRATCH_PROCESS, sizeof(struct fork_record));
   if (!s) return 0;
   struct fork_record *r = (struct fork_record *)s->data;
-  fill_header(&r->head, task, RECORD_FORK, cgroup, flags);
+  fill_header(&r->head, task, fork_type(), cgroup, flags);
   r->child = child->tgid;
   r->child_started = child->start_boottime;
   r->inner_child = innermost(child->thread_pid);
+  r->clone_flags = clone_flags;
+  r->result = pid_at(child->thread_pid, task->thread_pid->level);
+  r->reserved = 0;
   return send(s, RING_PROCESSES);
+}
+
+/* A process of a namespace of its own that the kernel, or a filter of calls, refused. That the rest fails says nothing. */
+static __always_inline int not_cloned(__u16 type, long result, __u64 clone_flags, __u16 more) {
+  if (!(clone_flags & NEW_NAMESPACES)) return 0;
+  struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+  __u64 cgroup = 0;
+  __u16 flags = 0;
+  if (!is_wanted(task, &cgroup, &flags)) return 0;
+  struct scratch *s = take_scratch(SCRATCH_CALL, sizeof(struct fork_record));
+  if (!s) return 0;
+  struct fork_record *r = (struct fork_record *)s->data;
+  fill_header(&r->head, task, type, cgroup, flags | more);
+  r->child = 0;
+  r->child_started = 0;
+  r->inner_child = 0;
+  r->clone_flags = clone_flags;
+  r->result = result;
+  r->reserved = 0;
+  return send(s, RING_SELDOM);
+}
+
+SEC("tracepoint/syscalls/sys_exit_clone")
+int on_clone_refused(struct trace_event_raw_sys_exit *ctx) {
+  if (ctx->ret >= 0) return 0;
+  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+  return not_cloned(RECORD_CLONE, ctx->ret, FIRST_ARGUMENT(regs) & ~(__u64)EXIT_SIGNAL, 0);
+}
+
+SEC("tracepoint/syscalls/sys_exit_clone3")
+int on_clone3_refused(struct trace_event_raw_sys_exit *ctx) {
+  if (ctx->ret >= 0) return 0;
+  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+  __u64 clone_flags = 0; /* the first member of struct clone_args */
+  bpf_probe_read_user(&clone_flags, sizeof(clone_flags), (void *)FIRST_ARGUMENT(regs));
+  return not_cloned(RECORD_CLONE3, ctx->ret, clone_flags, 0);
 }
 
 SEC("tp_btf/sched_process_exit")

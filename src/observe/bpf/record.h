@@ -14,6 +14,9 @@ enum record_type {
   RECORD_CREAT = 7,
   RECORD_CONNECT = 8,
   RECORD_DNS = 9, /* a question to a name server: a connect_record with the payload in the place of the path */
+  RECORD_CLONE = 10, /* processes made, by the call that made them: a fork_record, as of RECORD_FORK */
+  RECORD_CLONE3 = 11,
+  RECORD_VFORK = 12,
   RECORD_CALL = 16, /* the first of the calls that one program records; src/events/calls.ts numbers them */
   RECORD_TYPES = 192,
 };
@@ -83,7 +86,10 @@ struct fork_record {
   __u64 child_started;
   __u32 child;
   __u32 inner_child;
-}; /* 112 bytes */
+  __u64 clone_flags;
+  __s32 result; /* the child's number as its parent knows it, or minus errno; there is no child then */
+  __u32 reserved;
+}; /* 128 bytes */
 
 struct exit_record {
   struct record_header head;
