@@ -320,8 +320,8 @@ function fieldTables(language: Language): string {
       return `- \`${short(above)}\`: ${names.map((name) => `\`${name}\``).join(', ')}`;
     });
     const carriedText = {
-      en: 'Refused with the field above them, for its reason:',
-      es: 'Se rechazan con el campo que los contiene, por su mismo motivo:',
+      en: 'Treated as the field above them, for its reason:',
+      es: 'Se tratan como el campo que los contiene, por su mismo motivo:',
     }[language];
     return [
       `## ${kind}`,

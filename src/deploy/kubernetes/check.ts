@@ -28,14 +28,40 @@ export function checkDocument(document: ManifestDocument): {
     kind,
     problems: check.problems,
     fields: check.fields,
-    said: { value: saidBy(document.value), locate: (path) => document.locate(path) },
+    // Members of lists stay where they stand, so that they are found in the file.
+    said: { value: saidOf(document.value, false), locate: (path) => document.locate(path) },
   };
 }
 
-/** A document as Kubernetes would keep it: without what is written and says nothing. What is of no known kind stays whole. */
+/**
+ * A document as an author would have written it: without what says nothing, and without what servers recorded in it.
+ * What is of no known kind stays whole.
+ */
 export function saidBy(value: Json): Json {
+  return saidOf(value, true);
+}
+
+function saidOf(value: Json, withoutItems: boolean): Json {
   const kind = isObject(value) ? KINDS.find((one) => one.kind === value['kind']) : undefined;
-  return kind === undefined ? value : withoutUnset(value, kind.shape);
+  if (kind === undefined) return value;
+  return withoutUnset(value, kind.shape, { document: value, withoutItems });
+}
+
+/** Whether a server kept this object: an author gives it neither a uid nor a time at which it was made. */
+export function isRecord(document: Json): boolean {
+  const { metadata } = isObject(document) ? document : {};
+  return (
+    isObject(metadata) &&
+    ['uid', 'resourceVersion', 'creationTimestamp'].some((name) => {
+      const written = metadata[name];
+      return typeof written === 'string' && written !== '';
+    })
+  );
+}
+
+function isRecorded(value: Json, { recorded }: Field, document: Json): boolean {
+  if (recorded === undefined || (recorded.marked && !isRecord(document))) return false;
+  return recorded.is === undefined || recorded.is(value, document);
 }
 
 type ObjectShape = Extract<Shape, { kind: 'object' }>;
@@ -45,10 +71,12 @@ type ObjectShape = Extract<Shape, { kind: 'object' }>;
  * the field. Programs that write manifests put such fields everywhere (`creationTimestamp: null`, `status: {}`, `nodePort: 0`).
  * In a map whose names are the author's (annotations, node labels) what stands there is there, also as an empty text.
  */
-function isUnset(value: Json, { shape, treatment }: Field, { rest }: ObjectShape): boolean {
+function isUnset(value: Json, { shape, treatment, recorded }: Field, { rest }: ObjectShape): boolean {
   if (rest !== undefined) return value === null && shape.kind === 'quantity';
   if (value === null) return true;
-  if (treatment.kind === 'refused') return value === '' || isEmpty(value);
+  const wholly = recorded !== undefined && recorded.is === undefined && !recorded.marked;
+  if (wholly && value === 0) return true;
+  if (wholly || treatment.kind === 'refused') return value === '' || isEmpty(value);
   if (shape.kind === 'choice') return value === '' && !shape.values.includes('');
   if (shape.kind === 'text')
     return (
@@ -68,18 +96,24 @@ function isEmpty(value: Json): boolean {
 }
 
 /** A copy without the fields that say nothing; lists and maps of the author's keep all that is in them. */
-function withoutUnset(value: Json, shape: Shape): Json {
-  if (shape.kind === 'list' && Array.isArray(value)) return value.map((item) => withoutUnset(item, shape.item));
+function withoutUnset(value: Json, shape: Shape, of: { document: Json; withoutItems: boolean }): Json {
+  if (shape.kind === 'list' && Array.isArray(value)) {
+    const kept = of.withoutItems ? value.filter((item) => shape.recorded?.is(item) !== true) : value;
+    return kept.map((item) => withoutUnset(item, shape.item, of));
+  }
   if (!isObject(value)) return value;
   if (shape.kind === 'map') {
-    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withoutUnset(inner, shape.value)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([name, inner]) => [name, withoutUnset(inner, shape.value, of)]),
+    );
   }
   if (shape.kind !== 'object') return value;
   return Object.fromEntries(
     Object.entries(value).flatMap(([name, inner]) => {
       const field = Object.hasOwn(shape.fields, name) ? shape.fields[name] : undefined;
       if (field === undefined) return [[name, inner]];
-      return isUnset(inner, field, shape) ? [] : [[name, withoutUnset(inner, field.shape)]];
+      if (isUnset(inner, field, shape) || isRecorded(inner, field, of.document)) return [];
+      return [[name, withoutUnset(inner, field.shape, of)]];
     }),
   );
 }
@@ -98,6 +132,10 @@ export function checkShape(
 export interface CheckedField {
   readonly path: FieldPath;
   readonly treatment: Treatment;
+  /** Left aside: as the record of a server, or as a value that asks for nothing. */
+  readonly aside?: 'record' | 'nothing';
+  /** Part of what is left aside, which is told of once. */
+  readonly within?: true;
 }
 
 class Check {
@@ -220,7 +258,8 @@ class Check {
     }
     for (const [name, field] of Object.entries(shape.fields)) {
       if (!field.required || (Object.hasOwn(value, name) && !isUnset(value[name] ?? null, field, shape))) continue;
-      this.#report([...path, name], 'missing-field', { en: `${name} is missing`, es: `falta ${name}` });
+      const missing = field.missing ?? { en: `${name} is missing`, es: `falta ${name}` };
+      this.#report([...path, name], 'missing-field', missing);
     }
     if (shape.oneOf !== undefined) {
       const { oneOf } = shape;
@@ -248,6 +287,10 @@ class Check {
       this.#carry(value, { ...field, treatment: ENFORCED }, path);
       return;
     }
+    if (field.recorded !== undefined && isRecorded(value, field, this.#document.value)) {
+      this.#leave(value, field.recorded.how, path, field.recorded.of);
+      return;
+    }
     if (field.treatment.kind === 'refused') {
       const harmless = field.harmless ?? [];
       // Written with the value that holds here anyway: it is what happens.
@@ -266,15 +309,22 @@ class Check {
   }
 
   /** Everything in a value that is taken whole has its decision. */
-  #carry(value: Json, field: Field, path: FieldPath): void {
+  #carry(value: Json, { treatment }: Pick<Field, 'treatment'>, path: FieldPath, within?: true): void {
     if (Array.isArray(value)) {
-      for (const [index, item] of value.entries()) this.#carry(item, field, [...path, index]);
+      for (const [index, item] of value.entries()) this.#carry(item, { treatment }, [...path, index], within);
     } else if (isObject(value)) {
       for (const [name, inner] of Object.entries(value)) {
-        this.fields.push({ path: [...path, name], treatment: field.treatment });
-        this.#carry(inner, field, [...path, name]);
+        this.fields.push({ path: [...path, name], treatment, ...(within === undefined ? {} : { within }) });
+        this.#carry(inner, { treatment }, [...path, name], within);
       }
     }
+  }
+
+  /** What a server recorded is told of once, however much it is. */
+  #leave(value: Json, how: Text, path: FieldPath, aside: 'record' | 'nothing' = 'record'): void {
+    const treatment: Treatment = { kind: 'emulated', how };
+    this.fields.push({ path, treatment, aside });
+    this.#carry(value, { treatment }, path, true);
   }
 
   #walkList(value: Json, shape: Extract<Shape, { kind: 'list' }>, path: FieldPath): void {
@@ -285,6 +335,10 @@ class Check {
     if (value.length < (shape.least ?? 0)) this.#wrong(path, 'at least one entry', 'al menos una entrada', value);
     const seen = new Set<Json>();
     for (const [index, item] of value.entries()) {
+      if (shape.recorded?.is(item)) {
+        this.#leave(item, shape.recorded.how, [...path, index]);
+        continue;
+      }
       this.walk(item, shape.item, [...path, index]);
       const key = shape.uniqueBy === undefined || !isObject(item) ? undefined : item[shape.uniqueBy];
       if (key === undefined || shape.uniqueBy === undefined) continue;

@@ -55,6 +55,8 @@ export function problemAt(document: ManifestDocument, path: FieldPath, kind: Pro
 /** Reads all files; a file that cannot be read is one problem and does not hide the others. */
 export function readManifests(files: readonly ManifestFile[]): {
   documents: ManifestDocument[];
+  /** What another document makes anew, and is left out for that: `kubectl get all` writes both. */
+  owned: OwnedDocument[];
   problems: ManifestProblem[];
 } {
   const documents: ManifestDocument[] = [];
@@ -82,7 +84,49 @@ export function readManifests(files: readonly ManifestFile[]): {
       });
     }
   }
-  return { documents, problems };
+  const { kept, owned } = withoutOwned(documents);
+  return { documents: kept, owned, problems };
+}
+
+export interface OwnedDocument {
+  readonly document: ManifestDocument;
+  /** As `Deployment web`. */
+  readonly owner: string;
+}
+
+/** Takes out what a controller made of another document that is here: pods of a Deployment, jobs of a CronJob. */
+function withoutOwned(documents: readonly ManifestDocument[]): { kept: ManifestDocument[]; owned: OwnedDocument[] } {
+  const names = new Set(
+    documents.map(({ value }) => {
+      const { kind, name } = identify(value);
+      return `${kind} ${name}`;
+    }),
+  );
+  const kept: ManifestDocument[] = [];
+  const owned: OwnedDocument[] = [];
+  for (const document of documents) {
+    const owner = ownersOf(document.value).find((one) => names.has(one));
+    if (owner === undefined) kept.push(document);
+    else owned.push({ document, owner });
+  }
+  return { kept, owned };
+}
+
+/** Who controls an object, by kind and name; of a pod also the Deployment behind its ReplicaSet. */
+function ownersOf(value: Json): string[] {
+  const metadata = isObject(value) && isObject(value['metadata']) ? value['metadata'] : {};
+  const { ownerReferences, labels } = metadata;
+  const hash = isObject(labels) ? labels['pod-template-hash'] : undefined;
+  return (Array.isArray(ownerReferences) ? ownerReferences : []).flatMap((one) => {
+    if (!isObject(one) || one['controller'] !== true) return [];
+    const { kind, name } = one;
+    if (typeof kind !== 'string' || typeof name !== 'string') return [];
+    const behind =
+      kind === 'ReplicaSet' && typeof hash === 'string' && hash !== '' && name.endsWith(`-${hash}`)
+        ? [`Deployment ${name.slice(0, -hash.length - 1)}`]
+        : [];
+    return [`${kind} ${name}`, ...behind];
+  });
 }
 
 /** Which document an overlay changes, and how: a JSON merge patch (RFC 7396), in which null takes a member away. */

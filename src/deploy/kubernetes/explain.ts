@@ -145,7 +145,8 @@ function innerShape(shape: Shape): Shape {
 
 function describe(path: string, field: Field, type: string, above: Above | null): ExplainedField {
   const { treatment } = field;
-  const note = treatment.kind === 'emulated' ? treatment.how : treatment.kind === 'refused' ? treatment.why : null;
+  const own = treatment.kind === 'emulated' ? treatment.how : treatment.kind === 'refused' ? treatment.why : null;
+  const note = withRecorded(own, field);
   return {
     path,
     treatment: treatment.kind,
@@ -154,6 +155,18 @@ function describe(path: string, field: Field, type: string, above: Above | null)
     type: treatment.kind === 'refused' ? type.replace('!', '') : typeOf(field.shape),
     within: above?.path ?? null,
   };
+}
+
+/** What is taken for the record of a server, after what holds otherwise. */
+function withRecorded(note: Text | null, { recorded: own, shape, treatment }: Field): Text | null {
+  const entries = shape.kind === 'list' ? shape.recorded : undefined;
+  const recorded = own ?? (entries === undefined ? undefined : { how: entries.how, marked: true });
+  if (recorded === undefined || (treatment.kind === 'emulated' && note?.en === recorded.how.en)) return note;
+  const { how, marked } = recorded;
+  if (note?.en === how.en) return note;
+  const [en, es] = marked ? ['read from a cluster: ', 'leído de un clúster: '] : ['', ''];
+  const [before, antes] = note === null ? ['', ''] : [`${note.en}; `, `${note.es}; `];
+  return { en: `${before}${en}${how.en}`, es: `${antes}${es}${how.es}` };
 }
 
 /** What may be written, in a word or two. */

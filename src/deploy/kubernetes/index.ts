@@ -16,5 +16,5 @@ export { KINDS, KINDS_REFUSED } from './kinds/index.ts';
 export { OPENAPI_VERSIONS } from './openapi/index.ts';
 export { pinTranslation } from './pin.ts';
 export { parseQuantity } from './quantity.ts';
-export { type FieldNote, type FieldReport, type RuntimesOfHost, reportManifest } from './report.ts';
+export { type FieldNote, type FieldReport, type RuntimesOfHost, remarkRecords, reportManifest } from './report.ts';
 export { type TranslateOptions, type Translation, translateManifests } from './translate.ts';

@@ -28,10 +28,10 @@ export function readNetworkPolicy(
 ): { policy: NetworkPolicy; problems: readonly PolicyProblem[] } {
   const reader = new Reader();
   const { spec, metadata } = raw;
-  // NetworkPolicySpec.policyTypes: without them, Ingress, and Egress when there is any rule for it.
-  const egressRules = spec.egress ?? null;
+  // NetworkPolicySpec.policyTypes: without them Ingress, and Egress when there is any rule for it; an empty list has none.
+  const egressRules = spec.egress ?? [];
   const written = spec.policyTypes ?? [];
-  const types = written.length > 0 ? written : egressRules === null ? ['Ingress'] : ['Ingress', 'Egress'];
+  const types = written.length > 0 ? written : egressRules.length === 0 ? ['Ingress'] : ['Ingress', 'Egress'];
   const names = reader.readNames(metadata.annotations?.[EGRESS_NAMES] ?? '');
   if (names.length > 0 && !types.includes('Egress')) {
     reader.report(['spec', 'policyTypes'], 'wrong-value', {
@@ -42,7 +42,7 @@ export function readNetworkPolicy(
   const ingress = (spec.ingress ?? []).map((rule, index) =>
     reader.readRule(['spec', 'ingress', index], 'from', rule.from ?? [], rule.ports ?? []),
   );
-  const egress = (egressRules ?? []).map((rule, index) =>
+  const egress = egressRules.map((rule, index) =>
     reader.readRule(['spec', 'egress', index], 'to', rule.to ?? [], rule.ports ?? []),
   );
   return {

@@ -1,6 +1,6 @@
 import type { Json, Text } from '../../system/index.ts';
 import { checkDocument } from './check.ts';
-import { type FieldPath, formatPath, type ManifestFile, readManifests } from './documents.ts';
+import { type FieldPath, formatPath, identify, type ManifestFile, readManifests } from './documents.ts';
 import { runtimeOf } from './runtime-names.ts';
 import type { Treatment } from './schema.ts';
 import { judgeAlone } from './translate.ts';
@@ -38,15 +38,15 @@ export interface RuntimesOfHost {
  * @param hosts whether a host has the run-time that is named; null: nobody was asked
  */
 export function reportManifest(file: ManifestFile, hosts: readonly RuntimesOfHost[] | null = null): FieldReport {
-  const { documents, problems: unreadable } = readManifests([file]);
+  const { documents, owned, problems: unreadable } = readManifests([file]);
   const notes: FieldNote[] = [];
   const counts: Record<Treatment['kind'], number> = { enforced: 0, emulated: 0, refused: 0 };
   for (const document of documents) {
     const checked = checkDocument(document);
     const { fields, problems } = checked;
-    for (const { path, treatment } of fields) {
+    for (const { path, treatment, within } of fields) {
       counts[treatment.kind]++;
-      if (treatment.kind !== 'emulated') continue;
+      if (treatment.kind !== 'emulated' || within) continue;
       const { line, column } = document.locate(path);
       const missing = path.at(-1) === 'runtimeClassName' ? whyNowhere(valueAt(document.value, path), hosts) : null;
       if (missing !== null) {
@@ -69,11 +69,26 @@ export function reportManifest(file: ManifestFile, hosts: readonly RuntimesOfHos
       notes.push({ line, column, field, treatment: refused ? 'refused' : 'wrong', text });
     }
   }
+  for (const { document, owner } of owned) {
+    const { line, column } = document.locate(['metadata', 'ownerReferences']);
+    const { kind, name } = identify(document.value);
+    counts.emulated++;
+    notes.push({
+      line,
+      column,
+      field: 'metadata.ownerReferences',
+      treatment: 'emulated',
+      text: {
+        en: `${kind} ${name} is left out: ${owner}, which stands here as well, makes it anew`,
+        es: `${kind} ${name} se omite: ${owner}, que también está aquí, lo hace de nuevo`,
+      },
+    });
+  }
   for (const { line, column, field, text } of unreadable) {
     notes.push({ line, column, field, treatment: 'wrong', text });
   }
   notes.sort((one, other) => one.line - other.line || one.column - other.column);
-  return { file: file.path, documents: documents.length, ...counts, notes };
+  return { file: file.path, documents: documents.length + owned.length, ...counts, notes };
 }
 
 function valueAt(value: Json, path: FieldPath): Json {
@@ -84,6 +99,54 @@ function valueAt(value: Json, path: FieldPath): Json {
   }
   return found ?? null;
 }
+
+/**
+ * What a deploy leaves aside because a cluster wrote it and not an author, in one sentence a file, and what asks for nothing
+ * though it is written; nothing where all is an author's own.
+ */
+export function remarkRecords(files: readonly ManifestFile[]): Text[] {
+  const { documents, owned } = readManifests(files);
+  const recorded = new Map<string, Set<string>>();
+  const left = new Map<string, string[]>();
+  const meant: Text[] = [];
+  for (const document of documents) {
+    const { file } = document.locate([]);
+    const { kind, fields } = checkDocument(document);
+    for (const { path, aside, treatment } of kind === null ? [] : fields) {
+      if (aside === undefined || treatment.kind !== 'emulated') continue;
+      if (aside === 'nothing') {
+        const at = `${file}: ${kind?.kind}.${formatPath(path)}`;
+        meant.push({ en: `${at}: ${treatment.how.en}`, es: `${at}: ${treatment.how.es}` });
+        continue;
+      }
+      const known = recorded.get(file) ?? new Set();
+      recorded.set(file, known.add(`${kind?.kind}.${formatPath(path).replace(/\[\d+\]/g, '[]')}`));
+    }
+  }
+  for (const { document, owner } of owned) {
+    const { file } = document.locate([]);
+    const { kind, name } = identify(document.value);
+    left.set(file, [...(left.get(file) ?? []), `${kind} ${name} (${owner})`]);
+  }
+  return [
+    ...meant.slice(0, REMARKED_MAX),
+    ...[...recorded].map(([file, names]) => ({
+      en: `${file}: what another cluster wrote there is left aside: ${few([...names], 'more')}`,
+      es: `${file}: lo que otro clúster escribió ahí se deja de lado: ${few([...names], 'más')}`,
+    })),
+    ...[...left].map(([file, names]) => ({
+      en: `${file}: left out, as its owner makes it anew: ${few(names, 'more')}`,
+      es: `${file}: se omite, pues su dueño lo hace de nuevo: ${few(names, 'más')}`,
+    })),
+  ];
+}
+
+function few(names: readonly string[], more: string): string {
+  const shown = names.slice(0, REMARKED_MAX).join(', ');
+  return names.length > REMARKED_MAX ? `${shown} +${names.length - REMARKED_MAX} ${more}` : shown;
+}
+
+const REMARKED_MAX = 12;
 
 /** Why no host has the run-time, each with its reason; null when one has it or nobody was asked. */
 function whyNowhere(value: Json, hosts: readonly RuntimesOfHost[] | null): Text | null {

@@ -1,4 +1,4 @@
-import type { Text } from '../../system/index.ts';
+import type { Json, Text } from '../../system/index.ts';
 
 /**
  * What the platform does with a field: it does what Kubernetes would (`enforced`), it reaches the same by other means
@@ -17,7 +17,14 @@ export type Shape =
       /** What any other name means, where names are not all known (resources). */
       readonly rest?: Field;
     }
-  | { readonly kind: 'list'; readonly item: Shape; readonly uniqueBy?: string; readonly least?: number }
+  | {
+      readonly kind: 'list';
+      readonly item: Shape;
+      readonly uniqueBy?: string;
+      readonly least?: number;
+      /** Which entries a server put there; they are left aside with a remark. */
+      readonly recorded?: { readonly how: Text; is(item: Json): boolean };
+    }
   | { readonly kind: 'map'; readonly value: Shape; readonly key: RegExp; readonly keyMeaning: Text }
   | {
       readonly kind: 'text';
@@ -60,6 +67,21 @@ export interface Field {
   readonly required: boolean;
   /** A refused field may still be written with the value it has anyway. */
   readonly harmless?: readonly (string | number | boolean | null)[];
+  /** When what stands there is no wish of an author but the record of a server, which is left aside with a remark. */
+  readonly recorded?: Recorded;
+  /** What is said where a required field is missing. */
+  readonly missing?: Text;
+}
+
+/** Servers write into their objects what became of them; whoever reads one out of a cluster has it in the file. */
+export interface Recorded {
+  readonly how: Text;
+  /** Only in a document that bears the marks of a server (`isRecord`): elsewhere an author means it. */
+  readonly marked: boolean;
+  /** `nothing`: not the trace of another cluster, but a value that asks for nothing, which an author may not know. */
+  readonly of?: 'record' | 'nothing';
+  /** Which values are such, where not all are. */
+  is?(value: Json, document: Json): boolean;
 }
 
 export interface Kind {
@@ -86,6 +108,16 @@ export function refused(why: Text, ...harmless: readonly (string | number | bool
   return { shape: { kind: 'anything' }, treatment: { kind: 'refused', why }, required: false, harmless };
 }
 
+/** What only a server writes, whatever its value. */
+export function record(how: Text): Field {
+  return { ...emulated({ kind: 'anything' }, how), recorded: { how, marked: false } };
+}
+
+/** A field that also servers fill in, where `recorded` says which of what stands there is theirs. */
+export function orRecord(field: Field, how: Text, recorded: Partial<Omit<Recorded, 'how'>> = {}): Field {
+  return { ...field, recorded: { marked: true, ...recorded, how } };
+}
+
 /** Many fields that are refused for one reason. */
 export function allRefused(why: Text, names: readonly string[]): Record<string, Field> {
   return Object.fromEntries(names.map((name) => [name, refused(why)]));
@@ -100,7 +132,7 @@ export function withRest(rest: Field, fields: Record<string, Field>): Extract<Sh
   return { kind: 'object', fields, rest };
 }
 
-export function list(item: Shape, more: { uniqueBy?: string; least?: number } = {}): Shape {
+export function list(item: Shape, more: Partial<Omit<Extract<Shape, { kind: 'list' }>, 'kind' | 'item'>> = {}): Shape {
   return { kind: 'list', item, ...more };
 }
 

@@ -39,6 +39,7 @@ import {
   problemAt,
 } from './documents.ts';
 import { readListeners, readRouteOptions } from './edge.ts';
+import { isTokenVolume } from './kinds/pod.ts';
 import { readNetworkPolicy } from './network-policy.ts';
 import { parseQuantity } from './quantity.ts';
 import type {
@@ -200,7 +201,10 @@ class Translator {
       ...(listeners.length === 0 ? {} : { listeners }),
       volumes: [
         ...this.#of('PersistentVolumeClaim').map(({ document }) => this.#readClaim(document)),
-        ...this.#of('StatefulSet').flatMap(({ document }) => this.#templateClaims(document)),
+        // Kubernetes: a claim that is there already by its name is taken as it is.
+        ...this.#of('StatefulSet')
+          .flatMap(({ document }) => this.#templateClaims(document))
+          .filter(({ claim }) => !this.#exists('PersistentVolumeClaim', claim)),
       ],
       policies: this.#of('NetworkPolicy').map(({ document }) => this.#readNetworkPolicy(document)),
       budgets: this.#of('PodDisruptionBudget').map(({ document }) =>
@@ -787,7 +791,7 @@ class Translator {
     };
     for (const [index, volume] of (raw.volumes ?? []).entries()) {
       // Kubernetes: a template takes the place of a volume of its name.
-      if (templates.includes(volume.name)) continue;
+      if (templates.includes(volume.name) || isTokenVolume(as<Json>(volume))) continue;
       const read = this.#readVolume(scope, [...path, 'volumes', index], volume);
       if (read !== null) volumes.push(read);
     }
@@ -1560,6 +1564,6 @@ function twice(name: string): Text {
 }
 
 /** A document that `checkDocument` found sound has the shape of its kind. */
-function as<T>(value: Json): T {
+function as<T>(value: Json | object): T {
   return value as T;
 }

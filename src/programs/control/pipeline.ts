@@ -47,6 +47,7 @@ import {
   pinTranslation,
   readManifests,
   refuseProblems,
+  remarkRecords,
   saidBy,
   translateManifests,
 } from '../../deploy/kubernetes/index.ts';
@@ -539,7 +540,9 @@ export class Pipeline implements Releases, RunStarter, Builds {
       digest: NO_DIGEST,
     }));
     for (const image of asked) await this.#pin(image, file.project, coming);
-    for (const text of await deployments.ensureProject(file, by.actor)) reading.note(text);
+    for (const text of [...remarkRecords(read.manifests), ...(await deployments.ensureProject(file, by.actor))]) {
+      reading.note(text);
+    }
     const environment = await deployments.readEnvironment(file.project, request.environment);
     if (environment.approvals > 0) {
       throw deployFault('deploy.promotion-needed', { project: file.project, environment: environment.name });

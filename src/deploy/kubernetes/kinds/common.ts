@@ -1,4 +1,4 @@
-import type { Text } from '../../../system/index.ts';
+import type { Json, Text } from '../../../system/index.ts';
 import {
   allRefused,
   choice,
@@ -7,6 +7,8 @@ import {
   type Field,
   integer,
   object,
+  orRecord,
+  record,
   refused,
   required,
   type Shape,
@@ -44,6 +46,10 @@ export const ONE_HOST: Text = {
 export const SERVER: Text = {
   en: 'it is written by the platform, not by the author',
   es: 'lo escribe la plataforma, no quien escribe el archivo',
+};
+export const RECORD: Text = {
+  en: 'left aside, as a record of another cluster, which asks for nothing',
+  es: 'se deja de lado, como registro de otro clúster, que no pide nada',
 };
 export const NAMESPACE: Text = {
   en: 'the environment that is deployed to decides; leave it out',
@@ -171,6 +177,32 @@ const NAMESPACE_FIELD: Field = emulated(LABEL_NAME, {
   es: 'el entorno al que se despliega es el espacio de nombres; todos los documentos de un proyecto deben nombrar uno solo',
 });
 
+const OWNED: Text = {
+  en: 'a record of another cluster: the object is left out where its owner, which makes it anew, is deployed as well, and stands by itself where it is not',
+  es: 'un registro de otro clúster: el objeto se omite donde también se despliega su dueño, que lo hace de nuevo, y vale por sí mismo donde no',
+};
+const RECORDS: Record<string, Field> = {
+  ...Object.fromEntries(
+    [
+      'creationTimestamp',
+      'deletionGracePeriodSeconds',
+      'deletionTimestamp',
+      'generation',
+      'managedFields',
+      'resourceVersion',
+      'selfLink',
+      'uid',
+    ].map((name) => [name, record(RECORD)]),
+  ),
+  ownerReferences: record(OWNED),
+};
+
+function hasName(document: Json): boolean {
+  const { metadata: head } = Object(document) as { metadata?: Json };
+  const { name } = Object(head) as { name?: Json };
+  return typeof name === 'string' && name !== '';
+}
+
 export function metadata(annotations: Field = emulated(ANNOTATIONS, CARRIED), name: Shape = LABEL_NAME): Field {
   return required(
     object({
@@ -178,19 +210,14 @@ export function metadata(annotations: Field = emulated(ANNOTATIONS, CARRIED), na
       labels: enforced(LABELS),
       annotations,
       namespace: NAMESPACE_FIELD,
-      generateName: refused({ en: 'the platform needs a fixed name', es: 'la plataforma necesita un nombre fijo' }),
-      ...allRefused(SERVER, [
-        'creationTimestamp',
-        'deletionGracePeriodSeconds',
-        'deletionTimestamp',
-        'finalizers',
-        'generation',
-        'managedFields',
-        'ownerReferences',
-        'resourceVersion',
-        'selfLink',
-        'uid',
-      ]),
+      // Kubernetes too looks at it only where there is no name.
+      generateName: orRecord(
+        refused({ en: 'the platform needs a fixed name', es: 'la plataforma necesita un nombre fijo' }),
+        RECORD,
+        { marked: false, is: (_value, document) => hasName(document) },
+      ),
+      finalizers: orRecord(refused(SERVER), RECORD),
+      ...RECORDS,
     }),
   );
 }
@@ -204,24 +231,13 @@ export const TEMPLATE_METADATA: Field = enforced(
       es: 'los pods llevan el nombre de su carga de trabajo',
     }),
     namespace: refused(NAMESPACE),
-    ...allRefused(SERVER, [
-      'creationTimestamp',
-      'deletionGracePeriodSeconds',
-      'deletionTimestamp',
-      'finalizers',
-      'generateName',
-      'generation',
-      'managedFields',
-      'ownerReferences',
-      'resourceVersion',
-      'selfLink',
-      'uid',
-    ]),
+    ...allRefused(SERVER, ['finalizers', 'generateName']),
+    ...RECORDS,
   }),
 );
 
 export const HEAD = (kind: string, apiVersion: string): Record<string, Field> => ({
   apiVersion: required(choice([apiVersion])),
   kind: required(choice([kind])),
-  status: refused(SERVER),
+  status: record(RECORD),
 });

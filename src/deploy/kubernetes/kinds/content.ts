@@ -8,6 +8,8 @@ import {
   type Kind,
   list,
   object,
+  orRecord,
+  record,
   refused,
   required,
   type Shape,
@@ -19,9 +21,9 @@ import {
   LABEL,
   metadata,
   OBJECT_NAME,
+  RECORD,
   SECRET_DATA,
   SECRET_TEXT,
-  SERVER,
   TEXT_DATA,
 } from './common.ts';
 
@@ -120,7 +122,17 @@ const CLAIM_SPEC: Field = required(
         en: 'the platform makes the volume of a claim; none is chosen',
         es: 'la plataforma crea el volumen de una petición; no se elige ninguno',
       },
-      ['selector', 'volumeName'],
+      ['selector'],
+    ),
+    volumeName: orRecord(
+      refused({
+        en: 'the platform makes the volume of a claim; none is chosen',
+        es: 'la plataforma crea el volumen de una petición; no se elige ninguno',
+      }),
+      {
+        en: 'the volume that it had in the cluster it was read from; its volume here is another one, without that content (darsena backup restore fills one)',
+        es: 'el volumen que tenía en el clúster del que se leyó; aquí su volumen es otro, sin ese contenido (darsena backup restore llena uno)',
+      },
     ),
     volumeAttributesClassName: refused(FOREIGN_STORAGE),
   }),
@@ -136,7 +148,7 @@ export const CLAIM: Kind = {
 export const CLAIM_TEMPLATE: Shape = object({
   apiVersion: enforced(choice(['v1'])),
   kind: enforced(choice(['PersistentVolumeClaim'])),
-  status: refused(SERVER),
+  status: record(RECORD),
   metadata: metadata(),
   spec: CLAIM_SPEC,
 });

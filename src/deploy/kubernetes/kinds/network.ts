@@ -1,5 +1,5 @@
 import { EDGE_HOST, EDGE_PATH, isNetwork, ROUTE_ANNOTATIONS } from '../../../network/index.ts';
-import type { Text } from '../../../system/index.ts';
+import type { Json, Text } from '../../../system/index.ts';
 import {
   allRefused,
   BOOLEAN,
@@ -10,6 +10,7 @@ import {
   type Kind,
   list,
   object,
+  orRecord,
   refused,
   required,
   type Shape,
@@ -26,6 +27,7 @@ import {
   ONE_DOMAIN,
   PORT_NUMBER,
   QUALIFIED_NAME,
+  RECORD,
 } from './common.ts';
 
 const FAMILIES: Text = {
@@ -40,6 +42,28 @@ const NO_ADDRESS: Text = {
   en: 'names resolve to the pods themselves, so a service has no address of its own; None is what it is anyway',
   es: 'los nombres resuelven a los propios pods, así que un servicio no tiene dirección propia; None es lo que es de todos modos',
 };
+const OTHER_ADDRESS: Text = {
+  en: 'the address that it had in the cluster it was read from; here its name resolves to the pods themselves, and whoever asked for the number asks for the name',
+  es: 'la dirección que tenía en el clúster del que se leyó; aquí su nombre resuelve a los propios pods, y quien preguntaba por el número pregunta por el nombre',
+};
+const OTHER_FAMILIES: Text = {
+  en: 'the families of addresses that it had in the cluster it was read from; here names mean IPv4 addresses, and with PreferDualStack IPv6 ones as well',
+  es: 'las familias de direcciones que tenía en el clúster del que se leyó; aquí los nombres indican direcciones IPv4 y, con PreferDualStack, también IPv6',
+};
+const NO_PORT_BESIDE: Text = {
+  en: 'the port of the service itself is opened, so it has no nodePort beside it',
+  es: 'se abre el propio puerto del servicio, así que no tiene además un nodePort',
+};
+const NO_SELECTOR: Text = {
+  en: 'selector is missing: a Service without one leads to Endpoints written by hand, which are not taken; a workload asks for an outer address itself',
+  es: 'falta selector: un Service sin él lleva a Endpoints escritos a mano, que no se admiten; la carga de trabajo pregunta por sí misma por una dirección externa',
+};
+
+function typeOfService(document: Json): Json {
+  const { spec } = Object(document) as { spec?: Json };
+  return (Object(spec) as { type?: Json }).type ?? 'ClusterIP';
+}
+
 const STAYS: Text = {
   en: 'each pod asks the replicas in an order of its own that stays; at the edge ClientIP lets the address of a client choose the replica',
   es: 'cada pod pregunta a las réplicas en un orden propio que se mantiene; en el borde, con ClientIP la dirección del cliente elige la réplica',
@@ -65,18 +89,30 @@ const SERVICE_ANNOTATIONS = withRest(emulated(TEXT, CARRIED), {
   }),
 });
 
+/** What kubectl, Helm and others write down for themselves: it steers nothing. */
+const RECORDED_ANNOTATIONS: readonly string[] = [
+  'argocd.argoproj.io/tracking-id',
+  'description',
+  'field.cattle.io/publicEndpoints',
+  'kubectl.kubernetes.io/last-applied-configuration',
+  'kubernetes.io/description',
+  'meta.helm.sh/release-name',
+  'meta.helm.sh/release-namespace',
+];
+
 /** Annotations of an Ingress steer other controllers; to carry those along would be to drop what they ask for. */
 const INGRESS_ANNOTATIONS = withRest(
   refused({
     en: 'the edge has no such annotation; those that it knows begin with darsena/ (darsena explain Ingress.metadata.annotations)',
     es: 'el borde no tiene esa anotación; las que conoce empiezan por darsena/ (darsena explain Ingress.metadata.annotations)',
   }),
-  Object.fromEntries(
-    ROUTE_ANNOTATIONS.map(({ name, how, meaning, read }) => [
+  Object.fromEntries([
+    ...ROUTE_ANNOTATIONS.map(({ name, how, meaning, read }) => [
       name,
       emulated({ kind: 'text', accepts: (text) => read(text) !== null, meaning }, how),
     ]),
-  ),
+    ...RECORDED_ANNOTATIONS.map((name) => [name, emulated(TEXT, CARRIED)]),
+  ]),
 );
 
 export const SERVICE: Kind = {
@@ -99,7 +135,7 @@ export const SERVICE: Kind = {
             es: 'LoadBalancer abre en el borde el puerto del servicio; NodePort, su nodePort (uno estable entre 30000 y 32767 si no se escribe); solo TCP',
           },
         ),
-        selector: required(LABELS),
+        selector: { ...required(LABELS), missing: NO_SELECTOR },
         ports: required(
           list(
             object({
@@ -119,18 +155,32 @@ export const SERVICE: Kind = {
                 en: 'kubernetes.io/h2c and grpc: the edge speaks HTTP/2 without TLS to the replicas; otherwise HTTP/1.1, which carries kubernetes.io/ws too',
                 es: 'kubernetes.io/h2c y grpc: el borde habla HTTP/2 sin TLS con las réplicas; si no, HTTP/1.1, que también lleva kubernetes.io/ws',
               }),
-              nodePort: enforced(integerOrNone(30_000, 32_767)),
+              nodePort: orRecord(enforced(integerOrNone(30_000, 32_767)), RECORD, {
+                is: (_value, document) => typeOfService(document) === 'LoadBalancer',
+              }),
             }),
             { least: 1 },
           ),
         ),
-        clusterIP: enforced(choice(['None', ''], {}, NO_ADDRESS)),
-        clusterIPs: enforced(list(choice(['None'], {}, NO_ADDRESS))),
-        sessionAffinity: emulated(choice(['None', 'ClientIP']), STAYS),
-        sessionAffinityConfig: refused({
-          en: 'an order that stays has no time after which it changes',
-          es: 'un orden que se mantiene no tiene un plazo tras el que cambie',
+        clusterIP: orRecord(enforced(choice(['None', ''], {}, NO_ADDRESS)), OTHER_ADDRESS, {
+          is: (value) => value !== 'None',
         }),
+        clusterIPs: orRecord(enforced(list(choice(['None'], {}, NO_ADDRESS))), OTHER_ADDRESS, {
+          is: (value) => JSON.stringify(value) !== '["None"]',
+        }),
+        sessionAffinity: emulated(choice(['None', 'ClientIP']), STAYS),
+        // What Kubernetes fills in says no more than ClientIP itself.
+        sessionAffinityConfig: orRecord(
+          refused({
+            en: 'an order that stays has no time after which it changes',
+            es: 'un orden que se mantiene no tiene un plazo tras el que cambie',
+          }),
+          {
+            en: 'three hours are what Kubernetes fills in; an order that stays has no time after which it changes',
+            es: 'tres horas es lo que rellena Kubernetes; un orden que se mantiene no tiene un plazo tras el que cambie',
+          },
+          { marked: false, is: (value) => JSON.stringify(value) === '{"clientIP":{"timeoutSeconds":10800}}' },
+        ),
         publishNotReadyAddresses: enforced(BOOLEAN),
         internalTrafficPolicy: emulated(choice(['Cluster', 'Local']), ONE_DOMAIN),
         trafficDistribution: emulated(TEXT, ONE_DOMAIN),
@@ -138,18 +188,18 @@ export const SERVICE: Kind = {
           choice(['SingleStack', 'PreferDualStack'], { RequireDualStack: HOST_DECIDES }),
           FAMILIES,
         ),
-        ipFamilies: emulated(list(choice(['IPv4', 'IPv6'])), FAMILIES),
+        ipFamilies: orRecord(emulated(list(choice(['IPv4', 'IPv6'])), FAMILIES), OTHER_FAMILIES, {
+          is: (value) => Array.isArray(value) && value[0] === 'IPv6',
+        }),
         externalName: refused({
           en: 'a workload asks for the outer name itself',
           es: 'la carga de trabajo pregunta por el nombre externo',
         }),
-        allocateLoadBalancerNodePorts: refused(
-          {
-            en: 'the port of the service itself is opened, so it has no nodePort beside it',
-            es: 'se abre el propio puerto del servicio, así que no tiene además un nodePort',
-          },
-          false,
-        ),
+        // true is what Kubernetes fills in.
+        allocateLoadBalancerNodePorts: orRecord(refused(NO_PORT_BESIDE, false), NO_PORT_BESIDE, {
+          marked: false,
+          is: (value) => value === true,
+        }),
         externalTrafficPolicy: emulated(choice(['Cluster', 'Local']), ONE_DOMAIN),
         loadBalancerClass: refused(ONE_EDGE, 'darsena'),
         loadBalancerSourceRanges: enforced(
@@ -160,7 +210,7 @@ export const SERVICE: Kind = {
           }),
         ),
         ...allRefused(ONE_EDGE, ['externalIPs', 'loadBalancerIP']),
-        healthCheckNodePort: refused(NO_NEED, 0),
+        healthCheckNodePort: orRecord(refused(NO_NEED, 0), RECORD),
       }),
     ),
   }),
@@ -305,6 +355,17 @@ const POLICY_PORTS: Shape = list(
   }),
 );
 
+const NOTHING_CLOSED: Text = {
+  en: 'empty and without policyTypes it closes nothing, as in Kubernetes; policyTypes: [Ingress, Egress] closes the way out',
+  es: 'vacío y sin policyTypes no cierra nada, como en Kubernetes; policyTypes: [Ingress, Egress] cierra la salida',
+};
+
+function isWithoutEgress(value: Json, document: Json): boolean {
+  const { spec } = Object(document) as { spec?: Json };
+  const { policyTypes } = Object(spec) as { policyTypes?: Json };
+  return Array.isArray(value) && value.length === 0 && !(Array.isArray(policyTypes) && policyTypes.length > 0);
+}
+
 export const NETWORK_POLICY: Kind = {
   kind: 'NetworkPolicy',
   apiVersion: 'networking.k8s.io/v1',
@@ -321,7 +382,15 @@ export const NETWORK_POLICY: Kind = {
         podSelector: required(LABEL_SELECTOR),
         policyTypes: enforced(list(choice(['Ingress', 'Egress']))),
         ingress: enforced(list(object({ from: enforced(PEERS), ports: enforced(POLICY_PORTS) }))),
-        egress: enforced(list(object({ to: enforced(PEERS), ports: enforced(POLICY_PORTS) }))),
+        // An author may have meant to close the way out with it; to Kubernetes it is as if it were not there.
+        egress: orRecord(
+          enforced(list(object({ to: enforced(PEERS), ports: enforced(POLICY_PORTS) }))),
+          NOTHING_CLOSED,
+          {
+            marked: false,
+            is: isWithoutEgress,
+          },
+        ),
       }),
     ),
   }),

@@ -1,5 +1,16 @@
-import { emulated, enforced, type Kind, list, object, refused, required } from '../schema.ts';
-import { ANNOTATIONS, CARRIED, HEAD, LABEL_NAME, LABELS, metadata, NO_API, OBJECT_NAME, SERVER } from './common.ts';
+import { emulated, enforced, type Kind, list, object, orRecord, refused, required } from '../schema.ts';
+import {
+  ANNOTATIONS,
+  CARRIED,
+  HEAD,
+  LABEL_NAME,
+  LABELS,
+  metadata,
+  NO_API,
+  OBJECT_NAME,
+  RECORD,
+  SERVER,
+} from './common.ts';
 
 const NAMES_ONLY = {
   en: 'a name that pods may carry; there is no Kubernetes API, so it has no rights and no token',
@@ -12,9 +23,17 @@ export const SERVICE_ACCOUNT: Kind = {
   shape: object({
     ...HEAD('ServiceAccount', 'v1'),
     metadata: metadata(undefined, OBJECT_NAME),
-    automountServiceAccountToken: refused(NO_API, false),
+    // Charts write what holds in Kubernetes where nothing is said. A pod that asks for the token by itself is refused.
+    automountServiceAccountToken: orRecord(
+      refused(NO_API, false),
+      {
+        en: 'true is how it is in Kubernetes where nothing is said; there is no Kubernetes API here, so pods get no token',
+        es: 'true es lo que vale en Kubernetes donde no se dice nada; aquí no hay API de Kubernetes, así que los pods no reciben ningún token',
+      },
+      { marked: false, of: 'nothing', is: (value) => value === true },
+    ),
     imagePullSecrets: emulated(list(object({ name: required(OBJECT_NAME) })), NAMES_ONLY),
-    secrets: refused(NO_API),
+    secrets: orRecord(refused(NO_API), RECORD),
   }),
 };
 
@@ -39,6 +58,13 @@ export const NAMESPACE_KIND: Kind = {
         annotations: emulated(ANNOTATIONS, CARRIED),
       }),
     ),
-    spec: enforced(object({ finalizers: refused(SERVER) })),
+    spec: enforced(
+      object({
+        finalizers: orRecord(refused(SERVER), RECORD, {
+          marked: false,
+          is: (value) => JSON.stringify(value) === '["kubernetes"]',
+        }),
+      }),
+    ),
   }),
 };

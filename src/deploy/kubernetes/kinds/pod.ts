@@ -1,4 +1,4 @@
-import type { Text } from '../../../system/index.ts';
+import type { Json, Text } from '../../../system/index.ts';
 import {
   allRefused,
   BOOLEAN,
@@ -10,6 +10,7 @@ import {
   integerOrNone,
   list,
   object,
+  orRecord,
   refused,
   required,
   type Shape,
@@ -39,6 +40,7 @@ import {
   OTHER_SYSTEM,
   PORT_NAME,
   PORT_NUMBER,
+  RECORD,
   WORKING_FOLDER,
 } from './common.ts';
 
@@ -418,6 +420,32 @@ const SUB_PATH_HOW: Text = {
   es: 'se recorre sin seguir enlaces y se monta por separado (hosts con root; de un ConfigMap o Secret, en todos)',
 };
 
+const INJECTED_TOKEN: Text = {
+  en: 'the token that a cluster puts into each of its pods; there is no Kubernetes API here, so it is left aside',
+  es: 'el token que un clúster pone en cada uno de sus pods; aquí no hay API de Kubernetes, así que se deja de lado',
+};
+/** As the admission of service accounts names it. */
+const TOKEN_VOLUME = /^kube-api-access-[a-z0-9]{5}$/;
+
+/** The volume that a cluster adds by itself: a token, the certificate of its API, and the name of the namespace. */
+export function isTokenVolume(value: Json): boolean {
+  const { name, projected } = Object(value) as { name?: Json; projected?: Json };
+  const { sources } = Object(projected) as { sources?: Json };
+  return (
+    typeof name === 'string' &&
+    TOKEN_VOLUME.test(name) &&
+    Array.isArray(sources) &&
+    sources.some((source) => Object.hasOwn(Object(source) as object, 'serviceAccountToken'))
+  );
+}
+
+function isTokenMount(value: Json): boolean {
+  const { name, mountPath } = Object(value) as { name?: Json; mountPath?: Json };
+  return (
+    typeof name === 'string' && TOKEN_VOLUME.test(name) && mountPath === '/var/run/secrets/kubernetes.io/serviceaccount'
+  );
+}
+
 const CONTAINER_COMMON: Record<string, Field> = {
   name: required(LABEL_NAME),
   image: required(TEXT),
@@ -451,7 +479,7 @@ const CONTAINER_COMMON: Record<string, Field> = {
         subPath: emulated(INNER_PATH, SUB_PATH_HOW),
         subPathExpr: emulated(INNER_PATH, SUB_PATH_HOW),
       }),
-      { uniqueBy: 'mountPath' },
+      { uniqueBy: 'mountPath', recorded: { how: INJECTED_TOKEN, is: isTokenMount } },
     ),
   ),
   volumeDevices: refused(HOST),
@@ -670,7 +698,7 @@ const VOLUME: Shape = object(
 export const POD_SPEC: Shape = object({
   containers: required(list(CONTAINER, { uniqueBy: 'name', least: 1 })),
   initContainers: enforced(list(INIT_CONTAINER, { uniqueBy: 'name' })),
-  volumes: enforced(list(VOLUME, { uniqueBy: 'name' })),
+  volumes: enforced(list(VOLUME, { uniqueBy: 'name', recorded: { how: INJECTED_TOKEN, is: isTokenVolume } })),
   terminationGracePeriodSeconds: enforced(integer(0, 3_600)),
   restartPolicy: enforced(choice(['Always', 'OnFailure', 'Never'])),
   securityContext: enforced(POD_SECURITY),
@@ -683,12 +711,18 @@ export const POD_SPEC: Shape = object({
     en: 'a name that policies may ask for; there is no Kubernetes API, so no token comes with it',
     es: 'un nombre por el que las políticas pueden preguntar; no hay API de Kubernetes, así que no trae ningún token',
   }),
-  enableServiceLinks: refused(
+  enableServiceLinks: orRecord(
+    refused(
+      {
+        en: 'services are found by name, not by variables',
+        es: 'los servicios se encuentran por nombre, no por variables',
+      },
+      false,
+    ),
     {
-      en: 'services are found by name, not by variables',
-      es: 'los servicios se encuentran por nombre, no por variables',
+      en: 'what a cluster fills in where a pod says nothing; services are found by name, not by variables',
+      es: 'lo que un clúster rellena donde un pod no dice nada; los servicios se encuentran por nombre, no por variables',
     },
-    false,
   ),
   hostNetwork: refused(HOST, false),
   hostPID: refused(HOST, false),
@@ -774,7 +808,9 @@ export const POD_SPEC: Shape = object({
   priority: emulated(ANY, NO_PREEMPTION),
   priorityClassName: emulated(TEXT, NO_PREEMPTION),
   preemptionPolicy: emulated(choice(['PreemptLowerPriority', 'Never']), NO_PREEMPTION),
-  ...allRefused(ONE_HOST, ['nodeName', 'schedulingGates', 'schedulingGroup', 'workloadRef', 'overhead']),
+  nodeName: orRecord(refused(ONE_HOST), RECORD),
+  overhead: orRecord(refused(ONE_HOST), RECORD),
+  ...allRefused(ONE_HOST, ['schedulingGates', 'schedulingGroup', 'workloadRef']),
   imagePullSecrets: emulated(list(object({ name: required(OBJECT_NAME) })), {
     en: 'images come from the registry of the platform, which is asked with its own token; other registries are mirrored (darsena mirror)',
     es: 'las imágenes vienen del registro de la plataforma, al que se pregunta con su propio token; los demás registros se replican (darsena mirror)',

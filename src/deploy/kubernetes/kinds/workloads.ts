@@ -1,4 +1,4 @@
-import type { Text } from '../../../system/index.ts';
+import type { Json, Text } from '../../../system/index.ts';
 import {
   BOOLEAN,
   choice,
@@ -9,6 +9,7 @@ import {
   type Kind,
   list,
   object,
+  orRecord,
   refused,
   required,
   type Shape,
@@ -155,6 +156,17 @@ const OWN_SELECTOR: Text = {
   es: 'los pods de un trabajo se encuentran por lo que la plataforma escribe en ellos; omitirlo',
 };
 
+/** As the controller of jobs makes it: by the uid of the job alone, under its name of today or of former versions. */
+function isGenerated(value: Json): boolean {
+  const { matchLabels, ...rest } = Object(value) as Record<string, Json>;
+  const names = Object.keys(Object(matchLabels) as object);
+  return (
+    Object.keys(rest).length === 0 &&
+    names.length > 0 &&
+    names.every((name) => name === 'batch.kubernetes.io/controller-uid' || name === 'controller-uid')
+  );
+}
+
 /** A pod of a job has no time of its own. */
 const JOB_POD: Shape = object({
   ...(POD_SPEC.kind === 'object' ? POD_SPEC.fields : {}),
@@ -222,7 +234,14 @@ const JOB_SPEC: Shape = object({
     en: 'a pod is made anew when the former one has ended',
     es: 'un pod se crea de nuevo cuando el anterior ha terminado',
   }),
-  selector: refused(OWN_SELECTOR),
+  selector: orRecord(
+    refused(OWN_SELECTOR),
+    {
+      en: 'the selector that a cluster made of the uid of its own job; pods of a job are found by what the platform writes on them',
+      es: 'el selector que un clúster hizo con el uid de su propio trabajo; los pods de un trabajo se encuentran por lo que la plataforma escribe en ellos',
+    },
+    { marked: false, is: isGenerated },
+  ),
   manualSelector: refused(OWN_SELECTOR, false),
   managedBy: refused(
     { en: 'jobs are kept by this platform', es: 'los trabajos los lleva esta plataforma' },
