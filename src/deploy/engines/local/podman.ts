@@ -63,7 +63,7 @@ import {
 import { removePodCgroups } from './pod-cgroups.ts';
 import { PodRules, type RulesAct, rulesMissing } from './pod-rules.ts';
 import { findRuntimes } from './runtimes.ts';
-import { readUsage } from './usage.ts';
+import { readUsage, readUseOfProcesses } from './usage.ts';
 import { openToAll } from './volume-folders.ts';
 
 /** Bytes of a container's log before it is turned over; the previous file is dropped by the k8s-file driver. */
@@ -861,10 +861,24 @@ export class PodmanEngine implements ContainerEngine {
   }
 
   async stats(containerIds: readonly string[]): Promise<ContainerUse[]> {
-    const uses = await readStats(this.#client, containerIds);
-    if (uses.length === 0) return uses;
-    // Podman tells the limit that a container was made with; after a change in place only the kernel knows it.
+    const told = await readStats(this.#client, containerIds);
+    if (told.length === containerIds.length && told.length === 0) return [];
     const pids = new Map((await this.list()).flatMap(({ containers }) => containers).map(({ id, pid }) => [id, pid]));
+    const alive = containerIds.flatMap((id) => {
+      const pid = pids.get(id) ?? null;
+      return pid === null || pid <= 1 || told.some((use) => use.id === id) ? [] : [{ id, pid }];
+    });
+    const { rootless, cgroupVersion } = await this.facts();
+    // Podman tells nothing of containers without groups, and of none when one of them has ended meanwhile.
+    const others =
+      rootless && cgroupVersion === 1
+        ? await readUseOfProcesses(alive)
+        : await readStats(
+            this.#client,
+            alive.map(({ id }) => id),
+          );
+    const uses = [...told, ...others];
+    // Podman tells the limit that a container was made with; after a change in place only the kernel knows it.
     return await Promise.all(
       uses.map(async (use) => {
         const now = await readUsage({ id: use.id, pid: pids.get(use.id) ?? null });

@@ -16,7 +16,7 @@ import { EMPTY_MEMORY, type PlanMemory } from './plan.ts';
 import { Reconciler } from './reconcile.ts';
 import { NO_FILES, randomFrom, SimulatedClock, sampleContainer, sampleState, sampleWorkload } from './simulation.ts';
 import type { WorkloadStatus } from './status.ts';
-import { readUsage, type UsageReading } from './usage.ts';
+import { readUsage, readUseOfProcesses, type UsageReading } from './usage.ts';
 
 const NOW = Date.UTC(2030, 0, 1);
 const MINUTE_MS = 60_000;
@@ -307,6 +307,37 @@ test('usage is read from groups of either version, of the container itself and o
   });
   assert.equal(await readUsage({ id: 'b'.repeat(64), pid: 11 }, roots), null);
   assert.equal(await readUsage({ id, pid: 99 }, roots), null);
+});
+
+test('without groups, what a container uses is counted from its processes and from no other', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'usage-'));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  const put = async (pid: number, parent: number, ticks: string, kibibytes: number): Promise<void> => {
+    await mkdir(join(root, String(pid), 'net'), { recursive: true });
+    const stat = `${pid} (sh) S 1) (x) S ${parent} 1 1 0 -1 4194560 0 0 0 0 ${ticks} 20 0 1 0 5 0 0\n`;
+    await writeFile(join(root, String(pid), 'stat'), stat);
+    await writeFile(join(root, String(pid), 'status'), `Name:\tsh\nVmRSS:\t    ${kibibytes} kB\n`);
+  };
+  await put(10, 1, '1 2 3 4', 100);
+  await put(11, 10, '5 0 0 0', 20);
+  await put(12, 11, '0 7 0 0', 3);
+  await put(20, 1, '100 100 100 100', 5000);
+  const links =
+    ' Inter-|   Receive\n face |bytes\n    lo: 999 1 0 0 0 0 0 0 999 1\n  eth0: 40 1 0 0 0 0 0 0 50 1\n  eth1:1 1 0 0 0 0 0 0 2 1\n';
+  await writeFile(join(root, '10', 'net', 'dev'), links);
+  await writeFile(join(root, 'loadavg'), '');
+  const [used, ...others] = await readUseOfProcesses(
+    [
+      { id: 'a', pid: 10 },
+      { id: 'ended', pid: 99 },
+    ],
+    root,
+  );
+  assert.deepEqual(others, []);
+  assert.deepEqual(used, {
+    ...{ id: 'a', cpuNanos: 22 * 10_000_000, memoryBytes: 123 * 1024, memoryLimitBytes: null },
+    ...{ receivedBytes: 41, sentBytes: 52, readBytes: 0, writtenBytes: 0, processes: 3 },
+  });
 });
 
 /** A host whose pods use what the test says. */

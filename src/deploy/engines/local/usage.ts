@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ContainerUse } from './engine.ts';
 
 /** What a container has used since it began, and what it holds now. */
 export interface UsageReading {
@@ -38,6 +39,81 @@ export async function readUsage(
   } catch (error) {
     // It ended between the list and the reading.
     if (['ENOENT', 'ESRCH', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
+    throw error;
+  }
+}
+
+/** Ticks of a second, as every Linux tells times of processes (proc(5), sysconf(_SC_CLK_TCK)). */
+const TICK_NANOSECONDS = 1e9 / 100;
+
+/**
+ * What containers use that have no groups of their own: without root on a host with cgroup v1. The processes below each first
+ * one are counted, with those that have ended and were waited for; pages that several share are counted for each. What was
+ * read and written on disk is not to be seen there.
+ */
+export async function readUseOfProcesses(
+  containers: readonly { readonly id: string; readonly pid: number }[],
+  root: string = ROOTS.processes,
+): Promise<ContainerUse[]> {
+  const below = new Map<number, { readonly pid: number; readonly ticks: number }[]>();
+  const ticksOf = new Map<number, number>();
+  for (const name of await readdir(root)) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await readIfThere(join(root, name, 'stat'));
+    // The name of the program may hold spaces and brackets; what follows its last bracket is numbers.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fields.length < 16) continue;
+    // Its own time and that of children that it waited for, in user and kernel mode: fields 14 to 17.
+    const ticks = [11, 12, 13, 14].reduce((sum, field) => sum + (Number(fields[field]) || 0), 0);
+    const parent = Number(fields[1]);
+    ticksOf.set(Number(name), ticks);
+    below.set(parent, [...(below.get(parent) ?? []), { pid: Number(name), ticks }]);
+  }
+  const uses = containers.map(async ({ id, pid }): Promise<ContainerUse[]> => {
+    const ticks = ticksOf.get(pid);
+    if (ticks === undefined) return [];
+    const found = [{ pid, ticks }];
+    // Walked as a list: a child is added once, by its one parent.
+    for (const one of found) found.push(...(below.get(one.pid) ?? []));
+    const memory = await Promise.all(
+      found.map(
+        async (one) => /^VmRSS:\s*(\d+) kB/m.exec(await readIfThere(join(root, String(one.pid), 'status')))?.[1],
+      ),
+    );
+    const { received, sent } = trafficOf(await readIfThere(join(root, String(pid), 'net', 'dev')));
+    return [
+      {
+        id,
+        cpuNanos: found.reduce((sum, one) => sum + one.ticks, 0) * TICK_NANOSECONDS,
+        memoryBytes: memory.reduce((sum, kibibytes) => sum + Number(kibibytes ?? 0) * 1024, 0),
+        memoryLimitBytes: null,
+        receivedBytes: received,
+        sentBytes: sent,
+        readBytes: 0,
+        writtenBytes: 0,
+        processes: found.length,
+      },
+    ];
+  });
+  return (await Promise.all(uses)).flat();
+}
+
+/** Bytes in and out of a network namespace, without its loopback. */
+function trafficOf(text: string): { readonly received: number; readonly sent: number } {
+  const links = text.split('\n').flatMap((line) => {
+    const [, name = '', rest = ''] = /^\s*([^:\s]+):\s*(.*)$/.exec(line) ?? [];
+    return name === '' || name === 'lo' ? [] : [rest.split(/\s+/).map(Number)];
+  });
+  const sum = (field: number): number => links.reduce((all, numbers) => all + (numbers[field] || 0), 0);
+  return { received: sum(0), sent: sum(8) };
+}
+
+/** Empty for a process that has ended. */
+async function readIfThere(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (['ENOENT', 'ESRCH', 'EINVAL'].includes((error as NodeJS.ErrnoException).code ?? '')) return '';
     throw error;
   }
 }
