@@ -228,7 +228,7 @@ class Converter {
   }
 
   #nameService(name: string): string {
-    const given = nameOf(name, 'service', 53);
+    const given = nameOf(name, 'service', 63);
     if (given !== name) {
       this.#note(['services', name], {
         en: `it is called ${given} here: a name is of a-z, 0-9 and hyphens; who speaks to ${name} must say ${given}`,
@@ -930,7 +930,7 @@ class Converter {
     }
     const names = new Set([given]);
     for (const alias of this.#aliases(name, service)) {
-      const label = nameOf(alias, given, 53);
+      const label = nameOf(alias, given, 63);
       if (label !== alias)
         this.#note(path, {
           en: `its other name ${alias} is ${label} here`,

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readManifests, remarkRecords, reportManifest, saidBy, translateManifests } from './index.ts';
+import { hostName } from '../engines/local/labels.ts';
+import { checkComposition } from '../engines/local/wanted-reader.ts';
+import { pinTranslation, readManifests, remarkRecords, reportManifest, saidBy, translateManifests } from './index.ts';
 
 /** What `kubectl get -o yaml` of a cluster of 1.36 writes at the head of an object. */
 const head = (kind: string, apiVersion: string, name: string, more = ''): string => `
@@ -643,4 +645,67 @@ test('policies see an object without what another cluster recorded', () => {
   assert.equal(said.status, undefined);
   assert.equal(said.spec['nodeName'], undefined);
   assert.equal(said.spec.volumes.length, 1);
+});
+
+test('names have the length that Kubernetes gives them, up to what the host is asked to run', () => {
+  const long = `web-${'x'.repeat(59)}`;
+  const config = `settings.${'y'.repeat(60)}.example.org`;
+  const { translation, said } = translate(`
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: ${long} }
+spec:
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      containers:
+        - name: ${long}
+          image: i
+          env: [{ name: A, valueFrom: { configMapKeyRef: { name: ${config}, key: a } } }]
+---
+{ apiVersion: v1, kind: ConfigMap, metadata: { name: ${config} }, data: { a: b } }
+---
+{ apiVersion: v1, kind: Service, metadata: { name: ${long} }, spec: { selector: { app: web }, ports: [{ port: 80 }] } }
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: web.example.org }
+spec: { rules: [{ host: web.example.org, http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: ${long}, port: { number: 80 } } } }] } }] }
+---
+{ apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: { name: web.example.org }, spec: { podSelector: {} } }
+---
+{ apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: { name: web.example.org }, spec: { minAvailable: 1, selector: { matchLabels: { app: web } } } }
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: { name: ${long.slice(0, 52)} }
+spec:
+  selector: { matchLabels: { app: db } }
+  volumeClaimTemplates:
+    - { metadata: { name: ${long} }, spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Gi } } } }
+  template:
+    metadata: { labels: { app: db } }
+    spec: { containers: [{ name: db, image: i, volumeMounts: [{ name: ${long}, mountPath: /data }] }] }
+`);
+  assert.deepEqual(said, []);
+  assert.ok(translation);
+  const pinned = pinTranslation(translation, new Map([['i', `registry.test/i@sha256:${'0'.repeat(64)}`]]));
+  checkComposition(pinned);
+  const identity = {
+    key: { project: 'shop', environment: 'dev', name: long },
+    specHash: `sha256:${'0'.repeat(64)}`,
+    slot: 12,
+  };
+  assert.equal(hostName(identity).length, 63);
+  for (const [kind, apiVersion, name] of [
+    ['Deployment', 'apps/v1', `${long}x`],
+    ['StatefulSet', 'apps/v1', long.slice(0, 53)],
+    ['CronJob', 'batch/v1', long.slice(0, 53)],
+  ]) {
+    const [first = ''] = translate(
+      `{ apiVersion: ${apiVersion}, kind: ${kind}, metadata: { name: ${name} }, spec: {} }`,
+    ).said;
+    assert.match(first, /metadata\.name expected .* at most (?:63|52)/, kind);
+  }
 });

@@ -30,6 +30,8 @@ const objectName = z
   .string()
   .max(253)
   .regex(/^[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?$/, 'is no name of an object');
+/** A claim of a StatefulSet is named by its template, by the StatefulSet and by the ordinal. */
+const claimName = label(63 + 1 + 63 + 1 + 7);
 const hash = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'is no SHA-256');
 /** Program arguments and values end at a zero byte (execve(2)). */
 const text = z
@@ -343,7 +345,7 @@ const scalingRules = z.strictObject({
 });
 const horizontal = z
   .strictObject({
-    name,
+    name: objectName,
     minReplicas: whole(1, WANTED_REPLICAS_MAX),
     maxReplicas: whole(1, WANTED_REPLICAS_MAX),
     metrics: many(
@@ -363,7 +365,7 @@ const horizontal = z
   .refine((one) => one.minReplicas <= one.maxReplicas, 'its minimum is above its maximum');
 const allowed = z.strictObject({ least: bytes.nullable(), most: bytes.nullable() }).nullable();
 const vertical = z.strictObject({
-  name,
+  name: objectName,
   mode: z.enum(['off', 'initial', 'recreate', 'in-place', 'in-place-or-recreate']),
   minReplicas: whole(1, WANTED_REPLICAS_MAX),
   policies: many(
@@ -482,7 +484,7 @@ const wantedState = z.strictObject({
     z.strictObject({
       project,
       environment,
-      ingress: name,
+      ingress: objectName,
       host: z.string().regex(EDGE_HOST, 'is no host name').nullable(),
       path: z.string().regex(EDGE_PATH, 'is no path of an address'),
       pathType: z.enum(['Prefix', 'Exact']),
@@ -508,7 +510,7 @@ const wantedState = z.strictObject({
     z.strictObject({
       project,
       environment,
-      claim: name,
+      claim: claimName,
       accessModes: many(z.enum(['ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod']), 4),
       requestedBytes: bytes,
       storageClass: name.exactOptional(),
@@ -516,13 +518,13 @@ const wantedState = z.strictObject({
     }),
   ),
   policies: many(
-    z.strictObject({ project, environment, name, selector, ingress: trafficRules, egress: trafficRules }),
+    z.strictObject({ project, environment, name: objectName, selector, ingress: trafficRules, egress: trafficRules }),
   ).default([]),
   budgets: many(
     z.strictObject({
       project,
       environment,
-      name,
+      name: objectName,
       selector,
       keeps: z.strictObject({ kind: z.enum(['available', 'unavailable']), amount: allowance }),
       unhealthyAlways: z.boolean(),

@@ -68,14 +68,23 @@ export const ONE_WAY: Text = {
   es: 'aquí solo este valor tiene sentido',
 };
 
-/** RFC 1123 label, shortened so that names of pods and bridges stay whole. */
-export const LABEL = /^[a-z0-9](?:[-a-z0-9]{0,51}[a-z0-9])?$/;
+/** RFC 1123 label: what it names is found by DNS or has its name in that of a host. */
+export const LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 export const LABEL_NAME: Shape = {
   kind: 'text',
   pattern: LABEL,
   meaning: {
-    en: 'lower-case letters, digits and dashes, at most 53 (names of hosts, pods and containers are made of it, where Kubernetes would take more)',
-    es: 'minúsculas, dígitos y guiones, como máximo 53 (de él se forman nombres de hosts, pods y contenedores, donde Kubernetes admitiría más)',
+    en: 'lower-case letters, digits and dashes, at most 63 (a label of DNS)',
+    es: 'minúsculas, dígitos y guiones, como máximo 63 (una etiqueta de DNS)',
+  },
+};
+/** Of what names its pods by more than a number: Kubernetes has this bound for a CronJob, and pods of a longer StatefulSet fail there. */
+export const SHORT_NAME: Shape = {
+  kind: 'text',
+  pattern: /^[a-z0-9](?:[-a-z0-9]{0,50}[a-z0-9])?$/,
+  meaning: {
+    en: 'lower-case letters, digits and dashes, at most 52, as in Kubernetes: the names of its pods add to it',
+    es: 'minúsculas, dígitos y guiones, como máximo 52, como en Kubernetes: los nombres de sus pods le añaden',
   },
 };
 /** RFC 1123 subdomain: of what is only looked up by its name. */

@@ -24,6 +24,7 @@ import {
   LABEL_NAME,
   LABELS,
   metadata,
+  OBJECT_NAME,
   ONE_DOMAIN,
   PORT_NUMBER,
   QUALIFIED_NAME,
@@ -231,7 +232,7 @@ export const INGRESS: Kind = {
   apiVersion: 'networking.k8s.io/v1',
   shape: object({
     ...HEAD('Ingress', 'networking.k8s.io/v1'),
-    metadata: metadata(enforced(INGRESS_ANNOTATIONS)),
+    metadata: metadata(enforced(INGRESS_ANNOTATIONS), OBJECT_NAME),
     spec: required(
       object({
         rules: enforced(
@@ -376,6 +377,7 @@ export const NETWORK_POLICY: Kind = {
         en: 'darsena/egress-names lists the DNS names that may be reached (api.example.org:443, *.debian.org); others are carried along',
         es: 'darsena/egress-names enumera los nombres DNS alcanzables (api.example.org:443, *.debian.org); las demás se conservan',
       }),
+      OBJECT_NAME,
     ),
     spec: required(
       object({

@@ -293,7 +293,7 @@ const POD_SECURITY: Shape = object({
 });
 
 const KEY_REFERENCE: Shape = object({
-  name: required(LABEL_NAME),
+  name: required(OBJECT_NAME),
   key: required({ kind: 'text', pattern: DATA_KEY, meaning: DATA_KEY_MEANING }),
   optional: enforced(BOOLEAN),
 });

@@ -13,7 +13,7 @@ import {
   type Shape,
   TEXT,
 } from '../schema.ts';
-import { HEAD, LABEL_NAME, metadata } from './common.ts';
+import { HEAD, LABEL_NAME, metadata, OBJECT_NAME } from './common.ts';
 import { LABEL_SELECTOR } from './network.ts';
 
 const NO_METRICS: Text = {
@@ -93,7 +93,7 @@ export const AUTOSCALER: Kind = {
   apiVersion: 'autoscaling/v2',
   shape: object({
     ...HEAD('HorizontalPodAutoscaler', 'autoscaling/v2'),
-    metadata: metadata(),
+    metadata: metadata(undefined, OBJECT_NAME),
     spec: required(
       object({
         scaleTargetRef: TARGET(['Deployment', 'StatefulSet']),
@@ -132,7 +132,7 @@ export const VERTICAL_AUTOSCALER: Kind = {
   apiVersion: 'autoscaling.k8s.io/v1',
   shape: object({
     ...HEAD('VerticalPodAutoscaler', 'autoscaling.k8s.io/v1'),
-    metadata: metadata(),
+    metadata: metadata(undefined, OBJECT_NAME),
     spec: required(
       object({
         targetRef: TARGET(['Deployment', 'StatefulSet', 'DaemonSet']),
@@ -163,7 +163,7 @@ export const VERTICAL_AUTOSCALER: Kind = {
                 object({
                   containerName: enforced({
                     kind: 'text',
-                    pattern: /^(?:\*|[a-z0-9](?:[-a-z0-9]{0,51}[a-z0-9])?)$/,
+                    pattern: /^(?:\*|[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)$/,
                     meaning: { en: 'the name of a container, or *', es: 'el nombre de un contenedor, o *' },
                   }),
                   mode: enforced(choice(['Auto', 'Off'])),
@@ -196,7 +196,7 @@ export const BUDGET: Kind = {
   apiVersion: 'policy/v1',
   shape: object({
     ...HEAD('PodDisruptionBudget', 'policy/v1'),
-    metadata: metadata(),
+    metadata: metadata(undefined, OBJECT_NAME),
     spec: required(
       object(
         {

@@ -15,7 +15,7 @@ import {
   type Shape,
   TEXT,
 } from '../schema.ts';
-import { HEAD, LABEL_NAME, LABELS, metadata, TEMPLATE_METADATA } from './common.ts';
+import { HEAD, LABEL_NAME, LABELS, metadata, SHORT_NAME, TEMPLATE_METADATA } from './common.ts';
 import { CLAIM_TEMPLATE } from './content.ts';
 import { POD_SPEC } from './pod.ts';
 
@@ -91,7 +91,7 @@ export const STATEFUL_SET: Kind = {
   apiVersion: 'apps/v1',
   shape: object({
     ...HEAD('StatefulSet', 'apps/v1'),
-    metadata: metadata(),
+    metadata: metadata(undefined, SHORT_NAME),
     spec: required(
       object({
         replicas: enforced(integer(0, 1_000)),
@@ -260,7 +260,7 @@ export const CRON_JOB: Kind = {
   apiVersion: 'batch/v1',
   shape: object({
     ...HEAD('CronJob', 'batch/v1'),
-    metadata: metadata(),
+    metadata: metadata(undefined, SHORT_NAME),
     spec: required(
       object({
         schedule: required(TEXT),
