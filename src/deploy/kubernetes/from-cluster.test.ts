@@ -702,7 +702,7 @@ spec:
     ['Deployment', 'apps/v1', `${long}x`],
     ['StatefulSet', 'apps/v1', long.slice(0, 53)],
     ['CronJob', 'batch/v1', long.slice(0, 53)],
-  ]) {
+  ] as const) {
     const [first = ''] = translate(
       `{ apiVersion: ${apiVersion}, kind: ${kind}, metadata: { name: ${name} }, spec: {} }`,
     ).said;
