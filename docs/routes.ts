@@ -710,6 +710,26 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'the releases of a workload: specification, replicas, images, what was changed by hand',
     es: 'las versiones de una carga: especificación, réplicas, imágenes, qué se cambió a mano',
   },
+  'GET /api/v1/projects/:project/environments/:environment/policy': {
+    en: 'the policy of an environment, its changes and the one that waits, and what it says now of what runs there as of a new release',
+    es: 'la política de un entorno, sus cambios y el que espera, y lo que dice ahora de lo que funciona ahí como versión nueva',
+  },
+  'POST /api/v1/projects/:project/environments/:environment/policy/try': {
+    en: 'what another policy would have said of what was judged there, held against what its own says, and says of what runs: `{"policy", "days"}`',
+    es: 'lo que otra política habría dicho de lo juzgado ahí, frente a lo que dice la suya, y lo que dice de lo que funciona: `{"policy", "days"}`',
+  },
+  'PUT /api/v1/projects/:project/environments/:environment/policy': {
+    en: 'give an environment another policy, or for production ask for it: `{"policy", "reason"}`; null leaves it to the project file',
+    es: 'dar otra política a un entorno o, para producción, pedirla: `{"policy", "reason"}`; null la deja al archivo de proyecto',
+  },
+  'POST /api/v1/projects/:project/environments/:environment/policy/approve': {
+    en: 'agree to the change of policy that somebody else asked for: `{"change"}`, its id',
+    es: 'aprobar el cambio de política que pidió otra persona: `{"change"}`, su id',
+  },
+  'POST /api/v1/projects/:project/environments/:environment/policy/reject': {
+    en: 'reject the change of policy that waits, or take one’s own back: `{"change"}`, its id',
+    es: 'rechazar el cambio de política que espera, o retirar el propio: `{"change"}`, su id',
+  },
   'GET /api/v1/projects/:project/quotas': {
     en: 'limits of a project and its environments, and what is used of them',
     es: 'límites de un proyecto y sus entornos, y cuánto se usa de ellos',

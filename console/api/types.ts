@@ -1191,6 +1191,50 @@ export interface PolicyReplay {
   readonly errors: readonly { readonly rule: string; readonly times: number; readonly why: string }[];
 }
 
+/** A change of the policy of an environment. */
+export interface PolicyChange {
+  readonly id: string;
+  readonly before: string;
+  readonly after: string;
+  readonly reason: string;
+  readonly state: 'waiting' | 'applied' | 'rejected' | 'superseded';
+  readonly requestedBy: string;
+  /** The person behind it. */
+  readonly requester: string;
+  readonly requestedAt: string;
+  readonly decidedBy: string | null;
+  readonly decidedAt: string | null;
+}
+
+/** What a policy says of an image that runs, as of a new release. */
+export interface RunningUnder {
+  readonly workload: string;
+  readonly repository: string;
+  readonly digest: string;
+  readonly decision: Decision;
+  readonly reasons: readonly { readonly rule: string; readonly effect: string; readonly message: Text }[];
+}
+
+export interface EnvironmentPolicy {
+  readonly environment: string;
+  readonly class: EnvironmentSummary['class'];
+  readonly policy: string;
+  /** Whether the next deploy’s project file may name another one. */
+  readonly followsFile: boolean;
+  readonly waiting: PolicyChange | null;
+  readonly changes: readonly PolicyChange[];
+  readonly running: readonly RunningUnder[];
+  /** Why its policy cannot be asked. */
+  readonly problem: Text | null;
+}
+
+export interface PolicyTrial {
+  readonly policy: string;
+  readonly current: string;
+  readonly replay: PolicyReplay;
+  readonly running: readonly RunningUnder[];
+}
+
 export interface Policy {
   readonly name: string;
   readonly origin?: 'preset' | 'own';
@@ -1204,6 +1248,8 @@ export interface Policy {
     readonly message: Text;
     readonly when: string;
   }[];
+  /** Named in the messages of rules as `{name}`. */
+  readonly params?: readonly { readonly name: string; readonly value: Json; readonly description: Text }[];
   /** What is right and may not be expected, with its line. */
   readonly warnings?: readonly { readonly line: number; readonly text: Text }[];
 }

@@ -36,6 +36,7 @@ import {
   shieldEntries,
   shieldStanding,
 } from './mock-data.ts';
+import { mockEnvironmentPolicy, mockPolicyTrial } from './mock-policies.ts';
 import {
   mistakesIn,
   mockForeignRules,
@@ -415,6 +416,13 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     route('GET', '/projects/:p/comparison', ({ query }) =>
       mockComparison(query.get('from') ?? '', query.get('to') ?? ''),
     ),
+    route('GET', '/projects/:p/environments/:e/policy', ({ params }) => mockEnvironmentPolicy(params[1] ?? '')),
+    route('PUT', '/projects/:p/environments/:e/policy', ({ params }) => mockEnvironmentPolicy(params[1] ?? '')),
+    route('POST', '/projects/:p/environments/:e/policy/try', ({ body }) => mockPolicyTrial(String(body['policy']))),
+    route('POST', '/projects/:p/environments/:e/policy/:decision', ({ params }) => ({
+      ...mockEnvironmentPolicy(params[1] ?? ''),
+      waiting: null,
+    })),
     route('GET', '/projects/:p/assurance', () => list(mockAssurance())),
     route('GET', '/projects/:p/workloads/:w/history', () => list(mockHistory())),
     route('GET', '/projects/:p/workloads/:w/stats', () => mockUse()),

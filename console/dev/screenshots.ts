@@ -30,6 +30,7 @@ function busyPages(mock: MockServer): readonly (readonly [name: string, path: st
     ['releases', '/projects/tienda/releases'],
     ['promotions', '/projects/tienda/promotions'],
     ['assurance', '/projects/tienda/assurance'],
+    ['environment-policy', '/projects/tienda/policy?environment=prod'],
     ['compare', '/projects/tienda/compare?from=dev&to=prod'],
     ['release-diff', `/projects/tienda/releases?sel=${mock.data.releases[0]?.id ?? ''}`],
     ['board', '/promotions'],

@@ -65,7 +65,12 @@ function Lane({
       <div className="lane-head">
         <h2>{environment.name}</h2>
         <span className="quiet-text">{t(environment.class)}</span>
-        <span className="chip">{t('policy', { name: environment.policy })}</span>
+        <Link
+          className="chip"
+          to={`${addresses.project(project, 'policy')}?environment=${encodeURIComponent(environment.name)}`}
+        >
+          {t('policy', { name: environment.policy })}
+        </Link>
       </div>
       <div className="lane-release">
         {environment.release === null ? (

@@ -12,6 +12,7 @@ import { EnvironmentLanes } from './environment-lanes.tsx';
 import { NetworkTab } from './network-tab.tsx';
 import { networkWords } from './network-words.ts';
 import './projects.css';
+import { environmentPolicyWords } from './policy-words.ts';
 import { PromotionList } from './promotion-list.tsx';
 import { ReleaseList } from './release-list.tsx';
 import { volumeWords } from './volume-words.ts';
@@ -21,6 +22,7 @@ import { WorkloadList } from './workload-list.tsx';
 
 const AssuranceTab = lazy(() => import('./assurance-tab.tsx'));
 const CompareTab = lazy(() => import('./compare-tab.tsx'));
+const PolicyTab = lazy(() => import('./policy-tab.tsx'));
 
 export default function ProjectPage() {
   const t = useWords(words);
@@ -28,6 +30,7 @@ export default function ProjectPage() {
   const network = useWords(networkWords);
   const volumes = useWords(volumeWords);
   const compare = useWords(compareWords);
+  const policy = useWords(environmentPolicyWords);
   const { project: name, tab: path = 'environments' } = useParams<'project' | 'tab'>();
   // A task of the overview points straight at its promotion.
   const [pointed] = useSearchParam('promotion');
@@ -51,6 +54,7 @@ export default function ProjectPage() {
           { id: 'volumes', label: volumes('volumes'), to: addresses.project(name, 'volumes') },
           { id: 'network', label: network('network'), to: addresses.project(name, 'network') },
           { id: 'assurance', label: t('assurance'), to: addresses.project(name, 'assurance') },
+          { id: 'policy', label: policy('tab'), to: addresses.project(name, 'policy') },
           { id: 'access', label: t('access'), to: addresses.project(name, 'access') },
         ]}
       />
@@ -65,6 +69,12 @@ export default function ProjectPage() {
             return (
               <Suspense fallback={null}>
                 <AssuranceTab project={name} />
+              </Suspense>
+            );
+          if (tab === 'policy')
+            return (
+              <Suspense fallback={null}>
+                <PolicyTab project={data} />
               </Suspense>
             );
           if (tab === 'compare')

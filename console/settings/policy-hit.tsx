@@ -33,7 +33,8 @@ function Reasons({ reasons }: { reasons: readonly string[] }) {
   );
 }
 
-export function Hit({ replay }: { replay: PolicyReplay }) {
+/** @param after what the column of the answers to come is called; without it those of the text that is tried */
+export function Hit({ replay, after }: { replay: PolicyReplay; after?: string }) {
   const t = useWords(policyWords);
   const text = useText();
   // What is deployed again and again gets the same answer each time: it is told once, as of the last time.
@@ -57,7 +58,7 @@ export function Hit({ replay }: { replay: PolicyReplay }) {
       ),
     },
     { id: 'before', label: t('before'), cell: (row) => <State state={row.before} /> },
-    { id: 'after', label: t('after'), cell: (row) => <State state={row.after} /> },
+    { id: 'after', label: after ?? t('after'), cell: (row) => <State state={row.after} /> },
     {
       id: 'why',
       label: t('why'),

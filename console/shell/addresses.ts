@@ -47,6 +47,7 @@ export type ProjectTab =
   | 'assurance'
   | 'compare'
   | 'network'
+  | 'policy'
   | 'volumes'
   | 'workloads'
   | 'releases'

@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { createApi, type Principal } from '../access/index.ts';
 import { Journal, journalMigrations } from '../journal/index.ts';
-import { Fault, openDatabase, silentLog, systemClock } from '../system/index.ts';
+import { Fault, openDatabase, silentLog, systemClock, type Text } from '../system/index.ts';
 import { generateSigningKey, readPublicKey } from '../trust/index.ts';
 import {
   type Admission,
@@ -284,6 +284,13 @@ test('the routes show policies and verdicts, and keep a project from another', a
     (await call('POST', '/api/v1/policies/pod-security-baseline@1.30/test', { manifests })).body,
     tested.body,
   );
+  for (const policy of list.body.items as {
+    name: string;
+    rules: { id: string; message: Text; remedy: Text | null }[];
+  }[])
+    for (const { id, message, remedy } of policy.rules)
+      for (const text of [message.en, message.es, remedy?.en ?? '', remedy?.es ?? ''])
+        assert.doesNotMatch(text, /\{[a-zA-Z]+\}/, `${policy.name} ${id}: what a rule says has its values`);
   const prod = await call('GET', '/api/v1/policies/prod');
   assert.equal(prod.body.rules[0].id, 'scan-failed');
   assert.equal((await call('GET', '/api/v1/policies/none')).status, 404);
@@ -535,6 +542,18 @@ test('a draft says of what was judged who would be hit, and keeps nothing', asyn
   const usual = await admit.replay(admit.policy('dev'), '2020-01-01T00:00:00Z', 'dev');
   assert.deepEqual([usual.replayed, usual.same], [2, 2]);
   assert.equal((await admit.replay(draft, '2999-01-01T00:00:00Z', null)).replayed, 0);
+  const place = { project: 'tienda', environment: 'dev', policy: 'dev' };
+  const under = await admit.replayPlace(place, 'prod', '2020-01-01T00:00:00Z');
+  assert.equal(under.replayed, 2);
+  assert.equal(under.counts.newlyRefused + under.counts.otherwise + under.same, 2);
+  // Both answers are of the same facts, so the policy that is in force changes nothing, whatever was answered then.
+  await opened.db.updateTable('admit_admissions').set({ decision: 'warn' }).execute();
+  const back = await admit.replayPlace({ ...place, policy: 'prod' }, 'prod', '2020-01-01T00:00:00Z');
+  assert.deepEqual([back.replayed, back.same], [2, 2]);
+  assert.equal(
+    (await admit.replayPlace({ ...place, environment: 'prod' }, 'prod', '2020-01-01T00:00:00Z')).replayed,
+    0,
+  );
   assert.equal((await admit.verdicts({ project: 'tienda', limit: 50 })).length, before.length);
   await opened.db.updateTable('admit_admissions').set({ at: '2020-01-01T00:00:00Z' }).execute();
   await admit.forgetOld();

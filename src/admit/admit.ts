@@ -97,6 +97,36 @@ export class Admit {
     return replayAdmissions(db, draft, { since, insteadOf, exceptions, hostExceptions });
   }
 
+  /**
+   * What an environment would have been told under another policy, held against what its own says of the same facts.
+   * @param since RFC 3339
+   * @throws Fault admit.policy-unknown, admit.param-invalid
+   */
+  async replayPlace(
+    place: { readonly project: string; readonly environment: string; readonly policy: string },
+    policy: string,
+    since: string,
+  ): Promise<Replay> {
+    const { db, hosts } = this.#options;
+    const exceptions = (project: string) => readExceptions(db, { project });
+    const hostExceptions = (await hosts?.list()) ?? [];
+    const against = this.#policyInUse(place.policy);
+    return replayAdmissions(db, this.policy(policy), {
+      ...{ since, insteadOf: null, place, exceptions, hostExceptions },
+      // Of a policy that is gone what it said is all that is known.
+      ...(against === null ? {} : { against }),
+    });
+  }
+
+  #policyInUse(name: string): Policy | null {
+    try {
+      return this.policy(name);
+    } catch (error) {
+      if (error instanceof Fault) return null;
+      throw error;
+    }
+  }
+
   /** Removes recorded admissions that are older than they are kept. */
   async forgetOld(): Promise<void> {
     await forgetAdmissions(this.#options.db, this.#options.clock.now());

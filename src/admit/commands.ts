@@ -81,7 +81,7 @@ export function admitCommands(cli: CliProgram): void {
             title: { en: 'effect', es: 'efecto' },
             value: (rule) => cli.t(EFFECT[rule.effect] ?? { en: rule.effect, es: rule.effect }),
           },
-          { title: { en: 'says', es: 'dice' }, value: (rule) => cli.t(rule.message).replaceAll('{subject}', '…') },
+          { title: { en: 'says', es: 'dice' }, value: (rule) => cli.t(rule.message) },
           { title: { en: 'doors', es: 'puertas' }, value: (rule) => rule.doors.join(' '), wide: true },
           { title: { en: 'when', es: 'cuándo' }, value: (rule) => rule.when, wide: true },
         ],

@@ -26,6 +26,7 @@ export { admitMigrations } from './migrations.ts';
 export { type Effect, type FailMode, type Policy, type PolicyProblem, readPolicy } from './policy.ts';
 export { PolicyBook, type PolicyRevision, type PolicyUse } from './policy-book.ts';
 export { PRESETS_FOLDER, readPolicies } from './presets.ts';
+export type { Replay } from './recorded.ts';
 export { registerAdmitRoutes } from './routes.ts';
 export type { AdmitTables, VerdictQuery } from './store.ts';
 export {

@@ -643,6 +643,6 @@ export function fillMessage(text: Text, label: string, params: ReadonlyMap<strin
 }
 
 function wordsOf(value: PolicyValue): string {
-  if (Array.isArray(value)) return value.map(wordsOf).join(', ');
+  if (Array.isArray(value)) return value.length === 0 ? '—' : value.map(wordsOf).join(', ');
   return value instanceof Map ? '…' : String(value);
 }

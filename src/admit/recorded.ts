@@ -109,12 +109,23 @@ export async function replayAdmissions(
   question: {
     readonly since: string;
     readonly insteadOf: string | null;
+    /** Only what was judged there. */
+    readonly place?: { readonly project: string; readonly environment: string };
+    /**
+     * Compared with what this policy says of the same facts now; without it with the answers as they were given, by which
+     * what ran already was let be until its deadline.
+     */
+    readonly against?: Policy;
     readonly exceptions: (project: string) => Promise<readonly Exception[]>;
     readonly hostExceptions?: readonly HostException[];
   },
 ): Promise<Replay> {
   let select = db.selectFrom('admit_admissions').selectAll().where('at', '>=', question.since);
   if (question.insteadOf !== null) select = select.where('policy', '=', question.insteadOf);
+  if (question.place !== undefined) {
+    const { project, environment } = question.place;
+    select = select.where('project', '=', project).where('environment', '=', environment);
+  }
   const rows = await select
     .orderBy('at', 'desc')
     .limit(REPLAYED_MAX + 1)
@@ -132,16 +143,19 @@ export async function replayAdmissions(
     const known = exceptions.get(row.project) ?? (await question.exceptions(row.project));
     exceptions.set(row.project, known);
     const door = row.door as Door;
-    const { decision, reasons } = judge({
-      ...{ id: row.key, at: row.at, door, policy: draft, admission, specHash: null, running: null },
-      exceptions: known.filter(({ digest }) => digest === null || digest === row.digest),
-      hostExceptions: question.hostExceptions ?? [],
-    });
+    const answerOf = (policy: Policy): Verdict =>
+      judge({
+        ...{ id: row.key, at: row.at, door, policy, admission, specHash: null, running: null },
+        exceptions: known.filter(({ digest }) => digest === null || digest === row.digest),
+        hostExceptions: question.hostExceptions ?? [],
+      });
+    const { decision, reasons } = answerOf(draft);
     replayed += 1;
     for (const { rule, message } of reasons.filter((reason) => reason.effect === 'refuse' && isError(draft, reason))) {
       errors.set(rule, { times: (errors.get(rule)?.times ?? 0) + 1, why: message.en });
     }
-    const before = row.decision as Verdict['decision'];
+    const { against } = question;
+    const before = against === undefined ? (row.decision as Verdict['decision']) : answerOf(against).decision;
     const answer = { at: row.at, door, subject: row.subject, digest: row.digest, before, after: decision, reasons };
     if (decision === before) same += 1;
     else if (decision === 'refuse') changed.refused.push(answer);

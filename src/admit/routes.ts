@@ -11,7 +11,7 @@ import { admitFault } from './errors.ts';
 import { type Exception, stateOf } from './exception.ts';
 import { POLICY_BYTES_MAX, RECORD_DAYS, TESTED_KEPT_MAX } from './limits.ts';
 import { judgeDocument } from './manifest.ts';
-import { type Policy, readPolicy } from './policy.ts';
+import { fillMessage, type Policy, readPolicy } from './policy.ts';
 import type { PolicyBook } from './policy-book.ts';
 import { selectPolicy } from './presets.ts';
 
@@ -314,8 +314,10 @@ function showPolicy(policy: Policy) {
     warnings: policy.warnings ?? [],
     refuses: rules.filter((rule) => rule.effect === 'refuse').length,
     warns: rules.filter((rule) => rule.effect === 'warn').length,
-    rules: rules.map(({ id, doors: at, effect, expression, message, remedy }) => ({
-      ...{ id, doors: at, effect, when: expression, message, remedy },
+    // What a rule says here has the values that hold here; of whom it is, only a question says.
+    rules: rules.map(({ id, doors: at, effect, expression, message, remedy, params: own }) => ({
+      ...{ id, doors: at, effect, when: expression, message: fillMessage(message, '…', own) },
+      remedy: remedy === null ? null : fillMessage(remedy, '…', own),
     })),
   };
 }

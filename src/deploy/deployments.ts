@@ -312,16 +312,26 @@ export class Deployments {
             throw deployFault('deploy.environment-alike', { project: file.project, environment: name, onHosts });
           await tx
             .insertInto('deploy_environments')
-            .values({ project: file.project, name, ...values, current_release: null, stable_release: null })
+            .values({
+              project: file.project,
+              name,
+              ...values,
+              current_release: null,
+              stable_release: null,
+              policy_set: null,
+            })
             .execute();
           continue;
         }
         // Who writes the file must not loosen what guards production: a guard only tightens from there.
         const guarded = before.class === 'production';
-        if (guarded) kept.push(...keptOf(before, { class: environmentClass, policy: written.policy, approvals }));
+        const isSet = before.policy_set === 1;
+        const asked = { class: environmentClass, policy: written.policy, approvals };
+        if (guarded) kept.push(...keptOf(file.project, before, asked));
+        else if (isSet) kept.push(...keptOf(file.project, before, { ...before, policy: written.policy }));
         const changed = guarded
           ? { ...values, class: before.class, policy: before.policy, approvals: Math.max(before.approvals, approvals) }
-          : values;
+          : { ...values, policy: isSet ? before.policy : values.policy };
         await tx
           .updateTable('deploy_environments')
           .set(changed)
@@ -1156,8 +1166,9 @@ export class Deployments {
   }
 }
 
-/** What a project file asks of an environment of production that it does not get, for who wrote it would believe it. */
+/** What a project file asks of an environment that it does not get, for who wrote it would believe it. */
 function keptOf(
+  project: string,
   before: { readonly name: string; readonly class: string; readonly policy: string; readonly approvals: number },
   written: { readonly class: string; readonly policy: string; readonly approvals: number },
 ): Text[] {
@@ -1172,9 +1183,22 @@ function keptOf(
           },
         ];
   const approvals = String(Math.max(before.approvals, written.approvals));
+  const change = `darsena env set ${project}/${name} --policy ${written.policy}`;
+  const policy =
+    before.class === 'production'
+      ? of('the policy', 'la política', before.policy, written.policy)
+      : before.policy === written.policy
+        ? []
+        : [
+            {
+              en: `${name} keeps the policy ${before.policy}, not ${written.policy}: an administrator set it`,
+              es: `${name} conserva la política ${before.policy}, no ${written.policy}: la fijó un administrador`,
+            },
+          ];
   return [
     ...of('the class', 'la clase', before.class, written.class),
-    ...of('the policy', 'la política', before.policy, written.policy),
+    // Who may change it is told how; a file of the project cannot.
+    ...policy.map(({ en, es }) => ({ en: `${en} (${change})`, es: `${es} (${change})` })),
     ...of('the approvals', 'las aprobaciones', approvals, String(written.approvals)),
   ];
 }

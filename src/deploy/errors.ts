@@ -245,6 +245,63 @@ export const deployFault = defineFaults({
       remedy: 'otra persona con el rol approver: darsena promotion approve {project} {id}',
     },
   },
+  'deploy.policy-not-waiting': {
+    kind: 'not-found',
+    en: {
+      what: 'no change of the policy of {project}/{environment} waits',
+      why: 'nobody asked for one, or somebody decided it, or another one took its place',
+      remedy: 'darsena env show {project}/{environment}',
+    },
+    es: {
+      what: 'no espera ningún cambio de la política de {project}/{environment}',
+      why: 'nadie lo pidió, o alguien lo decidió, u otro ocupó su lugar',
+      remedy: 'darsena env show {project}/{environment}',
+    },
+  },
+  'deploy.policy-own': {
+    kind: 'forbidden',
+    en: {
+      what: '{name} cannot approve this change of the policy of {project}/{environment}',
+      why: 'who asks for it does not approve it',
+      remedy: 'another person with the role approver: darsena env approve {project}/{environment}',
+    },
+    es: {
+      what: '{name} no puede aprobar este cambio de la política de {project}/{environment}',
+      why: 'quien lo pide no lo aprueba',
+      remedy: 'otra persona con el rol approver: darsena env approve {project}/{environment}',
+    },
+  },
+  'deploy.policy-of-file': {
+    kind: 'invalid',
+    en: {
+      what: 'the policy of {project}/{environment} cannot be left to darsena.yaml',
+      why: 'it is production: who writes the project file does not choose what guards it',
+      remedy: 'darsena env set {project}/{environment} --policy NAME',
+    },
+    es: {
+      what: 'la política de {project}/{environment} no se puede dejar a darsena.yaml',
+      why: 'es producción: quien escribe el archivo de proyecto no elige lo que la protege',
+      remedy: 'darsena env set {project}/{environment} --policy NOMBRE',
+    },
+  },
+  'deploy.policy-choice': {
+    kind: 'invalid',
+    en: {
+      what: 'the policy of {place} is not changed',
+      why: 'one of --policy NAME and --from-file is expected',
+      remedy: 'darsena policy list',
+    },
+    es: {
+      what: 'la política de {place} no se cambia',
+      why: 'se espera una de --policy NOMBRE y --from-file',
+      remedy: 'darsena policy list',
+    },
+  },
+  'deploy.place-invalid': {
+    kind: 'invalid',
+    en: { what: '{place} is not a place', why: 'expected PROJECT/ENVIRONMENT', remedy: 'darsena project list' },
+    es: { what: '{place} no es un lugar', why: 'se esperaba PROYECTO/ENTORNO', remedy: 'darsena project list' },
+  },
   'deploy.promotion-needed': {
     kind: 'forbidden',
     en: {

@@ -26,6 +26,8 @@ export {
 } from './deployments.ts';
 export type { ServiceEndpoints, WorkloadStatus } from './engines/local/index.ts';
 export { checkComposition } from './engines/local/wanted-reader.ts';
+export { EnvironmentPolicies } from './environment-policies.ts';
+export { type EnvironmentJudge, type RunningUnder, registerEnvironmentRoutes } from './environment-routes.ts';
 export { deployFault } from './errors.ts';
 export { AVAILABILITY_LOOK_MS, AVAILABILITY_WRITE_MS } from './limits.ts';
 export { deployMigrations } from './migrations.ts';

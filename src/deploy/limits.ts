@@ -44,3 +44,6 @@ export const AVAILABILITY_KEPT_DAYS = 400;
 
 /** A look that comes later than this says nothing of the time before it. */
 export const AVAILABILITY_GAP_MS = 60_000;
+
+/** Changes of the policy of an environment that are shown, newest first. */
+export const POLICY_CHANGES_SHOWN = 50;

@@ -168,4 +168,30 @@ export const deployMigrations: readonly Migration[] = [
       await db.schema.alterTable('deploy_releases').addColumn('why', 'text').execute();
     },
   },
+  {
+    name: '0180-deploy-environment-policies',
+    async up(db) {
+      await db.schema.alterTable('deploy_environments').addColumn('policy_set', 'integer').execute();
+      await db.schema
+        .createTable('deploy_policy_changes')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('project', 'text', (column) => column.notNull())
+        .addColumn('environment', 'text', (column) => column.notNull())
+        .addColumn('before', 'text', (column) => column.notNull())
+        .addColumn('after', 'text', (column) => column.notNull())
+        .addColumn('reason', 'text', (column) => column.notNull())
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('requested_by', 'text', (column) => column.notNull())
+        .addColumn('requester', 'text', (column) => column.notNull())
+        .addColumn('requested_at', 'text', (column) => column.notNull())
+        .addColumn('decided_by', 'text')
+        .addColumn('decided_at', 'text')
+        .execute();
+      await db.schema
+        .createIndex('deploy_policy_changes_place')
+        .on('deploy_policy_changes')
+        .columns(['project', 'environment', 'id'])
+        .execute();
+    },
+  },
 ];

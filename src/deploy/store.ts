@@ -13,6 +13,24 @@ export interface DeployTables {
     stable_release: string | null;
     /** Thousandths of a percent of the time that it should serve; null: nothing was stated. */
     availability_millis: number | null;
+    /** 1: an administrator set the policy, and project files do not; null or 0: it is what the project file said. */
+    policy_set: number | null;
+  };
+  /** Changes of the policy of an environment that exists, see environment-policies.ts. */
+  deploy_policy_changes: {
+    id: string;
+    project: string;
+    environment: string;
+    before: string;
+    after: string;
+    reason: string;
+    state: string;
+    requested_by: string;
+    /** The person behind `requested_by`. */
+    requester: string;
+    requested_at: string;
+    decided_by: string | null;
+    decided_at: string | null;
   };
   /** How long environments and their workloads served, see availability.ts; `workload` is empty for all together, `day` UTC. */
   deploy_availability: {

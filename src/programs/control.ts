@@ -47,6 +47,7 @@ import {
   Deployments,
   type DeployTables,
   deployMigrations,
+  EnvironmentPolicies,
   findContainer,
   nextCronTime,
   parseCron,
@@ -54,6 +55,7 @@ import {
   Runs,
   registerComparisonRoutes,
   registerDeployRoutes,
+  registerEnvironmentRoutes,
   registerQuotaRoutes,
   registerRunRoutes,
 } from '../deploy/index.ts';
@@ -437,16 +439,14 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const trust = new Trust({ db, journal, clock, masterKey: keys.masterKey, signatures });
   const verdictKey = await trust.ensureKey('control', ['scan', 'sbom', 'approval', 'exception', 'verdict', 'profile']);
   const statements = new Statements({ trust, scans: () => scans, repositoriesOf, clock, log });
+  const environmentPolicies = new EnvironmentPolicies({
+    ...{ db, journal, clock },
+    check: (policy) => void admit.policy(policy),
+    changed: (project) => rejudgeProject(project, null),
+  });
   const policyBook = await PolicyBook.open({
     ...{ db, journal, clock, presets: await readPolicies(PRESETS_FOLDER) },
-    use: {
-      environmentsUsing: async (name) =>
-        (await deployments.activeReleases())
-          .filter(({ environment }) => environment.policy.split('@', 1)[0] === name)
-          .map(({ release, environment }) => ({
-            ...{ project: release.project, environment: environment.name, class: environment.class },
-          })),
-    },
+    use: { environmentsUsing: (name) => environmentPolicies.using(name) },
     changed: () => {
       // Verdicts from before were given by other rules.
       factsChangedMs = clock.now().getTime();
@@ -1048,6 +1048,13 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     clock,
   });
   registerQuotaRoutes(app, quotas, deployments);
+  registerEnvironmentRoutes(app, {
+    ...{ policies: environmentPolicies, deployments, clock },
+    judge: {
+      running: (environment, project, policy) => pipeline.previewRunning(environment, project, policy),
+      replay: (place, policy, since) => admit.replayPlace(place, policy, since),
+    },
+  });
   registerAssuranceRoutes(app, { availability, deployments, trust, volumes, copies });
   registerVolumeRoutes(app, volumes, copies);
   const secrets = new BuildSecrets(clock);

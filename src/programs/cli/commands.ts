@@ -27,6 +27,10 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../deploy/scaling-commands.ts')).scalingCommands(cli),
   },
   {
+    words: ['env'],
+    add: async (cli) => (await import('../../deploy/environment-commands.ts')).environmentCommands(cli),
+  },
+  {
     words: ['assurance'],
     add: async (cli) => (await import('../../deploy/assurance-command.ts')).assuranceCommand(cli),
   },

@@ -109,6 +109,11 @@ async function fetchNames(cli: CliProgram, argument: string): Promise<string[]> 
     }
     return [...new Set(found)];
   }
+  if (argument === 'place') {
+    return (await list('/projects')).flatMap(({ name, environments }) =>
+      (environments as readonly { readonly name: string }[]).map((one) => `${String(name)}/${one.name}`),
+    );
+  }
   const source = NAME_SOURCES[argument];
   return source === undefined ? [] : (await list(source.path)).flatMap(source.names).map(String);
 }

@@ -32,6 +32,7 @@ import {
   type Release,
   type ReleaseSource,
   type Releases,
+  type RunningUnder,
   type RunOrder,
   type RunStarter,
   type Runs,
@@ -987,11 +988,62 @@ export class Pipeline implements Releases, RunStarter, Builds {
       readonly source: ReleaseSource | null;
     },
   ): Promise<{ subject: string; verdict: Verdict; until: string }[]> {
-    const { admit, intake, lastReport } = this.#parts;
+    const asked = await this.#questions(composition, environment, project, actor, {
+      ...{ door, isBeforeApproval, restart, source },
+    });
+    const verdicts = await this.#parts.admit.judge(asked.map(({ question }) => question));
+    return verdicts.map((verdict, index) => ({
+      subject: asked[index]?.name ?? '',
+      verdict,
+      until: asked[index]?.until ?? verdict.at,
+    }));
+  }
+
+  /**
+   * What a policy says now of all that runs in an environment, as of new releases: nothing is let be because it runs. Keeps
+   * nothing.
+   */
+  async previewRunning(environment: Environment, project: string, policy: string): Promise<RunningUnder[]> {
+    const { admit, deployments } = this.#parts;
+    const active = (await deployments.activeReleases()).find(
+      ({ release, environment: { name } }) => release.project === project && name === environment.name,
+    );
+    if (active === undefined) return [];
+    const { source } = await deployments.openRelease(active.release.id);
+    const asked = await this.#questions(active.composition, environment, project, 'platform', {
+      ...{ door: 'start', isBeforeApproval: false, restart: true, source },
+    });
+    const found: RunningUnder[] = [];
+    for (const { question, name } of asked) {
+      const { door, admission, specHash } = question;
+      const verdict = await admit.preview({ door, admission, specHash, policy });
+      const { repository, digest } = admission.image;
+      found.push({ workload: name, repository, digest, decision: verdict.decision, reasons: verdict.reasons });
+    }
+    return found;
+  }
+
+  /** One question for each image of each workload, with the deadline of what has none of its own. */
+  async #questions(
+    composition: Composition,
+    environment: Environment,
+    project: string,
+    actor: string,
+    {
+      door,
+      isBeforeApproval,
+      restart,
+      source,
+    }: {
+      readonly door: 'start' | 'promote';
+      readonly isBeforeApproval: boolean;
+      readonly restart: boolean;
+      readonly source: ReleaseSource | null;
+    },
+  ): Promise<{ question: AdmitQuestion; name: string; until: string }[]> {
+    const { intake, lastReport } = this.#parts;
     const documents = source === null ? [] : policyDocuments(source, environment.name);
-    const questions: AdmitQuestion[] = [];
-    const subjects: string[] = [];
-    const untils: string[] = [];
+    const asked: { question: AdmitQuestion; name: string; until: string }[] = [];
     for (const workload of composition.workloads) {
       const users = new Map<string, string>();
       const references = [...new Set(collectImages([workload]))];
@@ -1009,12 +1061,12 @@ export class Pipeline implements Releases, RunStarter, Builds {
           environment: { name: environment.name, class: environment.class },
           // Each image is judged with the containers that run it.
           workload: { ...facts, containers: facts.containers.filter((container) => container.image === reference) },
-          documents: documentsFor(workload.key.name, documents, questions.length === 0),
+          documents: documentsFor(workload.key.name, documents, asked.length === 0),
           report: restart ? await lastReport(digest) : await this.#reportIn(digest, foldersOf(workload.pod, reference)),
           isBeforeApproval,
         });
         const until = await this.#parts.deadlineOf(project, digest, environment);
-        questions.push({
+        const question: AdmitQuestion = {
           door,
           ...(restart || admission.environment.runs ? { running: { restart, until } } : {}),
           admission: { ...admission, image: { ...admission.image, project } },
@@ -1022,17 +1074,11 @@ export class Pipeline implements Releases, RunStarter, Builds {
           specHash: workload.specHash,
           actor,
           subject: `${project}/${environment.name}/${workload.key.name}`,
-        });
-        subjects.push(workload.key.name);
-        untils.push(until);
+        };
+        asked.push({ question, name: workload.key.name, until });
       }
     }
-    const verdicts = await admit.judge(questions);
-    return verdicts.map((verdict, index) => ({
-      subject: subjects[index] ?? '',
-      verdict,
-      until: untils[index] ?? verdict.at,
-    }));
+    return asked;
   }
 
   /** The report of an image with what its own links make of the folders that manifests have it start in. */
