@@ -278,7 +278,7 @@ function bookCommands(cli: CliProgram, noun: ReturnType<CliProgram['program']['c
       const isFile = draft === '-' || draft.includes('/') || draft.endsWith('.yaml');
       const replay = await cli.api.post<Replay>('/policies/try', {
         ...(isFile ? { source: await readText(draft) } : { name: draft }),
-        params: readValues(options.set ?? []),
+        params: await readValues(options.set ?? []),
         days: Number(/^(\d+)d?$/.exec(options.since)?.[1] ?? Number.NaN),
         insteadOf: options.insteadOf ?? null,
       });

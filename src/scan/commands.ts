@@ -42,6 +42,7 @@ interface ScanOptions {
   readonly scanners?: string;
   readonly ignoreUnfixed?: boolean;
   readonly everything?: boolean;
+  readonly again?: boolean;
   readonly clamd?: string;
   readonly clamdFileMib?: string;
   readonly clamdMaxAge?: string;
@@ -64,6 +65,7 @@ interface Wanted {
   readonly scanners: ReadonlySet<Scanner>;
   readonly ignoreUnfixed: boolean;
   readonly everything: boolean;
+  readonly again: boolean;
   readonly advisories: string | null;
   readonly malware: MalwareOptions;
   readonly secretRules: string | null;
@@ -90,6 +92,7 @@ export function scanCommands(cli: CliProgram): void {
     .option('--scanners <list>', cli.t(WORDS.scanners))
     .option('--ignore-unfixed', cli.t(WORDS.ignoreUnfixed))
     .option('--everything', cli.t(WORDS.everything))
+    .option('--again', cli.t(WORDS.again))
     .option('--advisories <place>', cli.t(WORDS.advisories))
     .option('--secret-rules <file>', cli.t(WORDS.secretRules))
     .option('--baseline <file>', cli.t(WORDS.baseline))
@@ -107,7 +110,8 @@ export function scanCommands(cli: CliProgram): void {
     )
     .action(async (place: string, options: ScanOptions) => {
       const wanted = readOptions(cli, place, options);
-      const scanned = (await scanHere(cli, wanted)) ?? (await askPlatform(cli, wanted));
+      const here = wanted.again ? null : await scanHere(cli, wanted);
+      const scanned = here ?? (await askPlatform(cli, wanted));
       if (scanned === null) return;
       await show(cli, wanted, scanned);
       cli.exit(exitCodeOf(scanned.report, wanted));
@@ -185,6 +189,10 @@ const WORDS = {
     en: 'look for files with these hashes: .hdb, .hsb, sha256sum or plain; a file or folder',
     es: 'buscar archivos con estos hashes: .hdb, .hsb, de sha256sum o sueltos; un archivo o carpeta',
   },
+  again: {
+    en: 'of an image of the platform: scan it anew there first',
+    es: 'de una imagen de la plataforma: analizarla antes de nuevo ahí',
+  },
   ignoreUnfixed: { en: 'leave out what nobody has fixed yet', es: 'omitir lo que nadie ha corregido todavía' },
 } as const satisfies Record<string, Text>;
 
@@ -216,6 +224,7 @@ function readOptions(cli: CliProgram, place: string, options: ScanOptions): Want
     scanners: new Set(scanners as Scanner[]),
     ignoreUnfixed: options.ignoreUnfixed === true,
     everything: options.everything === true,
+    again: options.again === true,
     advisories: options.advisories ?? process.env['DARSENA_ADVISORIES'] ?? null,
     malware: malwareOptions(options),
     secretRules: options.secretRules ?? null,
@@ -505,6 +514,7 @@ async function askPlatform(cli: CliProgram, wanted: Wanted): Promise<Scanned | n
   const asked = digest ?? (await newestOf(cli, project, repository, tag));
   if (asked === null) throw scanFault('scan.image-unknown', { image: wanted.place });
   const base = `/projects/${encodeURIComponent(project)}/images/${encodeURIComponent(asked)}`;
+  if (wanted.again) await cli.followOperation((await cli.api.post<{ operation: string }>(`${base}/rescan`)).operation);
   const report = narrowReport(await cli.api.get<ScanReport>(`${base}/scan`), wanted);
   if (wanted.format === 'table' || wanted.format === 'json') {
     return { report, inventory: null, reference: wanted.place, kind: 'image' };
