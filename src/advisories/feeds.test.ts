@@ -765,6 +765,17 @@ test('updates ask only for news, try again, check what the feed says of itself, 
       [['a'], ['advisories.fetch-failed', 'advisories.checksum']],
     );
 
+    // What the administrator wrote may be inside; where the feed sends on to may not.
+    const moves = ['https://169.254.169.254/a', 'https://[::1]/a', 'https://localhost:1/a', 'http://feeds.example/a'];
+    for (const location of moves) {
+      pool.intercept({ path: '/m.ndjson' }).reply(302, '', { headers: { location } });
+      await assert.rejects(
+        updateAdvisories(store, ['https://feeds.example/m.ndjson'], { ...options, retryMs: [] }),
+        /not of the public Internet|expected an https/,
+        location,
+      );
+    }
+
     pool.intercept({ path: '/a.ndjson', headers: { 'if-none-match': '"1"' } }).reply(304, '');
     const second = await updateAdvisories(store, urls.slice(0, 1), options);
     assert.deepEqual([second.imported, second.unchanged, second.revision], [[], urls.slice(0, 1), first.revision]);

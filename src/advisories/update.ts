@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Dispatcher, request } from 'undici';
-import { Fault } from '../system/index.ts';
+import { Agent, type Dispatcher, request } from 'undici';
+import { Fault, ServerAddresses } from '../system/index.ts';
 import { advisoryFault } from './errors.ts';
 import {
   CHECKSUM_FILE_MAX_BYTES,
@@ -204,9 +204,9 @@ class RemoteFeed implements AdvisoryInput {
 
   async #follow(url: string, headers: Record<string, string>): Promise<Dispatcher.ResponseData> {
     let at = new URL(url);
-    const { dispatcher } = this.#options;
+    const addresses = new ServerAddresses(at);
     for (let redirects = 0; redirects <= FETCH_REDIRECTS_MAX; redirects++) {
-      if (at.protocol !== 'https:') throw new Final(`expected an https: address, got ${at.protocol}`);
+      const dispatcher = wayTo(at, addresses) ?? this.#options.dispatcher;
       const answer = await request(at, {
         headers,
         headersTimeout: FETCH_TIMEOUT_MS,
@@ -221,6 +221,21 @@ class RemoteFeed implements AdvisoryInput {
       at = new URL(location, at);
     }
     throw new Final(`more than ${FETCH_REDIRECTS_MAX} redirects`);
+  }
+}
+
+/** Of addresses that a redirect named. */
+let elsewhere: Agent | null = null;
+
+/** Null: the address is the administrator's own. @throws Final where a redirect leads inside, or away from https */
+function wayTo(at: URL, addresses: ServerAddresses): Dispatcher | null {
+  try {
+    const { lookup } = addresses.connection(at);
+    if (lookup === undefined) return null;
+    elsewhere ??= new Agent({ connect: { lookup } });
+    return elsewhere;
+  } catch (error) {
+    throw new Final(error instanceof Error ? error.message : String(error));
   }
 }
 

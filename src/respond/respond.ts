@@ -36,7 +36,7 @@ import {
 import type { Notices } from './notices/notices.ts';
 import type { Playbooks } from './playbooks/playbooks.ts';
 import type { ResponsePolicies } from './policy/book.ts';
-import { asksFirst, POLICY_GONE, type ResponsePolicy } from './policy/policy.ts';
+import { actsAgain, asksFirst, POLICY_GONE, type ResponsePolicy } from './policy/policy.ts';
 import { buildProcessTree, offendingPids, type ProcessNode } from './process-tree.ts';
 import {
   type AlertQuery,
@@ -456,7 +456,7 @@ export class Respond {
       );
       let acted = lately.length;
       for (const kind of policy.do) {
-        if (before.some((one) => one.kind === kind && one.actor === actor)) continue;
+        if (before.some((one) => one.kind === kind && one.actor === actor && isStanding(one, policy.mode))) continue;
         const isAgain = await this.#reachedAlready(tx, kind, incident, lately);
         const isOver = isAgain || acted >= policy.limit.actions;
         if (!isOver) acted += 1;
@@ -814,10 +814,16 @@ export class Respond {
     const alerts = await readAlerts(this.#options.db, {
       projects: '*',
       incident: number,
-      order: 'oldest',
+      order: 'newest',
       limit: ALERTS_SHOWN_MAX,
     });
-    const pids = [...new Set(offendingPids(buildProcessTree(alerts)))].slice(0, KILL_PROCESSES_MAX);
+    // Those named last first: of many, the oldest have ended most likely.
+    const latest = new Map(
+      alerts.map(({ process }, place): [number, number] => [process.pid, alerts.length - place]).reverse(),
+    );
+    const pids = [...new Set(offendingPids(buildProcessTree(alerts.toReversed())))]
+      .sort((one, other) => (latest.get(other) ?? 0) - (latest.get(one) ?? 0))
+      .slice(0, KILL_PROCESSES_MAX);
     return pids.length === 0 ? { kind: 'container', containerId } : { kind: 'process', containerId, pids };
   }
 
@@ -1090,6 +1096,15 @@ const WOULD_ASK: Text = {
   en: 'somebody else would have to agree first',
   es: 'antes tendría que aprobarlo otra persona',
 };
+
+/**
+ * Whether what a policy planned about an incident before keeps it from planning the same again. What it only said while it was tried
+ * does not, once it acts.
+ */
+function isStanding({ kind, state }: Action, mode: ResponsePolicy['mode']): boolean {
+  if (state === 'dry-run') return mode === 'dry-run';
+  return !actsAgain(kind, mode) || state === 'queued' || state === 'awaiting' || state === 'declined';
+}
 
 /** Between looks at whether another action on the same incident has ended. */
 const BUSY_WAIT_MS = 200;

@@ -44,13 +44,18 @@ function alert(change: Partial<Alert> = {}): Alert {
   };
 }
 
-async function open(deeds: Partial<Deeds> = {}, sources: readonly string[] = []) {
+async function open(deeds: Partial<Deeds> = {}, sources: readonly string[] = [], kills: (number | null)[] = []) {
   const opened = await openDatabase<RespondTables>('sqlite::memory:', [...journalMigrations, ...respondMigrations]);
   const journal = new Journal({
     ...{ db: opened.db as never, clock: systemClock, log: silentLog, keyId: 'test' },
     checkpointKeyPem: generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
   });
-  const responder = { kill: async () => 'killed' as const };
+  const responder = {
+    kill: async (_host: string, { pid }: { readonly pid: number | null }) => {
+      kills.push(pid);
+      return 'killed' as const;
+    },
+  };
   const policies = new ResponsePolicies({ db: opened.db, journal, clock: systemClock });
   for (const source of sources) await policies.apply(source, 'user:author');
   const respond = new Respond({
@@ -224,6 +229,44 @@ test('without a word a policy only says what it would do', async () => {
     ['somebody else would have to agree first', 'somebody else would have to agree first'],
   );
   await asking.opened.close();
+});
+
+test('what a policy only said while it was tried does not keep it from acting about the same incident', async () => {
+  const { opened, respond, policies, calls, states } = await withPolicy(POLICY.replace('enforce', 'dry-run'));
+  for (let n = 0; n < 2; n++) await respond.ingest(alert(), 'host1');
+  assert.deepEqual([calls, await states(1)], [[], ['isolate dry-run', 'quarantine dry-run']]);
+  await policies.apply(POLICY, 'user:author');
+  for (let n = 0; n < 2; n++) await respond.ingest(alert(), 'host1');
+  await respond.idle();
+  assert.deepEqual(calls, ['isolate', 'quarantine']);
+  assert.deepEqual(await states(1), ['isolate dry-run', 'quarantine dry-run', 'isolate done', 'quarantine done']);
+  // Tried again after it acted: it says what it would do.
+  await policies.apply(POLICY.replace('enforce', 'dry-run'), 'user:author');
+  await respond.ingest(alert(), 'host1');
+  await respond.idle();
+  assert.equal(calls.length, 2);
+  await opened.close();
+});
+
+test('a policy ends the processes of each further alert, the last one’s first, as often as its limit lets it', async () => {
+  const kills: (number | null)[] = [];
+  const source = POLICY.replace('[isolate, quarantine]', '[kill-process]');
+  const { opened, respond, policies } = await open({}, [`${source}limit: { actions: 3, minutes: 60 }\n`], kills);
+  const states = async () => (await respond.describe(1)).actions.map(({ state }) => state);
+  const { process } = alert();
+  for (const [n, pid] of [300, 400, 500, 600, 700].entries()) {
+    await respond.ingest(alert({ process: { ...process, pid } }), 'host1');
+    await respond.idle();
+    if (n < 3) assert.equal(kills.splice(0)[0], pid);
+  }
+  assert.deepEqual(kills, []);
+  assert.deepEqual(await states(), ['done', 'done', 'done', 'declined']);
+  const alerts = [300, 400, 500].map((pid) => ({ ...alert({ process: { ...process, pid } }), incident: 1, host: 'h' }));
+  const replay = new PolicyReplay(readResponsePolicy(source));
+  replay.take(alerts);
+  assert.equal(replay.found.length, 3);
+  await policies.apply(source.replace('enforce', 'dry-run'), 'user:author');
+  await opened.close();
 });
 
 test('where a policy asks first, another person than its author has to agree', async () => {

@@ -102,6 +102,30 @@ export function guardAddresses(
   };
 }
 
+/**
+ * For a server whose address an administrator wrote down, which may be inside, and which answers with addresses of its own: those lead to
+ * the same host or to the public Internet. Only over TLS, where a name that changes its address leads to no certificate of that name.
+ */
+export class ServerAddresses {
+  readonly #written: string;
+  readonly #guard: AddressGuard;
+
+  constructor(written: URL, resolve?: ResolveName) {
+    this.#written = written.hostname;
+    this.#guard = guardAddresses([], (why) => new Error(why), resolve);
+  }
+
+  /** What the connection to that address is made with. @throws Error where it may not be made */
+  connection(to: URL): { readonly lookup?: LookupFunction } {
+    if (to.protocol !== 'https:') throw new Error(`expected an https: address, got ${to.protocol}`);
+    if (to.hostname === this.#written) return {};
+    const host = to.hostname.replace(/^\[|\]$/g, '');
+    const why = isIP(host) === 0 ? null : this.#guard.refusal(host);
+    if (why !== null) throw new Error(why);
+    return { lookup: this.#guard.lookup };
+  }
+}
+
 /** @returns why the text is no network that may be allowed, or null */
 export function networkProblem(text: string): string | null {
   const [, address = '', bits = ''] = /^([0-9a-fA-F.:]+)\/(\d{1,3})$/.exec(text) ?? [];

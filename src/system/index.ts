@@ -1,4 +1,10 @@
-export { type AddressGuard, guardAddresses, networkProblem, type ResolveName } from './address-guard.ts';
+export {
+  type AddressGuard,
+  guardAddresses,
+  networkProblem,
+  type ResolveName,
+  ServerAddresses,
+} from './address-guard.ts';
 export { canonicalJson } from './canonical.ts';
 export {
   type CliApi,

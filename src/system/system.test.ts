@@ -10,7 +10,9 @@ import {
   keptBundle,
   languageOf,
   newId,
+  type ResolveName,
   runCommand,
+  ServerAddresses,
   writeFileAtomic,
 } from './index.ts';
 import { BUNDLES_FOLDER, type BundleRecord } from './kept-bundle.ts';
@@ -119,4 +121,27 @@ test('a bundle is used while its sources are the same, never after one was chang
   assert.equal(keptBundle('scan-cli', root), null);
   await writeFile(record, '{"node":');
   assert.equal(keptBundle('scan-cli', root), null);
+});
+
+test('a server leads to its own host wherever that is, and else to the public Internet alone, at each connection', async () => {
+  let answer = '93.184.216.34';
+  const resolve: ResolveName = (_name, _options, done) => done(null, [{ address: answer, family: 4 }]);
+  const addresses = new ServerAddresses(new URL('https://acme.inside.example/directory'), resolve);
+  assert.deepEqual(addresses.connection(new URL('https://acme.inside.example/order/1')), {});
+  const inside = [
+    'https://10.0.0.1/',
+    'https://[::1]/',
+    'https://[::ffff:127.0.0.1]/',
+    'https://2130706433/',
+    'https://169.254.169.254/latest',
+    'http://acme.inside.example/',
+    'ftp://other.example/',
+  ];
+  for (const one of inside) assert.throws(() => addresses.connection(new URL(one)), /public Internet|https/, one);
+  const { lookup } = addresses.connection(new URL('https://other.example/'));
+  const look = (): Promise<unknown> =>
+    new Promise((done) => lookup?.('other.example', { all: false }, (error, address) => done(error ?? address)));
+  assert.equal(await look(), '93.184.216.34');
+  answer = '127.0.0.1';
+  assert.match(String(await look()), /not of the public Internet/);
 });

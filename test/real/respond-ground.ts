@@ -106,6 +106,7 @@ export async function openStores(folder: string) {
     async send() {
       await clock.sleep(1);
       if (++sent % 3 === 0) throw new Error('not taken');
+      return null;
     },
   });
   await notices.open();

@@ -2,7 +2,7 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { request } from 'node:https';
 import { z } from 'zod';
-import type { Clock } from '../../system/index.ts';
+import { type Clock, ServerAddresses } from '../../system/index.ts';
 import { createServerRequest } from '../certificates.ts';
 import { networkFault } from '../errors.ts';
 import { ACME_ANSWER_BYTES_MAX, ACME_ORDER_MS, ACME_POLLS_MAX, ACME_REQUEST_MS, ACME_WAIT_MS } from '../limits.ts';
@@ -196,12 +196,19 @@ class Session {
   }
 
   #send(method: string, address: string, body?: string): Promise<Answer> {
-    const { ca } = this.#account;
+    const { ca, directory } = this.#account;
     return new Promise((resolve, reject) => {
+      let way: ReturnType<ServerAddresses['connection']>;
+      try {
+        way = new ServerAddresses(new URL(directory)).connection(new URL(address));
+      } catch (error) {
+        return reject(failed(error instanceof Error ? error.message : String(error), error));
+      }
       const asked = request(
         address,
         {
           method,
+          ...way,
           timeout: ACME_REQUEST_MS,
           signal: this.#end,
           headers: {

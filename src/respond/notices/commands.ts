@@ -106,8 +106,10 @@ export function noticeCommands(cli: CliProgram): void {
     .argument('<name>')
     .description(t({ en: 'send a test now', es: 'enviar una prueba ahora' }))
     .action(async (name: string) => {
-      await api.post(`/notices/channels/${encodeURIComponent(name)}/test`);
+      const { note } = await api.post<{ note: string | null }>(`/notices/channels/${encodeURIComponent(name)}/test`);
       print.result({ en: `${name} took the test`, es: `${name} recibió la prueba` });
+      if (note !== null)
+        print.note({ en: `not all are told: ${printable(note)}`, es: `no se avisa a todos: ${printable(note)}` });
     });
   noun
     .command('remove')

@@ -32,8 +32,11 @@ interface MailOrder {
   readonly lookup: LookupFunction;
 }
 
-/** Sends a notice; it is over when the server took it for every recipient. @throws Error with what the server said */
-export async function sendMail(order: MailOrder, notice: Notice, now: Date): Promise<void> {
+/**
+ * Sends a notice; it is over when the server took it. A recipient that is refused keeps no other from being told.
+ * @returns who was refused and why, or null. @throws Error with what the server said, where nobody is told
+ */
+export async function sendMail(order: MailOrder, notice: Notice, now: Date): Promise<string | null> {
   const { url, host, mail, password, mayBePlain, lookup } = order;
   const port = url.port === '' ? PORTS[url.protocol as keyof typeof PORTS] : Number(url.port);
   // A name goes along with the greeting; an address may not (RFC 6066), and is looked for in the certificate all the same.
@@ -59,10 +62,19 @@ export async function sendMail(order: MailOrder, notice: Notice, now: Date): Pro
       throw new Error('the server offers no TLS');
     if (mail.user !== null) await logIn(talk, offers, mail.user, password ?? '');
     await talk.say(`MAIL FROM:<${mail.from}>`, 250);
-    for (const address of mail.to) await talk.say(`RCPT TO:<${address}>`, 250, 251);
+    const refused: string[] = [];
+    for (const address of mail.to) {
+      try {
+        await talk.say(`RCPT TO:<${address}>`, 250, 251);
+      } catch (error) {
+        if (!(error instanceof Refused) || refused.length + 1 === mail.to.length) throw error;
+        refused.push(`${address}: ${error.message}`);
+      }
+    }
     await talk.say('DATA', 354);
     await talk.say(`${mailOf(notice, mail, now)}\r\n.`, 250);
     talk.bid('QUIT');
+    return refused.length === 0 ? null : refused.join('; ');
   } finally {
     talk.close();
   }
@@ -139,6 +151,9 @@ function encodeWords(text: string): string {
   return words.map((word) => `=?utf-8?B?${Buffer.from(word).toString('base64')}?=`).join('\r\n ');
 }
 
+/** The server said no, and goes on. */
+class Refused extends Error {}
+
 /** Command and reply, one after the other. What the server says is bounded. */
 class Conversation {
   readonly #socket: Socket;
@@ -202,7 +217,7 @@ class Conversation {
       if (wanted.includes(Number(code))) return lines;
       // What a server says is a stranger's: short, and in printable signs.
       const told = this.#hidden.reduce((text, secret) => text.replaceAll(secret, '***'), rest);
-      throw new Error(`the server answered ${code} ${told.replace(/[^ -~]/g, '?').slice(0, 200)}`);
+      throw new Refused(`the server answered ${code} ${told.replace(/[^ -~]/g, '?').slice(0, 200)}`);
     }
   }
 

@@ -132,6 +132,7 @@ test('a notice is tried until it is taken, over a restart, with longer and longe
   const { opened, state, make } = await open(async () => {
     failures -= 1;
     if (failures >= 0) throw new Error('the receiver answered 503');
+    return null;
   });
   const first = await make();
   await first.add(CHANNEL, 'user:ana');
@@ -157,6 +158,7 @@ test('a receiver that answers late holds up no other channel, and no later notic
   const { opened, make } = await open(async (to) => {
     if (to.url.includes('slow')) await late.promise;
     sent.push(to.url);
+    return null;
   });
   t.after(async () => {
     // Who waits for the late one goes on, and is done before the database is.
@@ -189,7 +191,7 @@ test('a receiver that answers late holds up no other channel, and no later notic
 });
 
 test('who takes only worse, or other projects, is not told; address and secret are in no list and no table', async () => {
-  const { opened, make } = await open(async () => undefined);
+  const { opened, make } = await open(async () => null);
   const notices = await make();
   await notices.add({ ...CHANNEL, priority: 'critical' }, 'user:ana');
   await notices.add({ ...CHANNEL, name: 'other', projects: ['other'] }, 'user:ana');
@@ -406,7 +408,7 @@ test('Slack and Teams over https, syslog over TLS: an authority of one’s own i
 });
 
 test('an authority belongs to an address with TLS, and is a certificate', async () => {
-  const { opened, make } = await open(async () => undefined);
+  const { opened, make } = await open(async () => null);
   const notices = await make();
   const refused: Partial<NewChannel>[] = [
     { ca: 'no certificate' },
@@ -457,7 +459,7 @@ async function mailServer(
           continue;
         }
         const word = line.split(' ')[0] ?? '';
-        const wanted = options.answers?.[word];
+        const wanted = options.answers?.[line] ?? options.answers?.[word];
         if (wanted !== undefined) tell(wanted);
         else if (word === 'EHLO') {
           const offers = ['250-mail', ...(options.tls === 'starttls' && !isSecret ? ['250-STARTTLS'] : [])];
@@ -530,6 +532,29 @@ test('e-mail goes by TLS with a login, to every recipient, and no text of a prog
     assert.match(text.toString('utf8'), /^\[warning\] incident 7: Terminal shell: tienda\/pro\/web – sh <!channel>/);
     assert.match(text.toString('utf8'), /darsena incident show 7$/);
   }
+});
+
+test('a recipient that is refused keeps no other from being told, and none told is a failure', async (t) => {
+  const answers = { 'RCPT TO:<gone@example.com>': '550 no such mailbox' };
+  const { said, port } = await mailServer(t, { tls: 'starttls', answers });
+  const mail = { from: 'd@example.com', to: ['gone@example.com', 'b@example.com'], user: null, ca: MAIL_PAIR.ca };
+  const networks = ['127.0.0.0/8', '::1/128'];
+  const to = { kind: 'email' as const, url: `smtp://localhost:${port}`, secret: null, networks, mail };
+  assert.equal(await sendNotice(to, NOTICE, new Date()), 'gone@example.com: the server answered 550 no such mailbox');
+  assert.ok(said.includes('tls DATA') && said.includes('tls RCPT TO:<b@example.com>'));
+  said.length = 0;
+  const nobody = { ...to, mail: { ...mail, to: ['gone@example.com'] } };
+  await assert.rejects(sendNotice(nobody, NOTICE, new Date()), /550 no such mailbox/);
+  assert.ok(!said.includes('tls DATA'));
+  const { opened, make } = await open(async () => 'gone@example.com: the server answered 550');
+  const notices = await make();
+  await notices.add(CHANNEL, 'user:ana');
+  assert.match((await notices.test(CHANNEL.name)) ?? '', /550/);
+  await opened.db.transaction().execute((tx) => notices.plan(tx, 'incident.opened', INCIDENT, null));
+  await notices.deliver();
+  const [delivery] = await notices.deliveries(1);
+  assert.deepEqual([delivery?.state, delivery?.error], ['sent', 'gone@example.com: the server answered 550']);
+  await opened.close();
 });
 
 test('a password is told to nobody without TLS or without the certificate, and a refusal says why in clean signs', async (t) => {

@@ -31,6 +31,7 @@ const PROTOCOLS: Readonly<Record<ChannelKind, readonly string[]>> = {
 };
 
 const CA_LENGTH_MAX = 64 * 1024;
+const REASON_LENGTH_MAX = 300;
 
 export const channelShape = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/),
@@ -96,7 +97,7 @@ export interface NoticesOptions {
   readonly vault: Vault;
   readonly instance: string;
   /** @default over the network */
-  readonly send?: (to: Destination, notice: Notice, now: Date) => Promise<void>;
+  readonly send?: (to: Destination, notice: Notice, now: Date) => Promise<string | null>;
 }
 
 /** Tells receivers of incidents. What is to be told is written down with the incident, and tried until it is taken. */
@@ -163,8 +164,11 @@ export class Notices {
     await this.open();
   }
 
-  /** Sends a test at once and tells how it went. @throws Fault respond.channel-unknown, respond.notice-failed */
-  async test(name: string): Promise<void> {
+  /**
+   * Sends a test at once and tells how it went.
+   * @returns what was not done all the same, or null. @throws Fault respond.channel-unknown, respond.notice-failed
+   */
+  async test(name: string): Promise<string | null> {
     const { clock, instance } = this.#options;
     const channel = this.#named(name);
     const at = clock.now().toISOString();
@@ -176,7 +180,7 @@ export class Notices {
       },
     };
     try {
-      await this.#send(channel.name, notice);
+      return await this.#send(channel.name, notice);
     } catch (error) {
       throw respondFault('respond.notice-failed', { name, why: reasonOf(error) }, { cause: error });
     }
@@ -275,13 +279,15 @@ export class Notices {
     const { db, clock, log } = this.#options;
     const attempts = row.attempts + 1;
     let error: string | null = null;
+    let isSent = false;
     try {
-      await this.#send(row.channel, JSON.parse(row.notice) as Notice);
+      error = (await this.#send(row.channel, JSON.parse(row.notice) as Notice))?.slice(0, REASON_LENGTH_MAX) ?? null;
+      isSent = true;
     } catch (cause) {
-      error = reasonOf(cause).slice(0, 300);
+      error = reasonOf(cause).slice(0, REASON_LENGTH_MAX);
     }
     const isLast = attempts >= DELIVERY_ATTEMPTS_MAX;
-    const state = error === null ? 'sent' : isLast ? 'failed' : 'pending';
+    const state = isSent ? 'sent' : isLast ? 'failed' : 'pending';
     const waitMs = Math.min(2 ** attempts * 2_500, DELIVERY_WAIT_MS_MAX);
     const nextAt = new Date(clock.now().getTime() + waitMs).toISOString();
     await db
@@ -293,7 +299,7 @@ export class Notices {
       log.warn({ channel: row.channel, incident: row.incident, attempts, reason: error }, 'a notice was not taken');
   }
 
-  async #send(name: string, notice: Notice): Promise<void> {
+  async #send(name: string, notice: Notice): Promise<string | null> {
     const { db, vault, clock, send = sendNotice } = this.#options;
     const { kind, networks } = this.#named(name);
     const row = await db
@@ -303,7 +309,7 @@ export class Notices {
       .executeTakeFirstOrThrow();
     const opened = vault.open(Buffer.from(row.sealed, 'base64'), sealContext(name));
     const { url, secret, ca = null, mail } = JSON.parse(Buffer.from(opened).toString('utf8')) as Sealed;
-    await send({ kind, url, secret, networks, ca, ...(mail == null ? {} : { mail }) }, notice, clock.now());
+    return send({ kind, url, secret, networks, ca, ...(mail == null ? {} : { mail }) }, notice, clock.now());
   }
 
   #notice(event: Notice['event'], incident: Incident, alert: Alert | null, at: string): Notice {
@@ -376,8 +382,19 @@ function sealContext(name: string): string {
   return `respond-channel:${name}`;
 }
 
+/** What OpenSSL says of a chain that ends nowhere; Node adds advice to it that is none here. */
+const OF_NOBODY: ReadonlySet<string> = new Set([
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+]);
+
 function reasonOf(error: unknown): string {
   if (error instanceof Fault) return error.text('en').why ?? error.message;
+  if (error instanceof Error && OF_NOBODY.has(String((error as NodeJS.ErrnoException).code)))
+    return 'no authority that is believed vouches for its certificate; --ca-file names one of your own';
   return error instanceof Error ? error.message : String(error);
 }
 

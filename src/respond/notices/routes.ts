@@ -36,8 +36,7 @@ export function registerNoticeRoutes(app: ApiApp, notices: Notices): void {
     config: { action: 'platform.admin' },
     schema: { tags: ['incidents'], summary: 'Send a test now', params: z.object({ name }) },
     handler: async (request) => {
-      await notices.test(request.params.name);
-      return {};
+      return { note: await notices.test(request.params.name) };
     },
   });
   app.route({

@@ -24,8 +24,11 @@ export interface Destination {
   readonly mail?: MailSettings;
 }
 
-/** Sends one notice. It is over when the receiver took it. @throws Error with the reason, without what is secret */
-export async function sendNotice(to: Destination, notice: Notice, now: Date): Promise<void> {
+/**
+ * Sends one notice. It is over when the receiver took it.
+ * @returns what was not done all the same, or null. @throws Error with the reason, without what is secret
+ */
+export async function sendNotice(to: Destination, notice: Notice, now: Date): Promise<string | null> {
   const url = new URL(to.url);
   const refuse = (why: string): Error => respondFault('respond.channel-address', { why });
   const guard = guardAddresses(to.networks, refuse, undefined, { publicToo: url.protocol !== 'http:' });
@@ -37,20 +40,22 @@ export async function sendNotice(to: Destination, notice: Notice, now: Date): Pr
   else if (to.kind === 'email') {
     if (to.mail === undefined) throw refuse('it says neither from whom nor to whom');
     const { lookup, isInside: mayBePlain } = guard;
-    await sendMail({ url, host, mail: to.mail, password: to.secret, mayBePlain, lookup }, notice, now);
+    return sendMail({ url, host, mail: to.mail, password: to.secret, mayBePlain, lookup }, notice, now);
   } else await post(url, to, bodyOf(to.kind, notice), now, guard.lookup);
+  return null;
 }
 
 function post(url: URL, to: Destination, body: string, now: Date, lookup: LookupFunction): Promise<void> {
   const timestamp = String(Math.floor(now.getTime() / 1000));
   const make = url.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(NOTICE_TIMEOUT_MS);
     const sent = make(url, {
       method: 'POST',
       lookup,
       agent: false,
       ...(to.ca == null ? {} : { ca: to.ca }),
-      signal: AbortSignal.timeout(NOTICE_TIMEOUT_MS),
+      signal,
       headers: {
         'content-type': 'application/json',
         'content-length': Buffer.byteLength(body),
@@ -65,10 +70,12 @@ function post(url: URL, to: Destination, body: string, now: Date, lookup: Lookup
       response.destroy();
       // A redirect is not followed: it would lead where nobody allowed it.
       if (status >= 200 && status < 300) resolve();
+      else if (status >= 300 && status < 400)
+        reject(new Error(`the receiver answered ${status}, and redirects are not followed`));
       else reject(new Error(`the receiver answered ${status}`));
     });
     // Also after the answer: an error that nobody hears would end control.
-    sent.on('error', reject);
+    sent.on('error', (error) => reject(signal.aborted ? new Error('no answer in time') : error));
     sent.end(body);
   });
 }

@@ -100,6 +100,11 @@ export function asksFirst({ approve }: ResponsePolicy, environment: string | nul
   return approve.some((glob) => matchesGlob(glob, environment ?? ''));
 }
 
+/** Whether it is done once more about an incident: each alert names processes of its own, and what ends them is no lasting state. */
+export function actsAgain(kind: string, mode: ResponsePolicy['mode']): boolean {
+  return kind === 'kill-process' && mode === 'enforce';
+}
+
 export interface WouldDo {
   readonly incident: number;
   readonly alert: string;
@@ -148,7 +153,7 @@ export class PolicyReplay {
       this.found.push({ incident, alert: id, at, rule, place, action, how });
     };
     for (const action of actions) {
-      if (!this.#isFirst(alert.incident, action)) continue;
+      if (!this.#isFirst(alert.incident, action) && !actsAgain(action, this.#policy.mode)) continue;
       const reach = reachOf(action, { project, environment, digest: container?.digest ?? null, host: alert.host });
       const isAgain = reach !== null && (this.#reached.get(reach) ?? Number.NEGATIVE_INFINITY) > since;
       const isOver = isAgain || this.#acted.length >= limit.actions;
