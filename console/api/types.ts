@@ -1323,6 +1323,9 @@ export interface Incident {
   readonly alerts: number;
   readonly owner: string | null;
   readonly digest: string | null;
+  readonly closedAt?: string | null;
+  readonly decision?: string | null;
+  readonly reason?: string | null;
 }
 
 export interface ProcessFacts {

@@ -842,6 +842,18 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
       return {};
     }),
     route('GET', '/evidence', ({ query }) => list(query.get('incident') === '7' ? data.evidence : [])),
+    route('GET', '/incidents/:n/people', () => list([{ name: 'ana' }, { name: 'ines' }])),
+    route('PUT', '/incidents/:n/owner', ({ params, body }) => {
+      const name = body['name'];
+      const changed = { ...incidentOf(params[0]), owner: name === null ? null : `user:${name}` };
+      data.incidents = data.incidents.map((item) => (item.number === changed.number ? changed : item));
+      return { incident: changed };
+    }),
+    route('POST', '/incidents/:n/reopen', ({ params }) => {
+      const changed = { ...incidentOf(params[0]), state: 'acknowledged' as const, owner: data.me.actor };
+      data.incidents = data.incidents.map((item) => (item.number === changed.number ? changed : item));
+      return { incident: changed };
+    }),
     route('POST', '/incidents/:n/respond', ({ params, body }) => {
       const incident = incidentOf(params[0]);
       const states = {

@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useDeferredValue, useState } from 'react';
 import { queries } from '../api/queries.ts';
 import type { Incident, SavedFilter } from '../api/types.ts';
 import { ActivityTabs } from '../operations/activity-tabs.tsx';
@@ -28,6 +28,7 @@ import { Link, useSearchParam } from '../shell/router.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
 import './incidents.css';
+import { ExportButton } from './export.tsx';
 import { IncidentTimeline } from './incident-timeline.tsx';
 import { caseQueries, placeOf } from './queries.ts';
 import { SavedFilters, TriageBar } from './triage.tsx';
@@ -102,7 +103,9 @@ function Queue() {
   const [told, setTold] = useState('');
   const state = askedState === '' ? 'active' : askedState;
   const wantedState = state === 'active' ? 'unclosed' : state === 'all' ? '' : state;
-  const queue = useInfiniteQuery(caseQueries.queue({ state: wantedState, priority, owner }));
+  // The platform searches all there are, not only what has come here; while somebody types, the last answer stands.
+  const text = useDeferredValue(filter.trim());
+  const queue = useInfiniteQuery(caseQueries.queue({ state: wantedState, priority, owner, text }));
   const incidents = queue.data?.pages.flatMap(({ items }) => items) ?? [];
   const me = useMe();
   const mayTriage =
@@ -244,7 +247,10 @@ function Queue() {
                 {t('markAll')}
               </label>
             ) : null}
-            <span className="toolbar-end">{shell('rows', { count: shown.length })}</span>
+            <span className="toolbar-end">
+              <ExportButton filter={{ state: wantedState, priority, owner, text, environment }} />{' '}
+              {shell('rows', { count: shown.length })}
+            </span>
           </div>
           {chosenNumbers.length === 0 ? null : (
             <TriageBar

@@ -22,6 +22,7 @@ export interface QueueFilter {
   readonly state: string;
   readonly priority: string;
   readonly owner: string;
+  readonly text: string;
 }
 
 const QUEUE_PAGE = 200;
@@ -54,6 +55,11 @@ export const caseQueries = {
     queryOptions({
       queryKey: ['incidents', String(incident), 'playbook', name],
       queryFn: () => listOf<PlannedStep>(apiPath(['playbooks', name, 'preview'], { incident })),
+    }),
+  incidentPeople: (number: string) =>
+    queryOptions({
+      queryKey: ['incidents', number, 'people'],
+      queryFn: () => listOf<{ name: string }>(apiPath(['incidents', number, 'people'])),
     }),
   incidentFilters: () =>
     queryOptions({ queryKey: ['incident-filters'], queryFn: () => listOf<SavedFilter>('/incident-filters') }),

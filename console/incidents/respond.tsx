@@ -5,10 +5,11 @@ import { queries } from '../api/queries.ts';
 import type { IncidentDetail } from '../api/types.ts';
 import { useWords } from '../shell/language.tsx';
 import { Button, Field, Select } from '../shell/parts/controls.tsx';
-import { Dialog, Failure } from '../shell/parts/surface.tsx';
+import { Dialog, Failure, Loaded } from '../shell/parts/surface.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
 import { countProcesses } from './process-tree.tsx';
+import { caseQueries } from './queries.ts';
 import { words } from './words.ts';
 
 type Action = 'kill-container' | 'acknowledge' | 'close';
@@ -136,12 +137,100 @@ function CloseDialog({ incident, onClose }: { incident: IncidentDetail; onClose:
   );
 }
 
+function ReopenDialog({ incident, onClose }: { incident: IncidentDetail; onClose: () => void }) {
+  const t = useWords(words);
+  const shell = useWords(shellWords);
+  const client = useQueryClient();
+  const [reason, setReason] = useState('');
+  const reopen = useMutation({
+    mutationFn: () => api.post(apiPath(['incidents', incident.number, 'reopen']), { reason }),
+    onSuccess: async () => {
+      await client.invalidateQueries({ queryKey: ['incidents'] });
+      onClose();
+    },
+  });
+  return (
+    <Dialog title={t('reopenTitle', { number: String(incident.number) })} onClose={onClose}>
+      <form
+        className="dialog-body"
+        onSubmit={(event) => {
+          event.preventDefault();
+          reopen.mutate();
+        }}
+      >
+        <p>{t('reopenText')}</p>
+        <Field label={t('reason')} value={reason} onChange={(event) => setReason(event.target.value)} required />
+        {reopen.error === null ? null : <Failure error={reopen.error} />}
+        <div className="dialog-actions">
+          <Button onClick={onClose}>{shell('cancel')}</Button>
+          <Button type="submit" look="primary" busy={reopen.isPending} disabled={reason.trim() === ''}>
+            {t('reopen')}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+/** Of those who may work on it; whether they take it on is theirs to say. */
+function AssignDialog({ incident, onClose }: { incident: IncidentDetail; onClose: () => void }) {
+  const t = useWords(words);
+  const shell = useWords(shellWords);
+  const client = useQueryClient();
+  const people = useQuery(caseQueries.incidentPeople(String(incident.number)));
+  const [name, setName] = useState(incident.owner?.replace(/^user:/, '') ?? '');
+  const assign = useMutation({
+    mutationFn: () => api.put(apiPath(['incidents', incident.number, 'owner']), { name: name === '' ? null : name }),
+    onSuccess: async () => {
+      await client.invalidateQueries({ queryKey: ['incidents'] });
+      onClose();
+    },
+  });
+  return (
+    <Dialog title={t('assignTitle', { number: String(incident.number) })} onClose={onClose}>
+      <Loaded query={people}>
+        {(names) => (
+          <form
+            className="dialog-body"
+            onSubmit={(event) => {
+              event.preventDefault();
+              assign.mutate();
+            }}
+          >
+            <p>{t('assignText')}</p>
+            <Select
+              label={t('owner')}
+              value={name}
+              onPick={setName}
+              options={[['', t('nobody')], ...names.map((one) => [one.name, one.name] as const)]}
+            />
+            {assign.error === null ? null : <Failure error={assign.error} />}
+            <div className="dialog-actions">
+              <Button onClick={onClose}>{shell('cancel')}</Button>
+              <Button type="submit" look="primary" busy={assign.isPending}>
+                {t('assign')}
+              </Button>
+            </div>
+          </form>
+        )}
+      </Loaded>
+    </Dialog>
+  );
+}
+
 export function Respond({ incident }: { incident: IncidentDetail }) {
   const t = useWords(words);
   const me = useMe();
-  const [open, setOpen] = useState<'none' | 'kill' | 'close'>('none');
+  const [open, setOpen] = useState<'none' | 'kill' | 'close' | 'reopen' | 'assign'>('none');
   const acknowledge = useRespond(incident, () => setOpen('none'));
-  if (incident.state === 'closed' || !hasRole(me, ['admin', 'analyst'], incident.project ?? '*')) return null;
+  if (!hasRole(me, ['admin', 'analyst'], incident.project ?? '*')) return null;
+  if (incident.state === 'closed')
+    return (
+      <>
+        <Button onClick={() => setOpen('reopen')}>{t('reopenDots')}</Button>
+        {open === 'reopen' ? <ReopenDialog incident={incident} onClose={() => setOpen('none')} /> : null}
+      </>
+    );
   return (
     <>
       {incident.state === 'open' ? (
@@ -149,6 +238,7 @@ export function Respond({ incident }: { incident: IncidentDetail }) {
           {t('acknowledge')}
         </Button>
       ) : null}
+      <Button onClick={() => setOpen('assign')}>{t('assignDots')}</Button>
       <Button onClick={() => setOpen('close')}>{t('close')}</Button>
       {incident.container === null || incident.state === 'contained' ? null : (
         <Button look="danger" onClick={() => setOpen('kill')}>
@@ -157,6 +247,7 @@ export function Respond({ incident }: { incident: IncidentDetail }) {
       )}
       {acknowledge.error === null ? null : <Failure error={acknowledge.error} />}
       {open === 'kill' ? <KillDialog incident={incident} onClose={() => setOpen('none')} /> : null}
+      {open === 'assign' ? <AssignDialog incident={incident} onClose={() => setOpen('none')} /> : null}
       {open === 'close' ? <CloseDialog incident={incident} onClose={() => setOpen('none')} /> : null}
     </>
   );

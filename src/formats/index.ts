@@ -3,6 +3,7 @@ export { readBerkeleyHash } from './berkeley.ts';
 export { inflateBzip2 } from './bzip2.ts';
 export { type Cbor, readCbor, writeCborHead } from './cbor.ts';
 export { type CpioFile, isCpio, readCpio } from './cpio.ts';
+export { csvLine } from './csv.ts';
 export { scoreCvss3 } from './cvss.ts';
 export { scoreCvss4 } from './cvss4.ts';
 export type { DerValue } from './der.ts';

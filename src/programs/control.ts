@@ -15,6 +15,7 @@ import {
   createApi,
   createVault,
   FailureThrottle,
+  may,
   PLATFORM,
   type Principal,
   Robots,
@@ -912,7 +913,13 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     },
   });
   registerNoticeRoutes(app, notices);
-  registerCaseworkRoutes(app, { respond, casework: new Casework({ db, journal, clock }) });
+  registerCaseworkRoutes(app, {
+    ...{ respond, casework: new Casework({ db, journal, clock }) },
+    people: async (project) =>
+      (await access.listUsers())
+        .filter((user) => user.state === 'active' && may(user, 'incident.respond', project))
+        .map(({ name }) => name),
+  });
   registerPlaybookRoutes(app, { respond, playbooks });
   registerDrillRoutes(app, { drills, start: startDrill });
   registerResponseRoutes(app, { respond, policies: responsePolicies, quarantines });

@@ -1,9 +1,10 @@
+import { csvLine } from '../formats/index.ts';
 import type { CliProgram, Text } from '../system/index.ts';
 import { ACTIONS } from './actions.ts';
 import type { SavedFilter } from './casework/casework.ts';
 import { caseworkCommands, showCasework, triage } from './casework/commands.ts';
 import { respondFault } from './errors.ts';
-import { type Incident, placeOf } from './incident.ts';
+import { type Incident, PRIORITY_WORDS, placeOf } from './incident.ts';
 import type { Offer } from './respond.ts';
 import { DECISIONS, printable, type Station, type TimelineEntry } from './timeline.ts';
 import type { ActionView, IncidentDetailView, IncidentView, ProcessNodeView } from './view.ts';
@@ -28,17 +29,6 @@ const STATION: Readonly<Record<Station, Text>> = {
   incident: { en: 'incident', es: 'incidente' },
 };
 
-const PRIORITY: Readonly<Record<Incident['priority'], Text>> = {
-  emergency: { en: 'emergency', es: 'emergencia' },
-  alert: { en: 'alert', es: 'alerta' },
-  critical: { en: 'critical', es: 'crítica' },
-  error: { en: 'error', es: 'error' },
-  warning: { en: 'warning', es: 'advertencia' },
-  notice: { en: 'notice', es: 'aviso' },
-  informational: { en: 'informational', es: 'informativa' },
-  debug: { en: 'debug', es: 'depuración' },
-};
-
 /** `darsena incident …`: what was noticed, how it came about, and ending it. */
 export function respondCommands(cli: CliProgram): void {
   const noun = cli.program.command('incident').description(cli.t({ en: 'incidents', es: 'incidentes' }));
@@ -50,20 +40,45 @@ export function respondCommands(cli: CliProgram): void {
     .option('--env <environment>', cli.t({ en: 'of one environment', es: 'de un entorno' }))
     .option('--priority <level>', cli.t({ en: 'of this or worse', es: 'de esta o peor' }))
     .option('--owner <who>', cli.t({ en: 'of somebody (user:NAME), or me', es: 'de alguien (user:NOMBRE), o me' }))
+    .option(
+      '--text <words>',
+      cli.t({
+        en: 'in whose name, place or number these words stand',
+        es: 'en cuyo nombre, lugar o número estén estas palabras',
+      }),
+    )
+    .option('-n, --limit <number>', cli.t({ en: 'the newest so many', es: 'los tantos más nuevos' }))
+    .option(
+      '--csv',
+      cli.t({ en: 'as CSV for a spreadsheet, all of them', es: 'como CSV para una hoja de cálculo, todos' }),
+    )
     .option('--filter <name>', cli.t({ en: 'a saved filter', es: 'un filtro guardado' }))
     .option('--save <name>', cli.t({ en: 'save these choices as a filter', es: 'guardar estas opciones como filtro' }))
     .description(cli.t({ en: 'list the incidents that are not closed', es: 'listar los incidentes sin cerrar' }))
     .action(async (options: ListFlags) => {
-      const { all, filter, save, env, ...rest } = options;
+      const { all, filter, save, env, limit, csv, ...rest } = options;
       const asked = { ...rest, ...(env === undefined ? {} : { environment: env }) };
       const saved = filter === undefined ? {} : await savedQuery(cli, filter);
       const state = all === true ? {} : { state: 'unclosed' };
-      const { text: _text, ...query } = { ...state, ...saved, ...asked } as SavedFilter['query'];
+      const query: SavedFilter['query'] = { ...state, ...saved, ...asked };
       if (save !== undefined) await cli.api.put('/incident-filters', { name: save, query });
-      const { items } = await cli.api.get<{ items: IncidentView[] }>(
-        `/incidents?${new URLSearchParams({ limit: '200', ...query })}`,
-      );
+      if (csv === true) {
+        await writeIncidentsAsCsv(cli, query, limit);
+        return;
+      }
+      const items: IncidentView[] = [];
+      let isWhole = true;
+      const most = limit === undefined ? LISTED : Number(limit);
+      for await (const page of incidentPages(cli, query, most)) {
+        items.push(...page.items);
+        isWhole = page.next === undefined;
+      }
       listIncidents(cli, items);
+      if (!isWhole)
+        cli.print.note({
+          en: `the newest ${items.length}; there are older ones: --limit, --text, --priority`,
+          es: `los ${items.length} más nuevos; hay anteriores: --limit, --text, --priority`,
+        });
     });
   noun
     .command('show')
@@ -166,7 +181,54 @@ export function respondCommands(cli: CliProgram): void {
   caseworkCommands(cli, noun);
 }
 
+const LISTED = 200;
+/** As many as the platform gives at once. */
+const PAGE = 200;
+
+interface IncidentPage {
+  readonly items: readonly IncidentView[];
+  readonly next?: string;
+}
+
+/** Newest first, page by page; a number that is none is for the platform to refuse. */
+async function* incidentPages(
+  cli: CliProgram,
+  query: SavedFilter['query'],
+  most: number,
+): AsyncGenerator<IncidentPage> {
+  let left = most;
+  let before: string | undefined;
+  do {
+    const page: IncidentPage = await cli.api.get(
+      `/incidents?${new URLSearchParams({ ...query, limit: String(Math.min(left, PAGE)), ...(before === undefined ? {} : { before }) })}`,
+    );
+    yield page;
+    left -= page.items.length;
+    before = page.next;
+  } while (before !== undefined && left > 0);
+}
+
+const CSV_COLUMNS = [
+  ...(['number', 'state', 'priority', 'title', 'rule', 'project', 'environment', 'workload', 'container'] as const),
+  ...(['host', 'digest', 'alerts', 'openedAt', 'lastAlertAt', 'acknowledgedAt', 'containedAt', 'closedAt'] as const),
+  ...(['owner', 'decision', 'reason'] as const),
+];
+
+async function writeIncidentsAsCsv(
+  cli: CliProgram,
+  query: SavedFilter['query'],
+  limit: string | undefined,
+): Promise<void> {
+  cli.print.result(csvLine(CSV_COLUMNS));
+  const most = limit === undefined ? Number.MAX_SAFE_INTEGER : Number(limit);
+  for await (const { items } of incidentPages(cli, query, most))
+    for (const one of items) cli.print.result(csvLine(CSV_COLUMNS.map((column) => one[column])));
+}
+
 interface ListFlags {
+  readonly text?: string;
+  readonly limit?: string;
+  readonly csv?: boolean;
   readonly all?: boolean;
   readonly state?: string;
   readonly project?: string;
@@ -214,7 +276,7 @@ function listIncidents(cli: CliProgram, incidents: readonly IncidentView[]): voi
     [
       { title: { en: 'no.', es: 'n.º' }, value: (row) => String(row.number), align: 'right' },
       { title: { en: 'state', es: 'estado' }, value: (row) => cli.t(STATE[row.state]) },
-      { title: { en: 'severity', es: 'gravedad' }, value: (row) => cli.t(PRIORITY[row.priority]) },
+      { title: { en: 'severity', es: 'gravedad' }, value: (row) => cli.t(PRIORITY_WORDS[row.priority]) },
       { title: { en: 'what and where', es: 'qué y dónde' }, value: (row) => printable(row.title) },
       { title: { en: 'alerts', es: 'alertas' }, value: (row) => String(row.alerts), align: 'right' },
       { title: { en: 'last', es: 'última' }, value: (row) => cli.print.age(row.lastAlertAt) },
@@ -244,7 +306,7 @@ function showIncident(cli: CliProgram, incident: IncidentDetailView): void {
     ),
   );
   field({ en: 'state', es: 'estado' }, incident.owner === null ? state : `${state} (${incident.owner})`);
-  field({ en: 'severity', es: 'gravedad' }, cli.t(PRIORITY[incident.priority]));
+  field({ en: 'severity', es: 'gravedad' }, cli.t(PRIORITY_WORDS[incident.priority]));
   field({ en: 'where', es: 'dónde' }, `${printable(placeOf(incident))} @ ${incident.host}`);
   field({ en: 'container', es: 'contenedor' }, incident.containerId?.slice(0, 12) ?? null);
   field({ en: 'image', es: 'imagen' }, incident.digest);

@@ -11,6 +11,35 @@ export const respondFault = defineFaults({
     en: { what: 'incident {number} is closed', why: '{owner} closed it at {at}' },
     es: { what: 'el incidente {number} está cerrado', why: 'lo cerró {owner} el {at}' },
   },
+  'respond.incident-not-closed': {
+    kind: 'conflict',
+    en: { what: 'incident {number} is not closed', remedy: 'see it: darsena incident show {number}' },
+    es: { what: 'el incidente {number} no está cerrado', remedy: 'verlo: darsena incident show {number}' },
+  },
+  'respond.owner-needed': {
+    kind: 'invalid',
+    en: {
+      what: 'whom to give incident {number} to was not said',
+      remedy: 'darsena incident assign {number} NAME, or --nobody; who may: darsena incident people {number}',
+    },
+    es: {
+      what: 'no se ha dicho a quién encargar el incidente {number}',
+      remedy: 'darsena incident assign {number} NOMBRE, o --nobody; quién puede: darsena incident people {number}',
+    },
+  },
+  'respond.owner-unknown': {
+    kind: 'invalid',
+    en: {
+      what: 'incident {number} cannot be given to {name}',
+      why: 'nobody of this name may work on incidents of its project',
+      remedy: 'see who may: darsena incident people {number}',
+    },
+    es: {
+      what: 'el incidente {number} no se puede encargar a {name}',
+      why: 'nadie con este nombre puede trabajar en los incidentes de su proyecto',
+      remedy: 'ver quién puede: darsena incident people {number}',
+    },
+  },
   'respond.action-running': {
     kind: 'conflict',
     en: {

@@ -14,7 +14,7 @@ export interface Incident {
   readonly number: number;
   readonly state: IncidentState;
   readonly title: Text;
-  /** The rule of the first alert. */
+  /** The rule of the first of its worst alerts: what it is called after. */
   readonly rule: string;
   /** The worst of its alerts. */
   readonly priority: Priority;
@@ -93,6 +93,17 @@ export interface Action {
   readonly outcome: Text | null;
 }
 
+export const PRIORITY_WORDS: Readonly<Record<Priority, Text>> = {
+  emergency: { en: 'emergency', es: 'emergencia' },
+  alert: { en: 'alert', es: 'alerta' },
+  critical: { en: 'critical', es: 'crítica' },
+  error: { en: 'error', es: 'error' },
+  warning: { en: 'warning', es: 'advertencia' },
+  notice: { en: 'notice', es: 'aviso' },
+  informational: { en: 'informational', es: 'informativa' },
+  debug: { en: 'debug', es: 'depuración' },
+};
+
 /** Names of what has no page of a rule: Falco's own files, and what the platform says by itself. */
 const RULE_TITLES: Readonly<Record<string, Text>> = {
   'Terminal shell in container': { en: 'Terminal shell in container', es: 'Terminal interactiva en un contenedor' },
@@ -143,6 +154,14 @@ export function ruleTitle(rule: string): Text {
   return known ?? titlesOfPages().get(rule) ?? { en: rule, es: rule };
 }
 
+/** Rules in whose name, in either language, a word stands. */
+export function rulesCalled(word: string): string[] {
+  const wanted = word.toLowerCase();
+  return [...Object.entries(RULE_TITLES), ...titlesOfPages()].flatMap(([rule, { en, es }]) =>
+    `${en}\n${es}`.toLowerCase().includes(wanted) ? [rule] : [],
+  );
+}
+
 /** Where it happened, as people name it: `tienda/dev/web`, else the host. */
 export function placeOf(
   incident: Pick<Incident, 'project' | 'environment' | 'workload' | 'container' | 'host'>,
@@ -150,4 +169,13 @@ export function placeOf(
   const { project, environment, workload, container, host } = incident;
   if (project === null) return container === null ? host : `${host}: ${container}`;
   return [project, environment, workload].filter((part) => part !== null).join('/');
+}
+
+/** What it is called in lists. */
+export function titleOf(
+  incident: Pick<Incident, 'rule' | 'project' | 'environment' | 'workload' | 'container' | 'host'>,
+): Text {
+  const { en, es } = ruleTitle(incident.rule);
+  const place = placeOf(incident);
+  return { en: `${en}: ${place}`, es: `${es}: ${place}` };
 }

@@ -328,4 +328,19 @@ export const respondMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0014-respond-steps',
+    async up(db) {
+      await db.schema
+        .createTable('respond_steps')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('incident', 'integer', (column) => column.notNull().references('respond_incidents.number'))
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addColumn('kind', 'text', (column) => column.notNull())
+        .addColumn('actor', 'text', (column) => column.notNull())
+        .addColumn('body', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema.createIndex('respond_steps_incident').on('respond_steps').columns(['incident', 'id']).execute();
+    },
+  },
 ];

@@ -107,7 +107,9 @@ test('alerts of one container are one incident, those of another and later ones 
     [incident.alertCount, incident.priority, incident.state, incident.lastAlertAt],
     [2, 'warning', 'open', '2026-11-21T10:05:00.000Z'],
   );
-  assert.equal(incident.title.es, 'Terminal interactiva en un contenedor: tienda/dev/web');
+  // It is called after what was worst.
+  assert.equal(incident.title.es, 'Lectura de un archivo sensible: tienda/dev/web');
+  assert.equal((await respond.incident(2)).title.es, 'Terminal interactiva en un contenedor: tienda/dev/web');
   assert.equal(ruleTitle('Crypto miner started').es, readRulePages('es').get('Crypto miner started')?.title);
   assert.deepEqual(ruleTitle('toString'), { en: 'toString', es: 'toString' });
   const own = [
@@ -125,6 +127,64 @@ test('alerts of one container are one incident, those of another and later ones 
     assert.ok(es !== '' && es !== en, `${rule} has a name in Spanish`);
   }
   assert.deepEqual((await facts()).slice(0, 3), ['alert.raised', 'incident.opened', 'alert.raised']);
+  await opened.close();
+});
+
+test('an incident that becomes worse is told to who waits for that, once a severity, also in a flood', async () => {
+  const { opened, respond, journal } = await open();
+  const told: [string, string, string][] = [];
+  const telling = new Respond({
+    ...{ db: opened.db, journal, clock: systemClock, log: silentLog, responder: new FakeHost() },
+    notices: {
+      plan: async (_tx, event, incident) => {
+        told.push([event, incident.priority, incident.title.en]);
+        return 1;
+      },
+      deliver: async () => undefined,
+    },
+  });
+  await telling.ingestAll([alert(), ...Array.from({ length: 1200 }, () => alert())], 'host1');
+  const miner = () => alert({ rule: 'Crypto miner started', priority: 'critical' });
+  await telling.ingestAll([miner(), miner(), alert({ priority: 'error' })], 'host1');
+  assert.deepEqual(told, [
+    ['incident.opened', 'notice', 'Terminal shell in container: tienda/dev/web'],
+    ['incident.worsened', 'critical', 'Crypto miner started: tienda/dev/web'],
+  ]);
+  const { timeline, title } = await respond.describe(1);
+  assert.equal(title.en, 'Crypto miner started: tienda/dev/web');
+  const entry = timeline.find(({ kind }) => kind === 'incident.worsened');
+  assert.equal(entry?.title.en, 'severity is now critical: Crypto miner started');
+  await opened.close();
+});
+
+test('who gave, closed and reopened an incident is told with each step, and it can be found by words', async () => {
+  const { opened, respond } = await open();
+  await respond.ingest(alert(), 'host1');
+  await assert.rejects(respond.reopen(1, 'no', 'user:ana'), hasCode('respond.incident-not-closed'));
+  await respond.acknowledge(1, 'user:ana');
+  assert.equal((await respond.assign(1, 'user:berta', 'user:ana')).state, 'open');
+  await respond.close(1, { decision: 'false-alarm', reason: 'a test' }, 'user:carla');
+  await assert.rejects(respond.assign(1, null, 'user:ana'), hasCode('respond.incident-closed'));
+  const again = await respond.reopen(1, 'it was none', 'user:dora');
+  assert.deepEqual(
+    [again.state, again.owner, again.closedAt, again.decision, again.reason],
+    ['acknowledged', 'user:dora', null, null, null],
+  );
+  const { timeline } = await respond.describe(1);
+  assert.deepEqual(
+    timeline.filter(({ station }) => station === 'incident').map(({ title, actor }) => [title.en, actor]),
+    [
+      ['incident acknowledged', 'user:ana'],
+      ['incident given to user:berta', 'user:ana'],
+      ['incident closed: false alarm (a test)', 'user:carla'],
+      ['incident reopened (it was none)', 'user:dora'],
+    ],
+  );
+  const found = async (text: string) => (await respond.incidents({ projects: '*', text, limit: 5 })).length;
+  assert.deepEqual(
+    await Promise.all(['TERMINAL interactiva', 'tienda web', 'dora', 'dora nobody', '%', '_', '\\', '1'].map(found)),
+    [1, 1, 1, 0, 0, 0, 0, 1],
+  );
   await opened.close();
 });
 

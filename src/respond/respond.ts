@@ -4,7 +4,7 @@ import type { Alert } from '../detect/index.ts';
 import type { Fact, Journal, NewFact } from '../journal/index.ts';
 import { type Clock, Fault, type Json, type Log, newId, type Text } from '../system/index.ts';
 import { ACTIONS, describeAction, reachOf, targetWords, whyNot } from './actions.ts';
-import { groupKey } from './alert.ts';
+import { groupKey, priorityRank } from './alert.ts';
 import { AlertStore, addCounts, type Counted, countOf, kindOf } from './alert-store.ts';
 import { respondFault } from './errors.ts';
 import {
@@ -16,6 +16,7 @@ import {
   type KillTarget,
   placeOf,
   type StoredAlert,
+  titleOf,
 } from './incident.ts';
 import {
   ACTION_TIMEOUT_MS,
@@ -45,6 +46,7 @@ import {
   type IncidentChange,
   type IncidentQuery,
   insertAction,
+  insertStep,
   moveAction,
   oldestOf,
   openIncident,
@@ -53,6 +55,8 @@ import {
   readAlerts,
   readIncident,
   readIncidents,
+  readSteps,
+  reopenIncident,
 } from './store.ts';
 import { buildTimeline, type TimelineEntry } from './timeline.ts';
 
@@ -213,16 +217,17 @@ export class Respond {
   async describe(number: number): Promise<IncidentDetail> {
     const { db } = this.#options;
     const incident = await this.incident(number);
-    const [alerts, actions, facts] = await Promise.all([
+    const [alerts, actions, facts, steps] = await Promise.all([
       readAlerts(db, { projects: '*', incident: number, order: 'oldest', limit: ALERTS_SHOWN_MAX }),
       readActions(db, { incident: number }),
       this.#factsOf(incident),
+      readSteps(db, number),
     ]);
     return {
       ...incident,
       alerts,
       actions,
-      timeline: buildTimeline(incident, facts, alerts, actions),
+      timeline: buildTimeline(incident, { facts, steps, alerts, actions }),
       processTree: buildProcessTree(alerts),
     };
   }
@@ -261,6 +266,38 @@ export class Respond {
     const closed = await this.#change(incident, change, 'incident.closed', actor, { decision, reason });
     await this.#options.playbooks?.incidentClosed(number);
     return closed;
+  }
+
+  /**
+   * Gives it to somebody, or to nobody again; whether they take it on is theirs to say.
+   * @throws Fault respond.incident-unknown, respond.incident-closed
+   */
+  async assign(number: number, owner: string | null, actor: string): Promise<Incident> {
+    const incident = await this.#notClosed(number);
+    if (incident.owner === owner) return incident;
+    const change = {
+      owner,
+      // What nobody has, nobody has taken on.
+      ...(incident.state === 'acknowledged' ? { state: 'open' as const, acknowledgedAt: null } : {}),
+    };
+    return this.#change(incident, change, 'incident.assigned', actor, { owner: owner ?? '' });
+  }
+
+  /**
+   * It was closed too early: it goes on where it was, with whoever says so. What it was held for stays in the journal.
+   * @throws Fault respond.incident-unknown, respond.incident-not-closed
+   */
+  async reopen(number: number, reason: string, actor: string): Promise<Incident> {
+    const incident = await this.incident(number);
+    const { db, journal } = this.#options;
+    const at = this.#now();
+    await db.transaction().execute(async (tx) => {
+      if (!(await reopenIncident(tx, number, { owner: actor, at })))
+        throw respondFault('respond.incident-not-closed', { number });
+      await this.#step(tx, number, factOf('incident.reopened', incident, actor, { reason }));
+    });
+    journal.committed();
+    return this.incident(number);
   }
 
   /**
@@ -723,6 +760,7 @@ export class Respond {
     if (
       flooded !== undefined &&
       flooded.incident.lastAlertAt >= since &&
+      !isWorse(alert, flooded.incident) &&
       this.#isKnownRule(flooded.incident, alert, batch)
     ) {
       if (await this.#isStored(tx, alert, batch)) return KNOWN;
@@ -741,11 +779,13 @@ export class Respond {
     if (!isFull) batch.known?.add(alert.id);
     if (found !== null) {
       const { reopened } = await alerts.countAlert(tx, found, alert, isFull ? 0 : 1);
-      if (reopened) await this.#record(tx, factOf('incident.reopened', found, `agent:${host}`, { alert: alert.id }));
+      if (reopened)
+        await this.#step(tx, found.number, factOf('incident.reopened', found, `agent:${host}`, { alert: alert.id }));
       if (isFull) {
+        const worse = isWorse(alert, found) ? await this.#worsen(tx, found, alert) : found;
         batch.counted.add(alert.id);
         // An incident that was contained is looked at alert by alert: one that goes on is open again.
-        if (found.state !== 'contained') batch.full.set(key, { incident: found, counted: null });
+        if (found.state !== 'contained') batch.full.set(key, { incident: worse, counted: null });
         return { outcome: 'counted', incident: found.number };
       }
     }
@@ -760,10 +800,25 @@ export class Respond {
         }),
       );
     }
+    if (found !== null && isWorse(alert, found)) await this.#worsen(tx, found, alert);
     await this.#plan(tx, alert, incident);
     if (found === null && ((await this.#options.notices?.plan(tx, 'incident.opened', incident, alert)) ?? 0) > 0)
       this.#toTell = true;
     return { outcome: found === null ? 'opened' : 'added', incident: incident.number };
+  }
+
+  /** An incident bears the name of what was worst in it; who waits for this severity, and was not told of less, is told now. */
+  async #worsen(tx: Kysely<RespondTables>, found: Incident, alert: Alert): Promise<Incident> {
+    const { rule, priority } = alert;
+    const incident = { ...found, rule, priority, title: titleOf({ ...found, rule }) };
+    await changeIncident(tx, found.number, { rule });
+    await this.#step(
+      tx,
+      found.number,
+      factOf('incident.worsened', incident, 'platform', { rule, priority, before: found.priority, alert: alert.id }),
+    );
+    if (((await this.#options.notices?.plan(tx, 'incident.worsened', incident, alert)) ?? 0) > 0) this.#toTell = true;
+    return incident;
   }
 
   /** Whether no more is kept whole of it than the first alert of each further rule, priority and tags, and this is none. */
@@ -897,7 +952,7 @@ export class Respond {
     const { db, journal } = this.#options;
     await db.transaction().execute(async (tx) => {
       if (!(await changeIncident(tx, incident.number, change))) throw this.#closed(await this.#read(tx, incident));
-      await this.#record(tx, factOf(kind, incident, actor, body));
+      await this.#step(tx, incident.number, factOf(kind, incident, actor, body));
     });
     journal.committed();
     return this.incident(incident.number);
@@ -932,6 +987,11 @@ export class Respond {
       limit: TIMELINE_FACTS_MAX,
     });
     return facts.reverse();
+  }
+
+  /** States what became of an incident, and keeps it with the incident: its story is told by its number. */
+  async #step(tx: Kysely<RespondTables>, incident: number, fact: NewFact): Promise<void> {
+    await insertStep(tx, incident, await this.#record(tx, fact));
   }
 
   #record(tx: Kysely<RespondTables>, fact: NewFact): Promise<Fact> {
@@ -1126,6 +1186,10 @@ function targetBody(target: Action['target']): { [key: string]: Json } {
   if (target.kind === 'subject') return { ...target };
   const { kind, containerId } = target;
   return target.kind === 'process' ? { kind, containerId, pids: [...target.pids] } : { kind, containerId };
+}
+
+function isWorse(alert: Alert, incident: Incident): boolean {
+  return priorityRank(alert.priority) < priorityRank(incident.priority);
 }
 
 function alertFact(alert: Alert, incident: Incident, host: string): NewFact {

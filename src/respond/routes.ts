@@ -30,12 +30,14 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
         environment: project,
         priority: z.enum(PRIORITIES).optional(),
         owner: project,
+        text: project,
         before: number.optional(),
         limit,
       }),
     },
     handler: async (request) => {
-      const { state, project: wanted, digest, environment, priority, owner, before, limit: most } = request.query;
+      const { state, project: wanted, digest, environment, priority, owner, text, before } = request.query;
+      const { limit: most } = request.query;
       const items = await respond.incidents({
         projects: visibleProjects(request.principal, 'incident.read'),
         limit: most,
@@ -47,6 +49,7 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
         ...(environment === undefined ? {} : { environment }),
         ...(priority === undefined ? {} : { rank: priorityRank(priority) }),
         ...(owner === undefined ? {} : { owner: owner === 'me' ? request.principal.actor : owner }),
+        ...(text === undefined ? {} : { text }),
         ...(before === undefined ? {} : { before }),
       });
       const last = items.length === most ? items.at(-1) : undefined;

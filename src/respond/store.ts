@@ -1,16 +1,18 @@
-import type { Kysely, Selectable } from 'kysely';
+import { type Kysely, type Selectable, sql } from 'kysely';
 import { type Alert, PRIORITIES } from '../detect/index.ts';
-import type { Text } from '../system/index.ts';
+import type { Fact } from '../journal/index.ts';
+import type { Json, Text } from '../system/index.ts';
 import { groupKey, priorityRank } from './alert.ts';
 import {
   type Action,
   type Decision,
   type Incident,
   type IncidentState,
-  placeOf,
-  ruleTitle,
+  rulesCalled,
   type StoredAlert,
+  titleOf,
 } from './incident.ts';
+import { TIMELINE_FACTS_MAX } from './limits.ts';
 
 export interface RespondTables {
   respond_incidents: {
@@ -62,6 +64,8 @@ export interface RespondTables {
     ended_at: string | null;
     outcome: string | null;
   };
+  /** What became of an incident, step by step: the facts about it, found by its number. */
+  respond_steps: { id: string; incident: number; at: string; kind: string; actor: string; body: string };
   respond_counters: { name: string; value: number };
   respond_evidence: {
     id: string;
@@ -198,10 +202,15 @@ export interface IncidentQuery {
   /** This or worse, as a rank: 0 is the worst. */
   readonly rank?: number;
   readonly owner?: string;
+  /** Words of which each stands in the number, the rule, the place, the container or the owner, in whatever case. */
+  readonly text?: string;
   /** Incidents with a smaller number. */
   readonly before?: number;
   readonly limit: number;
 }
+
+const SEARCHED = ['number', 'rule', 'project', 'environment', 'workload', 'container', 'container_id', 'host', 'owner'];
+const SEARCH_WORDS_MAX = 8;
 
 /** Newest first. */
 export async function readIncidents(db: Db, query: IncidentQuery): Promise<Incident[]> {
@@ -216,9 +225,42 @@ export async function readIncidents(db: Db, query: IncidentQuery): Promise<Incid
   if (query.environment !== undefined) select = select.where('environment', '=', query.environment);
   if (query.rank !== undefined) select = select.where('priority', '<=', query.rank);
   if (query.owner !== undefined) select = select.where('owner', '=', query.owner);
+  for (const word of (query.text ?? '').split(/\s+/).slice(0, SEARCH_WORDS_MAX)) {
+    if (word === '') continue;
+    const like = `%${word.toLowerCase().replaceAll(/[\\%_]/g, (sign) => `\\${sign}`)}%`;
+    const called = rulesCalled(word);
+    select = select.where((where) =>
+      where.or([
+        ...SEARCHED.map((column) => sql<boolean>`lower(cast(${sql.ref(column)} as text)) like ${like} escape '\\'`),
+        ...(called.length === 0 ? [] : [where('rule', 'in', called)]),
+      ]),
+    );
+  }
   if (query.before !== undefined) select = select.where('number', '<', query.before);
   const rows = await select.orderBy('number', 'desc').limit(query.limit).execute();
   return rows.map(toIncident);
+}
+
+/** A fact about an incident itself. */
+export type Step = Pick<Fact, 'id' | 'at' | 'kind' | 'actor' | 'body'>;
+
+export async function insertStep(tx: Db, incident: number, { id, at, kind, actor, body }: Step): Promise<void> {
+  await tx
+    .insertInto('respond_steps')
+    .values({ id, incident, at, kind, actor, body: JSON.stringify(body) })
+    .execute();
+}
+
+/** Oldest first, of very many the newest. */
+export async function readSteps(db: Db, incident: number): Promise<Step[]> {
+  const rows = await db
+    .selectFrom('respond_steps')
+    .select(['id', 'at', 'kind', 'actor', 'body'])
+    .where('incident', '=', incident)
+    .orderBy('id', 'desc')
+    .limit(TIMELINE_FACTS_MAX)
+    .execute();
+  return rows.map(({ body, ...row }) => ({ ...row, body: JSON.parse(body) as Json })).reverse();
 }
 
 export interface AlertQuery {
@@ -274,7 +316,7 @@ export async function readAlerts(db: Db, query: AlertQuery): Promise<StoredAlert
 }
 
 export type IncidentChange = Partial<
-  Pick<Incident, 'state' | 'owner' | 'decision' | 'reason' | 'acknowledgedAt' | 'containedAt' | 'closedAt'>
+  Pick<Incident, 'state' | 'rule' | 'owner' | 'decision' | 'reason' | 'acknowledgedAt' | 'containedAt' | 'closedAt'>
 >;
 
 /** False when the incident was closed meanwhile; then nothing changes. */
@@ -290,6 +332,24 @@ export async function changeIncident(tx: Db, number: number, change: IncidentCha
     })
     .where('number', '=', number)
     .where('state', '!=', 'closed')
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows) > 0;
+}
+
+/** False when it is not closed; then nothing changes. */
+export async function reopenIncident(
+  tx: Db,
+  number: number,
+  { owner, at }: { readonly owner: string; readonly at: string },
+): Promise<boolean> {
+  const result = await tx
+    .updateTable('respond_incidents')
+    .set((eb) => ({
+      ...{ state: 'acknowledged', owner, decision: null, reason: null, closed_at: null, contained_at: null },
+      acknowledged_at: eb.fn.coalesce('acknowledged_at', eb.val(at)),
+    }))
+    .where('number', '=', number)
+    .where('state', '=', 'closed')
     .executeTakeFirst();
   return Number(result.numUpdatedRows) > 0;
 }
@@ -372,13 +432,11 @@ function killKind(target: string): Action['kind'] {
 }
 
 export function toIncident(row: Selectable<RespondTables['respond_incidents']>): Incident {
-  const rule = ruleTitle(row.rule);
-  const place = placeOf(row);
   return {
     id: row.id,
     number: row.number,
     state: row.state as IncidentState,
-    title: { en: `${rule.en}: ${place}`, es: `${rule.es}: ${place}` },
+    title: titleOf(row),
     rule: row.rule,
     priority: PRIORITIES[row.priority] ?? 'emergency',
     project: row.project,

@@ -1,9 +1,18 @@
+import type { Priority } from '../detect/index.ts';
 import { SAID_IN_SPANISH } from '../detect/index.ts';
 import { cutText } from '../events/index.ts';
 import type { Fact } from '../journal/index.ts';
 import type { Json, Text } from '../system/index.ts';
 import { describeAction } from './actions.ts';
-import { type Action, type ActionKind, type Incident, ruleTitle, type StoredAlert } from './incident.ts';
+import {
+  type Action,
+  type ActionKind,
+  type Incident,
+  PRIORITY_WORDS,
+  ruleTitle,
+  type StoredAlert,
+} from './incident.ts';
+import type { Step } from './store.ts';
 
 /** The stations of the thread, in the order in which software passes them. */
 export type Station =
@@ -30,18 +39,21 @@ export interface TimelineEntry {
   readonly ref: { readonly kind: 'fact' | 'alert' | 'action' | 'incident'; readonly id: string };
 }
 
+interface Parts {
+  readonly facts: readonly Fact[];
+  readonly steps: readonly Step[];
+  readonly alerts: readonly StoredAlert[];
+  readonly actions: readonly Action[];
+}
+
 /** The whole story in order: how the image came to run, what was noticed, what was done. Pure. */
-export function buildTimeline(
-  incident: Incident,
-  facts: readonly Fact[],
-  alerts: readonly StoredAlert[],
-  actions: readonly Action[],
-): TimelineEntry[] {
+export function buildTimeline(incident: Incident, { facts, steps, alerts, actions }: Parts): TimelineEntry[] {
   const entries = [
     ...facts.flatMap((fact) => entriesOfFact(fact, incident)),
     ...alerts.map(entryOfAlert),
     ...actions.flatMap(entriesOfAction),
-    ...entriesOfIncident(incident),
+    ...steps.flatMap((step) => entriesOfStep(step, incident)),
+    ...entriesWithoutSteps(incident, steps),
   ];
   // Equal times keep the order above: what was noticed before what was done about it.
   return entries.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
@@ -137,6 +149,75 @@ function entriesOfFact(fact: Fact, incident: Incident): TimelineEntry[] {
   }
 }
 
+/** What became of the incident, each by who it was. */
+function entriesOfStep(step: Step, incident: Incident): TimelineEntry[] {
+  const ofIncident = (tone: TimelineEntry['tone'], title: Text): TimelineEntry => ({
+    ...{ at: step.at, kind: step.kind, station: 'incident', tone, title, actor: step.actor },
+    ref: { kind: 'incident', id: incident.id },
+  });
+  switch (step.kind) {
+    case 'incident.acknowledged':
+      return [ofIncident('plain', { en: 'incident acknowledged', es: 'incidente reconocido' })];
+    case 'incident.assigned': {
+      const owner = textAt(step.body, 'owner');
+      const en = owner === null ? 'incident with nobody again' : `incident given to ${printable(owner)}`;
+      const es = owner === null ? 'incidente otra vez sin nadie a cargo' : `incidente encargado a ${printable(owner)}`;
+      return [ofIncident('plain', { en, es })];
+    }
+    case 'incident.worsened': {
+      const priority = PRIORITY_WORDS[textAt(step.body, 'priority') as Priority] ?? { en: '?', es: '?' };
+      const rule = ruleTitle(textAt(step.body, 'rule') ?? '?');
+      return [
+        ofIncident('warn', {
+          en: `severity is now ${priority.en}: ${printable(rule.en)}`,
+          es: `la gravedad es ahora ${priority.es}: ${printable(rule.es)}`,
+        }),
+      ];
+    }
+    case 'incident.closed': {
+      const decision = DECISIONS[textAt(step.body, 'decision') ?? ''] ?? { en: '?', es: '?' };
+      const why = inBrackets(textAt(step.body, 'reason'));
+      return [
+        ofIncident('plain', {
+          en: `incident closed: ${decision.en}${why}`,
+          es: `incidente cerrado: ${decision.es}${why}`,
+        }),
+      ];
+    }
+    case 'incident.reopened': {
+      if (textAt(step.body, 'alert') !== null)
+        return [
+          ofIncident('warn', {
+            en: 'open again: an alert came after it was contained',
+            es: 'abierto de nuevo: llegó una alerta después de contenerlo',
+          }),
+        ];
+      const why = inBrackets(textAt(step.body, 'reason'));
+      return [ofIncident('plain', { en: `incident reopened${why}`, es: `incidente reabierto${why}` })];
+    }
+    default:
+      return [];
+  }
+}
+
+/** Incidents of before steps were kept know that they were taken on and closed, and not by whom. */
+function entriesWithoutSteps(incident: Incident, steps: readonly Step[]): TimelineEntry[] {
+  const { acknowledgedAt, closedAt, decision, reason } = incident;
+  const missing = [
+    ['incident.acknowledged', acknowledgedAt, {}],
+    ['incident.closed', closedAt, { decision, reason }],
+  ] as const;
+  return missing.flatMap(([kind, at, body]) =>
+    at === null || steps.some((step) => step.kind === kind)
+      ? []
+      : entriesOfStep({ id: '', at, kind, actor: '', body }, incident).map((entry) => ({ ...entry, actor: null })),
+  );
+}
+
+function inBrackets(reason: string | null): string {
+  return reason === null ? '' : ` (${printable(reason)})`;
+}
+
 /** What people do in a container by the platform itself: an alert of a terminal is often this. */
 const SESSIONS: Readonly<Record<string, readonly [en: string, es: string]>> = {
   'workload.exec-opened': ['session opened in', 'sesión abierta en'],
@@ -199,7 +280,9 @@ function entriesOfAction(action: Action): TimelineEntry[] {
   const ref = { kind: 'action', id: action.id } as const;
   const { actor } = action;
   const common = { kind: 'action.taken', station: 'action', ref } as const;
-  const asked: TimelineEntry = { ...common, at: action.at, tone: 'plain', title: what, actor };
+  const why = inBrackets(action.reason);
+  const title = { en: `${what.en}${why}`, es: `${what.es}${why}` };
+  const asked: TimelineEntry = { ...common, at: action.at, tone: 'plain', title, actor };
   if (action.endedAt === null || action.outcome === null) return [asked];
   const tone = action.state === 'done' ? 'good' : 'bad';
   return [asked, { ...common, at: action.endedAt, tone, title: action.outcome, actor: null }];
@@ -217,23 +300,6 @@ function wordsOfAction({ kind, target, state }: Action): Text {
   const how = OF_STATE[state];
   const more = (language: 'en' | 'es'): string => `${of}${how === undefined ? '' : ` (${how[language]})`}`;
   return { en: `${title.en}${more('en')}`, es: `${title.es}${more('es')}` };
-}
-
-function entriesOfIncident(incident: Incident): TimelineEntry[] {
-  const ref = { kind: 'incident', id: incident.id } as const;
-  const entries: TimelineEntry[] = [];
-  const add = (kind: string, at: string | null, title: Text) => {
-    if (at === null) return;
-    entries.push({ at, kind, station: 'incident', tone: 'plain', title, actor: incident.owner, ref });
-  };
-  add('incident.acknowledged', incident.acknowledgedAt, { en: 'incident acknowledged', es: 'incidente reconocido' });
-  const decision = DECISIONS[incident.decision ?? ''] ?? { en: '', es: '' };
-  const reason = incident.reason === null ? '' : ` (${printable(incident.reason)})`;
-  add('incident.closed', incident.closedAt, {
-    en: `incident closed: ${decision.en}${reason}`,
-    es: `incidente cerrado: ${decision.es}${reason}`,
-  });
-  return entries;
 }
 
 export const DECISIONS: Readonly<Record<string, Text>> = {

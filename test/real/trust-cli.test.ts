@@ -123,7 +123,10 @@ describe('the commands of trust, policy and incident', () => {
     registerTrustRoutes(app, trust);
     registerAdmitRoutes(app, admit, clock);
     registerRespondRoutes(app, respond);
-    registerCaseworkRoutes(app, { respond, casework: new Casework({ db: opened.db as never, journal, clock }) });
+    registerCaseworkRoutes(app, {
+      ...{ respond, casework: new Casework({ db: opened.db as never, journal, clock }) },
+      people: async () => ['ana'],
+    });
     await respond.ingest(
       readAlert({
         ...{ id: newId(), at: new Date().toISOString(), kernelTimeNs: 1, rule: 'Terminal shell in container' },

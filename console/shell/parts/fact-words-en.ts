@@ -24,6 +24,8 @@ export const factsEn = {
   'incident.acknowledged': 'acknowledged incident {subject}',
   'incident.closed': 'closed incident {subject}',
   'incident.reopened': 'reopened incident {subject}',
+  'incident.assigned': 'gave away incident {subject}',
+  'incident.worsened': 'found incident {subject} to be worse',
   'evidence.taken': 'took evidence of incident {subject}',
   'evidence.read': 'read evidence of incident {subject}',
   'evidence.exported': 'exported evidence of incident {subject}',

@@ -25,6 +25,8 @@ export const factsEs: Readonly<Record<keyof typeof factsEn, string>> = {
   'incident.acknowledged': 'reconoció el incidente {subject}',
   'incident.closed': 'cerró el incidente {subject}',
   'incident.reopened': 'reabrió el incidente {subject}',
+  'incident.assigned': 'encargó el incidente {subject}',
+  'incident.worsened': 'vio agravarse el incidente {subject}',
   'evidence.taken': 'tomó evidencia del incidente {subject}',
   'evidence.read': 'leyó la evidencia del incidente {subject}',
   'evidence.exported': 'exportó la evidencia del incidente {subject}',

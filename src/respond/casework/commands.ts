@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CliProgram, Problem } from '../../system/index.ts';
+import { respondFault } from '../errors.ts';
 import { printable } from '../timeline.ts';
 import type { IncidentView } from '../view.ts';
 import type { Comment, SavedFilter } from './casework.ts';
@@ -21,6 +22,49 @@ export function caseworkCommands(cli: CliProgram, noun: Command): void {
       const comment = await api.post<Comment>(at(number, 'comments'), { text: words.join(' ') });
       if (cli.output.json) print.json(comment);
       else print.result({ en: `written down about incident ${number}`, es: `anotado sobre el incidente ${number}` });
+    });
+  noun
+    .command('people')
+    .argument('<number>')
+    .description(t({ en: 'who may work on an incident', es: 'quién puede trabajar en un incidente' }))
+    .action(async (number: string) => {
+      const { items } = await api.get<{ items: { name: string }[] }>(at(number, 'people'));
+      print.table([{ title: { en: 'name', es: 'nombre' }, value: (one) => one.name }], items, {
+        empty: { en: 'nobody', es: 'nadie' },
+      });
+    });
+  noun
+    .command('assign')
+    .argument('<number>')
+    .argument('[name]')
+    .option('--nobody', t({ en: 'take it from whoever has it', es: 'quitarlo a quien lo tiene' }))
+    .description(t({ en: 'give an incident to somebody', es: 'encargar un incidente a alguien' }))
+    .action(async (number: string, name: string | undefined, { nobody }: { nobody?: boolean }) => {
+      if ((name === undefined) === (nobody !== true)) throw respondFault('respond.owner-needed', { number });
+      const body = { name: name ?? null };
+      const { incident } = await api.put<{ incident: IncidentView }>(at(number, 'owner'), body);
+      if (cli.output.json) print.json(incident);
+      else if (incident.owner === null)
+        print.result({ en: `incident ${number} is with nobody`, es: `nadie se encarga del incidente ${number}` });
+      else
+        print.result({
+          en: `incident ${number} is now with ${incident.owner}`,
+          es: `del incidente ${number} se encarga ahora ${incident.owner}`,
+        });
+    });
+  noun
+    .command('reopen')
+    .argument('<number>')
+    .requiredOption('--reason <text>', t({ en: 'why', es: 'por qué' }))
+    .description(t({ en: 'go on with an incident that was closed', es: 'seguir con un incidente cerrado' }))
+    .action(async (number: string, { reason }: { reason: string }) => {
+      const { incident } = await api.post<{ incident: IncidentView }>(at(number, 'reopen'), { reason });
+      if (cli.output.json) print.json(incident);
+      else
+        print.result({
+          en: `incident ${number} is open again, with ${incident.owner ?? '–'}`,
+          es: `el incidente ${number} está abierto de nuevo, a cargo de ${incident.owner ?? '–'}`,
+        });
     });
   noun
     .command('link')

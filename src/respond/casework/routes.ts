@@ -27,7 +27,12 @@ const query = z.strictObject({
 
 export function registerCaseworkRoutes(
   app: ApiApp,
-  parts: { readonly respond: Respond; readonly casework: Casework },
+  parts: {
+    readonly respond: Respond;
+    readonly casework: Casework;
+    /** Who may work on incidents of a project (null: of hosts), by name. */
+    readonly people: (project: string | null) => Promise<readonly string[]>;
+  },
 ): void {
   const { respond, casework } = parts;
 
@@ -88,6 +93,54 @@ export function registerCaseworkRoutes(
       const incident = await worked(principal, params.number);
       await casework.unlink(incident, (await visible(principal, params.other)).number, principal.actor);
       return {};
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/incidents/:number/people',
+    config: { action: 'any' },
+    schema: { tags: ['incidents'], summary: 'Who may work on an incident', params: z.object({ number }) },
+    handler: async ({ principal, params }) => {
+      const incident = await worked(principal, params.number);
+      return { items: (await parts.people(incident.project)).map((name) => ({ name })) };
+    },
+  });
+  app.route({
+    method: 'PUT',
+    url: '/api/v1/incidents/:number/owner',
+    config: { action: 'any' },
+    schema: {
+      tags: ['incidents'],
+      summary: 'Give an incident to somebody who may work on it, or to nobody',
+      params: z.object({ number }),
+      body: z.strictObject({ name: word.nullable() }),
+    },
+    handler: async (request) => {
+      const { principal, params, body } = request;
+      const incident = await worked(principal, params.number);
+      const name = body.name?.replace(/^user:/, '') ?? null;
+      if (name !== null && !(await parts.people(incident.project)).includes(name))
+        throw respondFault('respond.owner-unknown', { number: incident.number, name });
+      const owner = name === null ? null : `user:${name}`;
+      const given = await respond.assign(incident.number, owner, principal.actor);
+      return { incident: showIncident(given, languageOf(request.headers['accept-language'])) };
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/incidents/:number/reopen',
+    config: { action: 'any' },
+    schema: {
+      tags: ['incidents'],
+      summary: 'Go on with an incident that was closed',
+      params: z.object({ number }),
+      body: z.strictObject({ reason: z.string().trim().min(1).max(2_000) }),
+    },
+    handler: async (request) => {
+      const { principal, params, body } = request;
+      const incident = await worked(principal, params.number);
+      const open = await respond.reopen(incident.number, body.reason, principal.actor);
+      return { incident: showIncident(open, languageOf(request.headers['accept-language'])) };
     },
   });
   app.route({

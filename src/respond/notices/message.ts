@@ -9,7 +9,7 @@ export type ChannelKind = (typeof CHANNEL_KINDS)[number];
 
 /** What is told: an incident as it was then, and the alert that was the reason. Plain JSON, kept until it is delivered. */
 export interface Notice {
-  readonly event: 'incident.opened' | 'incident.told' | 'test';
+  readonly event: 'incident.opened' | 'incident.worsened' | 'incident.told' | 'test';
   readonly at: string;
   readonly instance: string;
   readonly incident: Pick<
