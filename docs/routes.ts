@@ -406,6 +406,18 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'say that they do not',
     es: 'decir que no van juntos',
   },
+  'GET /api/v1/incidents/:number/people': {
+    en: 'who may work on an incident (asks `incident.respond` in its project)',
+    es: 'quién puede trabajar en un incidente (pide `incident.respond` en su proyecto)',
+  },
+  'PUT /api/v1/incidents/:number/owner': {
+    en: 'give an incident to a `name` that may work on it, or to nobody (asks `incident.respond` in its project)',
+    es: 'encargar un incidente a un `name` que puede trabajar en él, o a nadie (pide `incident.respond` en su proyecto)',
+  },
+  'POST /api/v1/incidents/:number/reopen': {
+    en: 'go on with an incident that was closed, with a `reason` (asks `incident.respond` in its project)',
+    es: 'seguir con un incidente cerrado, con un `reason` (pide `incident.respond` en su proyecto)',
+  },
   'POST /api/v1/incidents/triage': {
     en: 'take on or close up to 200 incidents at once; each is answered by itself (asks `incident.respond` for each)',
     es: 'hacerse cargo de hasta 200 incidentes a la vez, o cerrarlos; cada uno se responde por sí mismo (pide `incident.respond` para cada uno)',

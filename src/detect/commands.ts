@@ -92,14 +92,17 @@ export function detectCommands(cli: CliProgram): void {
         await testConditions(cli, recordings, conditions);
         return;
       }
-      if (rules === undefined) throw detectFault('detect.nothing-to-do');
-      const options = { rules, enters };
       // The sensor has these commands in its closure too and needs none of it.
       const { RuleReplay } = await import('./replay.ts');
-      const texts = await Promise.all(options.rules.map(readRuleText));
+      const { readShippedRules } = await import('./shipped-rules.ts');
+      // Without rules of one's own, those that come with the platform.
+      const texts =
+        rules === undefined
+          ? readShippedRules().map((one) => ({ ...one, finding: null }))
+          : await Promise.all(rules.map(readRuleText));
       const unreadable = texts.flatMap(({ finding }) => finding ?? []);
       const readable = texts.filter(({ finding }) => finding === null);
-      const replay = RuleReplay.load(readable, { enters: options.enters ?? false });
+      const replay = RuleReplay.load(readable, { enters: enters ?? false });
       const errors = [...unreadable, ...replay.findings].filter(({ severity }) => severity === 'error');
       for (const finding of errors) cli.print.note(describeFinding(finding));
       if (errors.length > 0) {
@@ -272,7 +275,10 @@ const WORDS = {
     en: 'file of conditions: one a line, or JSON objects with "expr"',
     es: 'archivo de condiciones: una por línea, u objetos JSON con "expr"',
   },
-  rules: { en: 'rule files, in their order', es: 'archivos de reglas, en su orden' },
+  rules: {
+    en: 'rule files, in their order (default: those of the platform)',
+    es: 'archivos de reglas, en su orden (por omisión: los de la plataforma)',
+  },
   enters: {
     en: 'try rules also where calls begin, as Falco did before 2025',
     es: 'probar las reglas también donde empiezan las llamadas, como Falco antes de 2025',

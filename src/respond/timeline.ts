@@ -208,7 +208,7 @@ function entriesWithoutSteps(incident: Incident, steps: readonly Step[]): Timeli
     ['incident.closed', closedAt, { decision, reason }],
   ] as const;
   return missing.flatMap(([kind, at, body]) =>
-    at === null || steps.some((step) => step.kind === kind)
+    at === null || steps.some((step) => step.kind === kind || step.at <= at)
       ? []
       : entriesOfStep({ id: '', at, kind, actor: '', body }, incident).map((entry) => ({ ...entry, actor: null })),
   );

@@ -256,6 +256,21 @@ test('whoever has only the stand-alone verifier and the key finds the same, and 
     assert.equal(cut.code, 4, cut.said);
   }
   assert.ok(names.includes('evidence.tar.gz') && names.length === 8);
+  // What stands between the files and behind them was signed by nobody, and could say anything.
+  for await (const { entry } of readTar(Readable.from([bytes]))) {
+    const end = entry.offsetBytes + entry.sizeBytes;
+    if (end % 512 === 0) continue;
+    const changed = Buffer.from(bytes);
+    changed[end] = 7;
+    assert.equal((await check(changed)).code, 4, `behind ${entry.path}`);
+  }
+  assert.equal((await check(Buffer.concat([bytes, Buffer.alloc(10_240)]))).code, 4);
+  const dated = Buffer.from(bytes);
+  // A time of change of 1 s, and its sum.
+  dated.write('1', 146);
+  dated.write(`${(Number.parseInt(bytes.subarray(148, 154).toString(), 8) + 1).toString(8).padStart(6, '0')}`, 148);
+  const answer = await check(dated);
+  assert.equal(answer.code, 4, answer.said);
   await opened.close();
 });
 

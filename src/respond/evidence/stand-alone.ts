@@ -90,6 +90,65 @@ function filesOf(tar: Uint8Array, what: string): Map<string, Uint8Array> {
   return altered(last, 'the archive breaks off behind it');
 }
 
+/** The header that the platform writes before a file of this name and size: whatever else stands there says what nobody signed. */
+function headOf(name: string, size: number): Buffer {
+  const head = Buffer.alloc(512);
+  head.write(name);
+  for (const [value, at, digits] of [
+    [0o400, 100, 7],
+    [0, 108, 7],
+    [0, 116, 7],
+    [size, 124, 11],
+    [0, 136, 11],
+  ] as const)
+    head.write(value.toString(8).padStart(digits, '0'), at);
+  head.fill(' ', 148, 156);
+  head.write('0', 156);
+  head.write('ustar\x0000', 257, 'latin1');
+  const sum = head.reduce((all, byte) => all + byte, 0);
+  head.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return head;
+}
+
+/** Each byte of the exported archive is of one of its files, or as the platform writes it around them. */
+function compareWhole(tar: Uint8Array, files: Map<string, Uint8Array>): void {
+  let at = 0;
+  const next = (wanted: Uint8Array, what: string): void => {
+    if (!Buffer.from(tar.subarray(at, at + wanted.length)).equals(wanted))
+      altered(what, `bytes beside it are not as the platform wrote them (byte ${at})`);
+    at += wanted.length;
+  };
+  for (const name of [...TEXTS, ARCHIVE]) {
+    const bytes = files.get(name) ?? altered(name, 'it is missing');
+    next(headOf(name, bytes.length), name);
+    next(bytes, name);
+    next(new Uint8Array((512 - (bytes.length % 512)) % 512), name);
+  }
+  next(new Uint8Array(1024), ARCHIVE);
+  if (at !== tar.length) altered(ARCHIVE, 'there are bytes behind it that the platform did not write');
+}
+
+/** An envelope says the same with other spaces or ends of base64: here each of its bytes is that of the signer. */
+function isAsWritten(text: string, envelope: Envelope): boolean {
+  const again = (base64: unknown): boolean =>
+    typeof base64 === 'string' && Buffer.from(base64, 'base64').toString('base64') === base64;
+  return (
+    text === JSON.stringify(envelope) &&
+    Object.keys(envelope).sort().join() === 'payload,payloadType,signatures' &&
+    Object.keys(envelope.signatures?.[0] ?? {})
+      .sort()
+      .join() === 'keyid,sig' &&
+    again(envelope.payload) &&
+    again(envelope.signatures?.[0]?.sig)
+  );
+}
+
+interface Envelope {
+  payloadType?: unknown;
+  payload?: unknown;
+  signatures?: { sig?: unknown; keyid?: unknown }[];
+}
+
 function keyOf(name: string, pem: Uint8Array): KeyObject {
   try {
     return createPublicKey(Buffer.from(pem));
@@ -110,18 +169,22 @@ function isOf(key: KeyObject, said: Buffer, signature: Buffer): boolean {
 /** What a DSSE envelope says, signed by this key. */
 // biome-ignore lint/suspicious/noExplicitAny: what is read here is checked value by value
 function signed(name: string, bytes: Uint8Array, key: KeyObject, type: string): any {
-  let envelope: { payloadType?: unknown; payload?: unknown; signatures?: { sig?: unknown }[] };
+  const text = Buffer.from(bytes).toString('utf8');
+  let envelope: Envelope;
   try {
-    envelope = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    envelope = JSON.parse(text);
   } catch {
     return altered(name, 'it is no JSON');
   }
+  if (typeof envelope !== 'object' || envelope === null || !Array.isArray(envelope.signatures))
+    altered(name, 'it is no signed envelope');
   if (envelope.payloadType !== type) altered(name, `it is a ${String(envelope.payloadType)}, not a ${type}`);
   const payload = Buffer.from(String(envelope.payload), 'base64');
   const said = Buffer.concat([Buffer.from(`DSSEv1 ${type.length} ${type} ${payload.length} `), payload]);
   const [signature] = envelope.signatures ?? [];
   const sig = Buffer.from(String(signature?.sig), 'base64');
   if (envelope.signatures?.length !== 1 || !isOf(key, said, sig)) altered(name, 'its signature is not of this key');
+  if (!isAsWritten(text, envelope)) altered(name, 'it is not written as the one who signed it writes it');
   return JSON.parse(payload.toString('utf8'));
 }
 
@@ -133,7 +196,8 @@ function check(path: string, pinned: Uint8Array | null): string[] {
   const about = statSync(path);
   if (!about.isFile() || about.size > ARCHIVE_BYTES_MAX)
     throw new RangeError(`${path} is no file, or has more than the ${ARCHIVE_BYTES_MAX} bytes of the largest evidence`);
-  const outer = filesOf(readFileSync(path), path);
+  const whole = readFileSync(path);
+  const outer = filesOf(whole, path);
   const part = (name: string): Uint8Array => outer.get(name) ?? altered(name, 'it is missing');
   for (const name of outer.keys()) if (name !== ARCHIVE && !TEXTS.includes(name)) altered(name, 'nobody signed it');
   const controlKey = keyOf('control.pem', pinned ?? part('control.pem'));
@@ -166,6 +230,7 @@ function check(path: string, pinned: Uint8Array | null): string[] {
   }
   if (inner.size !== named.size) altered(ARCHIVE, 'it has files that the host did not name');
   for (const wanted of [receipt.archive, manifest.archive.sha256]) same(ARCHIVE, sha256(compressed), wanted);
+  compareWhole(whole, outer);
   return [
     `taken ${manifest.startedAt} on ${manifest.host} for ${receipt.takenBy}, container ${manifest.containerId}`,
     ...custody.steps.map(
