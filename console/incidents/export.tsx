@@ -44,8 +44,15 @@ export function ExportButton({ filter }: { filter: QueueFilter & { readonly envi
   const save = useMutation({ mutationFn: () => exportAll(filter) });
   return (
     <>
-      <Button icon="download" busy={save.isPending} title={t('exporting')} onClick={() => save.mutate()}>
-        {t('exportCsv')}
+      <Button
+        look="quiet"
+        icon="download"
+        busy={save.isPending}
+        title={t('exporting')}
+        aria-label={t('exportCsv')}
+        onClick={() => save.mutate()}
+      >
+        CSV
       </Button>
       {save.error === null ? null : <Failure error={save.error} />}
     </>

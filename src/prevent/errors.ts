@@ -3,8 +3,8 @@ import { defineFaults } from '../system/fault.ts';
 export const preventFault = defineFaults({
   'prevent.policy-invalid': {
     kind: 'invalid',
-    en: { what: 'the prevention policy cannot be used', why: '{place}: {why}', remedy: 'see the manual: Prevention' },
-    es: { what: 'la política de prevención no sirve', why: '{place}: {why}', remedy: 'ver el manual: Prevención' },
+    en: { what: 'the prevention policy cannot be used', why: '{why}', remedy: 'see the manual: Prevention' },
+    es: { what: 'la política de prevención no sirve', why: '{why}', remedy: 'ver el manual: Prevención' },
   },
   'prevent.policy-unknown': {
     kind: 'not-found',

@@ -49,12 +49,13 @@ test('a policy that names nothing, or everything by a slip, is refused with its 
   const policy = readPreventPolicy('name: p\nmatch: { projects: [tienda] }\ncommands: [nc]');
   assert.deepEqual([policy.mode, policy.drift, policy.whenLate], ['dry-run', false, 'allow']);
   for (const [source, place] of [
-    ['name: p\nmatch: {}\ndrift: true', 'match'],
-    ['name: p\nmatch: { projects: [a] }', 'the policy'],
-    ['name: p\nmatch: { projects: [a] }\ncommands: [a/b]', 'commands.0'],
-    ['name: p\nmatch: { projects: [a] }\nfiles: [shadow]', 'files.0'],
-    ['name: p\nmatch: { projects: [a] }\ncomponents: ["*"]', 'components'],
-    ['name: p\nmatch: { projects: [a] }\ncommands: [a]\nexcept: [/x]', 'except'],
+    ['name: p\nmatch: {}\ndrift: true', '2:1 match: '],
+    ['name: p\nmatch: { projects: [a] }', '1:1: expected drift'],
+    ['name: p\nmatch: { projects: [a] }\ncommands: [a/b]', '3:12 commands.0: '],
+    ['name: p\nmatch: { projects: [a] }\nfiles: [shadow]', '3:9 files.0: expected a path'],
+    ['name: p\nmatch: { projects: [a] }\ncomponents: ["*"]', '3:1 components: '],
+    ['name: p\nmatch: { projects: [a] }\ncommands: [a]\nexcept: [/x]', '4:1 except: '],
+    ['name: P\nmode: on\nmatch: { projects: [a] }\ndrift: 1', '1:1 name: expected a name of lower-case letters'],
     ['name: [', '1:'],
   ] as const)
     assert.throws(
@@ -62,6 +63,12 @@ test('a policy that names nothing, or everything by a slip, is refused with its 
       (error) => error instanceof Fault && (error.text('en').why ?? '').startsWith(place),
       source,
     );
+  // All at once, as each would cost another try.
+  assert.throws(
+    () => readPreventPolicy('name: P\nmode: on\nmatch: { projects: [a] }\ndrift: 1'),
+    (error) =>
+      error instanceof Fault && /nombre de letras.*; 2:1 mode: .*; 4:1 drift: /.test(error.text('es').why ?? ''),
+  );
 });
 
 test('a container is guarded by every policy that speaks of it, and a trial weakens none that enforces', () => {

@@ -12,10 +12,17 @@ export interface ShapeProblem {
   readonly reason: Text;
 }
 
+/** More of them are told after these were mended. */
+const PROBLEMS_TOLD = 8;
+
+function placeOf({ line, column, place }: ShapeProblem): string {
+  return `${line}:${column}${place === '' ? '' : ` ${place}`}`;
+}
+
 /**
  * Reads a document that people write, such as a policy or a playbook. What does not fit its shape is found at once, each with
  * its line.
- * @param invalid makes the fault: `place` and `why` tell of the first mistake, `details` has them all
+ * @param invalid makes the fault: `place` and `why` tell of the mistakes as a sentence, `details` has them all
  */
 export function readShaped<Value>(
   source: string,
@@ -24,11 +31,13 @@ export function readShaped<Value>(
 ): Value {
   const refuse = (problems: readonly ShapeProblem[]): Fault => {
     const [first] = problems;
-    const more = problems.length - 1;
-    const en = `${first?.reason.en}${more > 0 ? ` (and ${more} more)` : ''}`;
-    const es = `${first?.reason.es}${more > 0 ? ` (y ${more} más)` : ''}`;
-    const place =
-      first === undefined ? '' : `${first.line}:${first.column}${first.place === '' ? '' : ` ${first.place}`}`;
+    const place = first === undefined ? '' : placeOf(first);
+    const said = (language: keyof Text, more: string): string => {
+      const others = problems.slice(1, PROBLEMS_TOLD).map((one) => `; ${placeOf(one)}: ${one.reason[language]}`);
+      return `${first?.reason[language]}${others.join('')}${problems.length > PROBLEMS_TOLD ? more : ''}`;
+    };
+    const left = problems.length - PROBLEMS_TOLD;
+    const [en, es] = [said('en', ` (and ${left} more)`), said('es', ` (y ${left} más)`)];
     const details = problems.map(({ reason, ...one }) => ({ ...one, reason: { en: reason.en, es: reason.es } }));
     return invalid(place, { en, es }, details);
   };

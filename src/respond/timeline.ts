@@ -280,8 +280,11 @@ function entriesOfAction(action: Action): TimelineEntry[] {
   const ref = { kind: 'action', id: action.id } as const;
   const { actor } = action;
   const common = { kind: 'action.taken', station: 'action', ref } as const;
-  const why = inBrackets(action.reason);
-  const title = { en: `${what.en}${why}`, es: `${what.es}${why}` };
+  // A policy's reason is the rule that it spoke of.
+  const said = action.reason ?? '';
+  const why = action.actor.startsWith('policy:') ? ruleTitle(said) : { en: said, es: said };
+  const inFull = (language: keyof Text): string => `${what[language]}${inBrackets(why[language] || null)}`;
+  const title = { en: inFull('en'), es: inFull('es') };
   const asked: TimelineEntry = { ...common, at: action.at, tone: 'plain', title, actor };
   if (action.endedAt === null || action.outcome === null) return [asked];
   const tone = action.state === 'done' ? 'good' : 'bad';

@@ -56,6 +56,14 @@ const FORMATS: Readonly<Record<string, Text>> = {
   base64: { en: 'base64', es: 'base64' },
 };
 
+/** Patterns that people meet, in words. */
+const PATTERNS: Readonly<Record<string, Text>> = {
+  '/^[a-z][a-z0-9-]{0,62}$/': {
+    en: 'a name of lower-case letters, digits and hyphens that begins with a letter',
+    es: 'un nombre de letras minúsculas, cifras y guiones que empiece por una letra',
+  },
+};
+
 /** By zod's issue codes (zod.dev/error-customization). */
 const WORDS: Readonly<Record<string, (issue: RequestIssue) => Text>> = {
   invalid_type({ params, message = '' }) {
@@ -68,6 +76,8 @@ const WORDS: Readonly<Record<string, (issue: RequestIssue) => Text>> = {
   invalid_format({ params }) {
     const format = String(params['format']);
     if (format !== 'regex') return expectedText(FORMATS[format] ?? both(format));
+    const known = PATTERNS[String(params['pattern'])];
+    if (known !== undefined) return expectedText(known);
     return { en: `does not match ${params['pattern']}`, es: `no se ajusta a ${params['pattern']}` };
   },
   invalid_value({ params }) {
