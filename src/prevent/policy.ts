@@ -14,8 +14,8 @@ const pattern = z
   .regex(/^[^\0]*$/);
 const patterns = z.array(pattern).min(1).max(PATTERNS_MAX).nullable().default(null);
 const list = <T extends z.ZodType<string>>(item: T) => z.array(item).max(PATTERNS_MAX).default([]);
-const path = pattern.regex(
-  /^\//,
+const path = pattern.refine(
+  (text) => text.startsWith('/'),
   expected('a path from the root of the container', 'una ruta desde la raíz del contenedor'),
 );
 const hash = pattern.regex(/^sha256:[0-9a-f]{64}$/);
