@@ -149,12 +149,14 @@ export const deployFault = defineFaults({
     en: {
       what: 'the image {image} cannot be deployed',
       why: 'it is neither an image of darsena.yaml nor one in the registry of the platform',
-      remedy: 'darsena image list',
+      remedy:
+        'build it (images: of darsena.yaml), bring it in with darsena mirror create, darsena image import or a push, and name it PROJECT/NAME; what there is: darsena image list',
     },
     es: {
       what: 'no se puede desplegar la imagen {image}',
       why: 'no es una imagen de darsena.yaml ni está en el registro de la plataforma',
-      remedy: 'darsena image list',
+      remedy:
+        'construirla (images: de darsena.yaml), traerla con darsena mirror create, darsena image import o un push, y nombrarla PROYECTO/NOMBRE; lo que hay: darsena image list',
     },
   },
   'deploy.refused': {

@@ -222,6 +222,8 @@ export interface LogOptions {
 export interface HostEntry {
   readonly address: string;
   readonly names: readonly string[];
+  /** What the pod is called in whole: the first of these names is what `hostname -f` says inside. */
+  readonly own?: true;
 }
 
 /**

@@ -70,6 +70,20 @@ export function serviceNames(service: WantedService): string[] {
   ];
 }
 
+/**
+ * What Kubernetes writes before the name of a pod that has a subdomain, as those of a StatefulSet have by its serviceName:
+ * programs that find each other ask `hostname -f` and `hostname -d` for it.
+ */
+export function ownName(
+  { project, environment }: Pick<WantedService, 'project' | 'environment'>,
+  hostname: string,
+  { address, subdomain }: { readonly address: string; readonly subdomain: string | undefined },
+): HostEntry[] {
+  if (subdomain === undefined) return [];
+  const name = `${hostname}.${subdomain}.${project}-${environment}.svc.cluster.local`;
+  return [{ address, names: [name], own: true }];
+}
+
 /** Ports where a service is called by another number than its pods listen on. */
 export function serviceRedirects(
   services: readonly WantedService[],
@@ -119,8 +133,9 @@ export function redirectRules(
 /** The file itself, in hosts(5) form. `host.containers.internal` is left out: a workload has no business with its host. */
 export function formatHosts(address: string, hostname: string, entries: readonly HostEntry[]): string {
   // What the author wrote (hostAliases) comes with the entries, before the services.
-  const lines = ['127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost', `${address}\t${hostname}`];
-  for (const entry of entries) lines.push(`${entry.address}\t${entry.names.join(' ')}`);
+  const own = entries.flatMap((entry) => (entry.own === true ? entry.names : []));
+  const lines = ['127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost', `${address}\t${[...own, hostname].join(' ')}`];
+  for (const entry of entries) if (entry.own !== true) lines.push(`${entry.address}\t${entry.names.join(' ')}`);
   return `${lines.join('\n')}\n`;
 }
 

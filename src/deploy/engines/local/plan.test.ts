@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { WantedWorkload } from '../../model.ts';
 import type { ObservedContainer, ObservedPod } from './engine.ts';
-import { formatHosts, serviceHosts, serviceRedirects } from './hosts.ts';
+import { formatHosts, ownName, serviceHosts, serviceRedirects } from './hosts.ts';
 import { bridgeName, hostName, LABEL, podLabels, podName } from './labels.ts';
 import { expandReferences } from './orders.ts';
 import {
@@ -267,6 +267,17 @@ test('a service name means the ready pods of its own environment, begun by anoth
   assert.match(file, /^127\.0\.0\.1\tlocalhost$/m);
   assert.match(file, /^a\tweb web\.dev web\.shop-dev /m);
   assert.doesNotMatch(file, /host\.containers\.internal/);
+});
+
+test('a pod with a subdomain has its whole name before its own, as `hostname -f` and `hostname -d` ask for it', () => {
+  const key = { project: 'shop', environment: 'dev' };
+  const own = ownName(key, 'zk-0', { address: '10.0.0.9', subdomain: 'zk-hs' });
+  const alias = { address: '192.0.2.7', names: ['legacy.example'] };
+  const lines = formatHosts('10.0.0.9', 'zk-0', [...own, alias]).split('\n');
+  assert.equal(lines[2], '10.0.0.9\tzk-0.zk-hs.shop-dev.svc.cluster.local zk-0');
+  assert.equal(lines[3], '192.0.2.7\tlegacy.example');
+  const plain = formatHosts('10.0.0.9', 'web-1', ownName(key, 'web-1', { address: '10.0.0.9', subdomain: undefined }));
+  assert.equal(plain.split('\n')[2], '10.0.0.9\tweb-1');
 });
 
 test('a service port that differs from its target is redirected, an equal one is not', () => {

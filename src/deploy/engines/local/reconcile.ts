@@ -29,7 +29,15 @@ import type {
 import { engineFault } from './errors.ts';
 import { POST_START_MS, readHook, runHook } from './hooks.ts';
 import { userNumber } from './host-user.ts';
-import { addressesFor, formatHosts, type NamedPod, redirectRules, serviceHosts, serviceRedirects } from './hosts.ts';
+import {
+  addressesFor,
+  formatHosts,
+  type NamedPod,
+  ownName,
+  redirectRules,
+  serviceHosts,
+  serviceRedirects,
+} from './hosts.ts';
 import { refuseLinkInVolume } from './kernel-ways.ts';
 import { bridgeName, LABEL, networkName, type PodIdentity, podName, readPodIdentity } from './labels.ts';
 import { Lanes } from './lanes.ts';
@@ -1141,7 +1149,10 @@ export class Reconciler {
       if (identity === null || this.#busy.get(pod.name)?.kind === 'create') continue;
       const workload = this.#workloads.get(formatKey(identity.key));
       const spec = [workload, workload?.previous].find((candidate) => candidate?.specHash === identity.specHash);
+      const subdomain = spec?.pod.subdomain;
+      const hostname = spec?.pod === undefined ? pod.name : hostNameOf(identity, spec.pod);
       const entries = [
+        ...ownName(identity.key, hostname, { address: place.address, subdomain }),
         ...(spec?.pod.hostAliases ?? []),
         ...serviceHosts(services, named, { ...identity.key, name: pod.name }),
       ];

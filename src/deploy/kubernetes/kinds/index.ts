@@ -37,8 +37,8 @@ const AS_DEPLOYMENT: Text = {
   es: 'un Deployment hace lo mismo y además se despliega gradualmente: escribir kind: Deployment, apiVersion: apps/v1',
 };
 const STORAGE: Text = {
-  en: 'volumes are made for their PersistentVolumeClaim by the platform',
-  es: 'los volúmenes los hace la plataforma para su PersistentVolumeClaim',
+  en: 'volumes are made for their PersistentVolumeClaim by the platform; an administrator offers classes: darsena volume class set NAME',
+  es: 'los volúmenes los hace la plataforma para su PersistentVolumeClaim; las clases las ofrece un administrador: darsena volume class set NOMBRE',
 };
 const QUOTAS: Text = {
   en: 'who writes an application must not set its own limits; an administrator sets them: darsena quota set',

@@ -771,8 +771,8 @@ export const POD_SPEC: Shape = object({
         object({
           preferredDuringSchedulingIgnoredDuringExecution: emulated(ANY, A_WISH),
           requiredDuringSchedulingIgnoredDuringExecution: refused({
-            en: 'one host cannot keep pods apart',
-            es: 'un solo host no puede separar pods',
+            en: 'one host cannot keep pods apart: wish for it with preferredDuringSchedulingIgnoredDuringExecution',
+            es: 'un solo host no puede separar pods: pedirlo como deseo con preferredDuringSchedulingIgnoredDuringExecution',
           }),
         }),
       ),
