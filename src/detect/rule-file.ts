@@ -101,7 +101,8 @@ export function parseRuleFile(file: string, text: string): { items: RuleItem[]; 
     findings.push({ severity: 'error', code: 'LOAD_ERR_FILE_READ', message, file, line: 1, column: 1, item: null });
     return { items: [], findings };
   }
-  const reader = new Reader(file, text, findings);
+  // The mark that some editors put before a text is no part of it; before a list the library takes it for a column.
+  const reader = new Reader(file, text.startsWith('\ufeff') ? text.slice(1) : text, findings);
   return { items: reader.read(), findings };
 }
 

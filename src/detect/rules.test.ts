@@ -1102,6 +1102,12 @@ test('Falco’s warnings of patterns that are plain text', () => {
   for (const one of ['call.{1}', 'call\\.*', 'c.*l', 'cal[l]?']) assert.ok(!warned(one), one);
 });
 
+test('a file with a mark of its encoding and lines of another system is the same file', () => {
+  const text = `${rule('A', 'evt.type = execve')}${rule('B', 'evt.type = open')}`;
+  for (const one of [`\ufeff${text}`, text.replaceAll('\n', '\r\n'), `\ufeff${text.replaceAll('\n', '\r\n')}`])
+    assert.deepEqual([load(one).findings, load(one).states.map(({ rule: { name } }) => name)], [[], ['A', 'B']]);
+});
+
 test('a byte by its number in quotes is that byte; without quotes its letters are compared, and that is warned of', () => {
   const found = (condition: string): string[] =>
     load(rule('A', JSON.stringify(`evt.type in (open, openat) and ${condition}`))).findings.map(

@@ -17,6 +17,12 @@ export function eventArgumentNames(): ReadonlySet<string> {
   return names;
 }
 
+/** The arguments of the newest event of that name where it ends, in their order. */
+export function argumentsInOrder(event: string): readonly string[] {
+  const named = EVENT_TYPES.filter(({ name }) => name === event);
+  return (named.findLast(({ isExit }) => isExit) ?? named.at(-1))?.parameters.map(({ name }) => name) ?? [];
+}
+
 /** A raw argument has the type that the first event with one of its name gives it. */
 export function rawArgumentType(argument: string): FieldType {
   types ??= new Map(

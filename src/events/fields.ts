@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { CLONE_FLAGS, wordsOf } from './call-words.ts';
 import { CALLS, type CallArgument, CONTENT_WAYS, callOf, FIRST_CALL, ONLY_CONTENT } from './calls.ts';
 import { commandLine, type KernelEvent } from './event.ts';
-import { rawArgumentType } from './event-arguments.ts';
+import { argumentsInOrder, rawArgumentType } from './event-arguments.ts';
 import type { ContainerFacts, LivingFacts, ProcessFacts } from './facts.ts';
 import { capabilityNames, fileKind, OPEN_ACCESS, openFlagNames, resultName } from './kernel-words.ts';
 import {
@@ -584,7 +584,8 @@ const READER_MAKERS: Readonly<Record<string, (argument: string | null) => FieldR
       ? ancestorsOf(event).map((process) => process.pid)
       : (ancestor(event, Number(argument))?.pid ?? null),
   'evt.arg': (argument) => {
-    const read = argument === null ? undefined : eventArgument(argument);
+    if (argument === null) return undefined;
+    const read = /^\d{1,3}$/.test(argument) ? argumentAt(Number(argument)) : eventArgument(argument);
     if (read === undefined) return undefined;
     return (event) => {
       const value = read(event);
@@ -606,6 +607,16 @@ const READER_MAKERS: Readonly<Record<string, (argument: string | null) => FieldR
     };
   },
 };
+
+/** An argument by its number is what the event of that type has there; of some this sensor knows less. */
+function argumentAt(place: number): FieldReader | undefined {
+  const readers = EVENT_NAMES.map((event) => {
+    const argument = argumentsInOrder(event)[place];
+    return argument === undefined ? undefined : eventArgument(argument);
+  });
+  if (readers.every((read) => read === undefined)) return undefined;
+  return (event) => readers[event.type]?.(event) ?? null;
+}
 
 /** The first process of the container, where the event is one of its own or of those it began. */
 function innerInit(event: KernelEvent): ProcessFacts | undefined {

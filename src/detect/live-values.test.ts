@@ -82,3 +82,10 @@ test('who has no entry among the users has a name all the same, as for Falco sin
   assert.match(alertOf('user.name = www-data', '/a', 33)?.output ?? '', /www-data/);
   assert.match(alertOf('user.name = root', '/a', 0)?.output ?? '', / root root <NA>$/);
 });
+
+test('an argument of an event is known by its number, as by its name', () => {
+  assert.ok(holds('evt.arg[0] = 0', '/a') === holds('evt.arg.fd = 0', '/a'));
+  assert.ok(holds('evt.arg[2] contains /etc', '/etc/shadow'));
+  assert.ok(!holds('evt.arg[1] contains /etc', '/etc/shadow'));
+  assert.ok(!holds('evt.arg[99] exists', '/etc/shadow'));
+});
