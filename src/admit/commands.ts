@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { type CliProgram, diffLines, type Json, systemClock, type Text } from '../system/index.ts';
+import type { EnvironmentClass } from './admission.ts';
 import type { PlacedDocument } from './document.ts';
 import type { RuleOutcome } from './judge.ts';
 import type { Policy, PolicyWarning } from './policy.ts';
@@ -32,8 +33,14 @@ const EFFECT: Readonly<Record<string, Text>> = {
   refuse: { en: 'refuses', es: 'rechaza' },
 };
 
-/** `darsena policy …`: what is asked before an image or workload passes a door. */
-export function admitCommands(cli: CliProgram): void {
+/**
+ * `darsena policy …`: what is asked before an image or workload passes a door.
+ * @param said makes an object be without what its kind reads as not being there, as deploys are judged
+ */
+export function admitCommands(
+  cli: CliProgram,
+  said: () => Promise<(object: Json) => Json> = async () => (object) => object,
+): void {
   const noun = cli.program
     .command('policy')
     .description(cli.t({ en: 'admission policies', es: 'políticas de admisión' }));
@@ -133,19 +140,33 @@ export function admitCommands(cli: CliProgram): void {
       '--set <name=value...>',
       cli.t({ en: 'a parameter of the policy, as JSON or text', es: 'un parámetro de la política, como JSON o texto' }),
     )
+    .option('--environment <name>', cli.t({ en: 'as in this environment', es: 'como en este entorno' }))
+    .addOption(
+      new Option(
+        '--class <class>',
+        cli.t({ en: 'as in an environment of this class', es: 'como en un entorno de esta clase' }),
+      ).choices(['development', 'pre-production', 'production']),
+    )
     .description(
       cli.t({
         en: 'say what a policy holds against Kubernetes manifests (- is standard input); needs no server and looks at no image',
         es: 'decir qué objeta una política a manifiestos de Kubernetes (- es la entrada estándar); no necesita servidor ni mira ninguna imagen',
       }),
     )
-    .action(async (files: string[], options: { policy: string; set?: string[] }) => {
-      const { judgeDocument, readDocuments, startsPods } = await import('./judging.ts');
+    .action(async (files: string[], options: TestOptions) => {
+      const { asAsked, judgeDocument, readDocuments, startsPods } = await import('./judging.ts');
+      const asAuthored = await said();
+      const { environment, class: environmentClass } = options;
+      const place =
+        environment === undefined && environmentClass === undefined
+          ? undefined
+          : { name: environment ?? '', class: environmentClass ?? 'none' };
       const policy = await choosePolicy(options.policy, await readValues(options.set ?? []));
       const judged: JudgedManifest[] = [];
       for (const file of files) {
-        for (const document of readDocuments(await readText(file))) {
-          const { verdict, outcomes } = judgeDocument(document, policy, systemClock);
+        for (const read of readDocuments(await readText(file))) {
+          const document = asAsked(read, asAuthored);
+          const { verdict, outcomes } = judgeDocument(document, policy, systemClock, place);
           if (!startsPods(document.kind) && outcomes.every(isNoWord)) continue;
           judged.push({ file, ...describe(document), decision: verdict.decision, verdict, rules: rulesOf(outcomes) });
         }
@@ -154,6 +175,13 @@ export function admitCommands(cli: CliProgram): void {
       else showJudged(cli, judged);
       if (judged.some(({ decision }) => decision === 'refuse')) cli.exit(4);
     });
+}
+
+interface TestOptions {
+  readonly policy: string;
+  readonly set?: string[];
+  readonly environment?: string;
+  readonly class?: EnvironmentClass;
 }
 
 function showWarnings(cli: CliProgram, file: string, warnings: readonly PolicyWarning[]): void {

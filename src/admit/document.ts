@@ -65,6 +65,27 @@ export function toDocument(value: Json): PolicyDocument {
 }
 
 /**
+ * A document as every policy is asked about it, at a deploy and where one is only tried: without what says nothing, and of a
+ * Secret the names of its entries and nothing of what they hold.
+ * @param said the object without what its kind reads as not being there
+ */
+export function asAsked<Document extends PolicyDocument>(document: Document, said: (object: Json) => Json): Document {
+  const object = said(document.object);
+  return { ...document, ...toDocument(document.kind === 'Secret' ? withoutSecrets(object) : object) };
+}
+
+function withoutSecrets(value: Json): Json {
+  const object = membersOf(value);
+  const hidden = (name: 'data' | 'stringData') => {
+    const entries = object[name];
+    return entries === undefined
+      ? {}
+      : { [name]: Object.fromEntries(Object.keys(membersOf(entries)).map((key) => [key, ''])) };
+  };
+  return { ...object, ...hidden('data'), ...hidden('stringData') };
+}
+
+/**
  * All pods that an object starts; none for an object that starts none. An object of a kind that starts pods has one even
  * when it is not where it has to be: its spec is null then, which no policy accepts. In a kind that is not known, whatever
  * holds a list `containers` of objects counts: a Rollout or a Service of Knative starts pods as well.

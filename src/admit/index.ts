@@ -16,7 +16,7 @@ export {
   type WorkloadFacts,
 } from './admission.ts';
 export { Admit, type AdmitOptions, type AdmitQuestion, joinVerdicts } from './admit.ts';
-export { type PolicyDocument, startsPods, toDocument } from './document.ts';
+export { asAsked, type PolicyDocument, startsPods, toDocument } from './document.ts';
 export { admitFault } from './errors.ts';
 export { covers, coversImage, EVERY_RULE, type Exception, type ExceptionState, stateOf } from './exception.ts';
 export { registerHostExceptionRoutes } from './host-exception-routes.ts';

@@ -3,10 +3,10 @@ import { z } from 'zod';
 import { type ApiApp, type Principal, personBehind, requirePerson } from '../access/index.ts';
 import { FormatError } from '../formats/index.ts';
 import { parseDigest } from '../oci/index.ts';
-import type { Clock } from '../system/index.ts';
+import type { Clock, Json } from '../system/index.ts';
 import { DOORS, type Door } from './admission.ts';
 import type { Admit } from './admit.ts';
-import { type PlacedDocument, readDocuments } from './document.ts';
+import { asAsked, type PlacedDocument, readDocuments } from './document.ts';
 import { admitFault } from './errors.ts';
 import { type Exception, stateOf } from './exception.ts';
 import { POLICY_BYTES_MAX, RECORD_DAYS, TESTED_KEPT_MAX } from './limits.ts';
@@ -19,13 +19,17 @@ const VERDICTS_MAX = 200;
 const project = z.string().max(200);
 const actorRule = z.string().regex(/^(?:\*|[a-z][a-z0-9-]{0,62})$/);
 
-/** @param approved told after a second person has agreed to an exception */
+/**
+ * @param approved told after a second person has agreed to an exception
+ * @param said an object without what its kind reads as not being there, as deploys are judged
+ */
 export function registerAdmitRoutes(
   app: ApiApp,
   admit: Admit,
   clock: Clock,
   book: PolicyBook | null = null,
   approved: (exception: Exception, by: Principal) => Promise<void> = async () => undefined,
+  said: (object: Json) => Json = (object) => object,
 ): void {
   const show = (exception: Exception) => ({ ...exception, state: stateOf(exception, clock.now()) });
   app.route({
@@ -73,7 +77,9 @@ export function registerAdmitRoutes(
       const digest = createHash('sha256').update(request.body.manifests).digest('base64');
       const known = kept.get(digest);
       if (known !== undefined) return known;
-      const answer = { items: readManifests(request.body.manifests).map((one) => showTested(one, policy, clock)) };
+      const answer = {
+        items: readManifests(request.body.manifests).map((one) => showTested(asAsked(one, said), policy, clock)),
+      };
       // What a pipeline asks again and again is the same few; a policy that changes is another object and starts anew.
       if (kept.size >= TESTED_KEPT_MAX) kept.clear();
       kept.set(digest, answer);

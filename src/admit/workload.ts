@@ -81,8 +81,8 @@ function describeContainer(
     seccompUnconfined: seccomp === 'Unconfined',
     hostPorts: ports.flatMap((port) => portNumber(port['hostPort'])),
     ports: ports.flatMap((port) => portNumber(port['containerPort'])),
-    hasCpuLimit: isSet(limits['cpu']),
-    hasMemoryLimit: isSet(limits['memory']),
+    hasCpuLimit: isAmount(limits['cpu']),
+    hasMemoryLimit: isAmount(limits['memory']),
     hasReadinessProbe: isSet(container['readinessProbe']),
     hasLivenessProbe: isSet(container['livenessProbe']),
   };
@@ -128,6 +128,11 @@ function isOn(value: Json | undefined): boolean {
 
 function isSet(value: Json | undefined): boolean {
   return value !== undefined && value !== null && value !== '' && value !== 0 && value !== '0';
+}
+
+/** A quantity of nothing, however it is written, limits nothing: `0`, `0m`, `0.0Gi`. */
+function isAmount(value: Json | undefined): boolean {
+  return isSet(value) && /[1-9]/.test(String(value).split(/[eE](?=[-+]?\d)/)[0] ?? '');
 }
 
 function portNumber(value: Json | undefined): number[] {

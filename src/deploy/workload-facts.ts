@@ -4,13 +4,19 @@ import type { ContainerSpec, PodSpec } from './model.ts';
 /**
  * What a policy may ask of a workload, read from the normalised model: exactly what will run, whatever the YAML called
  * it. Fields that the model does not have (host namespaces, host paths, privileged) were refused when it was read.
+ * @param kind as the YAML calls it
  * @param imageUser `USER` of an image's configuration by reference, empty when it says none
  */
-export function workloadFacts(name: string, pod: PodSpec, imageUser: (image: string) => string): WorkloadFacts {
+export function workloadFacts(
+  name: string,
+  kind: string,
+  pod: PodSpec,
+  imageUser: (image: string) => string,
+): WorkloadFacts {
   const facts = (role: string) => (container: ContainerSpec) => containerFacts(role, container, imageUser);
   return {
     present: true,
-    kind: 'Deployment',
+    kind,
     name,
     hostNetwork: false,
     hostPid: false,
@@ -24,14 +30,15 @@ function containerFacts(role: string, container: ContainerSpec, imageUser: (imag
   const { security, resources } = container;
   return {
     key: container.name,
-    label: container.name,
+    label: role === 'main' ? container.name : `${container.name} (${role})`,
     image: container.image,
     role,
     privileged: false,
     runsAsRoot: mayBeRoot(security.runAsUser, imageUser(container.image)),
     allowPrivilegeEscalation: security.allowPrivilegeEscalation,
     readOnlyRootFilesystem: security.readOnlyRootFilesystem,
-    addedCapabilities: security.capabilitiesAdd,
+    // `CAP_SYS_ADMIN` and `SYS_ADMIN` are one.
+    addedCapabilities: security.capabilitiesAdd.map((name) => name.toUpperCase().replace(/^CAP_/, '')),
     dropsAllCapabilities: security.capabilitiesDrop.some((capability) => capability.toUpperCase() === 'ALL'),
     seccompUnconfined: false,
     hostPorts: [],

@@ -29,6 +29,7 @@ import {
   Admit,
   type AdmitTables,
   admitMigrations,
+  type Exception,
   HostExceptions,
   hostExceptionState,
   PolicyBook,
@@ -60,6 +61,7 @@ import {
   registerQuotaRoutes,
   registerRunRoutes,
 } from '../deploy/index.ts';
+import { saidBy } from '../deploy/kubernetes/index.ts';
 import { collectImages } from '../deploy/model.ts';
 import {
   type DetectTables,
@@ -889,12 +891,13 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     },
     ...rotations,
   });
-  registerAdmitRoutes(app, admit, clock, policyBook, async ({ project, digest }, by) => {
+  const approved = async ({ project, digest }: Exception, by: Principal): Promise<void> => {
     // What is for a whole repository stands in the journal: there is no one image to sign it for.
     if (digest === null) return;
     const given = (await admit.exceptions(project, digest)).filter((one) => one.digest !== null);
     await statements.exceptionsApproved(project, digest as Digest, given, by);
-  });
+  };
+  registerAdmitRoutes(app, admit, clock, policyBook, approved, saidBy);
   registerHostExceptionRoutes(app, hostExceptions, clock);
   registerRespondRoutes(app, respond);
   registerRuleRoutes(app, ruleBook, { keptBack, states: ruleStates });

@@ -131,7 +131,10 @@ export const COMMANDS: readonly CommandUnit[] = [
   },
   {
     words: ['policy'],
-    add: async (cli) => (await import('../../admit/commands.ts')).admitCommands(cli),
+    add: async (cli) => {
+      const said = async () => (await import('../../deploy/kubernetes/index.ts')).saidBy;
+      (await import('../../admit/commands.ts')).admitCommands(cli, said);
+    },
   },
   {
     words: ['build'],

@@ -2,6 +2,7 @@ import { type Access, type Principal, personBehind } from '../../access/index.ts
 import {
   type Admit,
   type AdmitQuestion,
+  asAsked,
   joinVerdicts,
   type PolicyDocument,
   startsPods,
@@ -1045,6 +1046,9 @@ export class Pipeline implements Releases, RunStarter, Builds {
     const documents = source === null ? [] : policyDocuments(source, environment.name);
     const asked: { question: AdmitQuestion; name: string; until: string }[] = [];
     for (const workload of composition.workloads) {
+      const own = documents.find((one) => startsPods(one.kind) && one.name === workload.key.name);
+      // Of what it was made from nothing is known: what serves is asked the most.
+      const kind = own?.kind ?? 'Deployment';
       const users = new Map<string, string>();
       const references = [...new Set(collectImages([workload]))];
       for (const reference of references) {
@@ -1054,7 +1058,7 @@ export class Pipeline implements Releases, RunStarter, Builds {
       for (const reference of references) {
         const { repository, digest } = parseReference(reference);
         if (digest === null) throw deployFault('deploy.image-unknown', { image: reference });
-        const facts = workloadFacts(workload.key.name, workload.pod, (image) => users.get(image) ?? '');
+        const facts = workloadFacts(workload.key.name, kind, workload.pod, (image) => users.get(image) ?? '');
         const admission = await intake.facts({
           repository,
           digest,
@@ -1313,25 +1317,7 @@ function readOverlaid(source: ReleaseSource, file: ProjectFile, environment: str
 /** The objects that policies see; of a Secret the names of its entries and nothing of what they hold. */
 function policyDocuments(source: ReleaseSource, environment: string): PolicyDocument[] {
   const file = parseProjectFile(source.projectFile, 'darsena.yaml');
-  return readOverlaid(source, file, environment).documents.map(({ value: written }) => {
-    // What says nothing is not there for who asks whether it is, as in Kubernetes.
-    const value = saidBy(written);
-    const document = toDocument(value);
-    return document.kind === 'Secret' ? { ...document, object: withoutSecrets(value) } : document;
-  });
-}
-
-function withoutSecrets(value: Json): Json {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  const hidden = (members: Json | undefined): Json =>
-    typeof members === 'object' && members !== null
-      ? Object.fromEntries(Object.keys(members).map((key) => [key, '']))
-      : {};
-  return {
-    ...value,
-    ...('data' in value ? { data: hidden(value['data']) } : {}),
-    ...('stringData' in value ? { stringData: hidden(value['stringData']) } : {}),
-  };
+  return readOverlaid(source, file, environment).documents.map(({ value }) => asAsked(toDocument(value), saidBy));
 }
 
 /** A workload is judged with its own object; what starts nothing goes out with the first. */

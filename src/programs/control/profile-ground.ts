@@ -27,7 +27,7 @@ export function profileGround(parts: {
       const { repository, digest } = parseReference(image);
       if (digest !== null) users.set(image, (await intake.config(repository, digest))?.user ?? '');
     }
-    const facts = workloadFacts(workload.key.name, workload.pod, (image) => users.get(image) ?? '');
+    const facts = workloadFacts(workload.key.name, 'Pod', workload.pod, (image) => users.get(image) ?? '');
     return all.flatMap(({ name, image, mounts }, index) => {
       const { repository, digest } = parseReference(image);
       if (digest === null) return [];
