@@ -131,7 +131,10 @@ export function respondCommands(cli: CliProgram): void {
   noun
     .command('approve')
     .argument('<number>')
-    .argument('<action>', cli.t({ en: 'the id that show tells', es: 'el identificador que dice show' }))
+    .argument(
+      '<action>',
+      cli.t({ en: 'what show tells: isolate, or an id', es: 'lo que dice show: isolate, o un identificador' }),
+    )
     .option('--decline', cli.t({ en: 'say no', es: 'decir que no' }))
     .option('--reason <text>', cli.t({ en: 'why', es: 'por qué' }))
     .description(cli.t({ en: 'answer what a policy asks for', es: 'responder a lo que pide una política' }))
@@ -319,9 +322,10 @@ function showIncident(cli: CliProgram, incident: IncidentDetailView): void {
   for (const line of timelineLines(cli, incident.timeline)) print.line(line);
   const waiting = incident.actions.filter(({ state }) => state === 'awaiting');
   if (waiting.length > 0) {
-    heading({ en: 'Waits for your approval', es: 'Espera aprobación' });
+    heading({ en: 'Waits for approval', es: 'Espera aprobación' });
     for (const { id, action, actor } of waiting) {
-      print.line(`  ${action} – ${actor}: darsena incident approve ${incident.number} ${id}`);
+      const isAlone = waiting.filter((one) => one.action === action).length === 1;
+      print.line(`  ${action} – ${actor}: darsena incident approve ${incident.number} ${isAlone ? action : id}`);
     }
   }
   if (incident.processTree.length > 0) {

@@ -154,6 +154,17 @@ export const respondFault = defineFaults({
       remedy: 'darsena incident show {number}',
     },
   },
+  'respond.action-several': {
+    kind: 'invalid',
+    en: {
+      what: '{id} is meant by {count} actions of incident {number} that wait',
+      remedy: 'darsena incident show {number}',
+    },
+    es: {
+      what: '{id} son {count} acciones en espera del incidente {number}',
+      remedy: 'darsena incident show {number}',
+    },
+  },
   'respond.own-approval': {
     kind: 'forbidden',
     en: {

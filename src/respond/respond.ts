@@ -417,17 +417,23 @@ export class Respond {
     });
   }
 
-  /** What a policy asks for and nobody answered yet. @throws Fault respond.action-unknown */
+  /**
+   * What a policy asks for and nobody answered yet.
+   * @param id the beginning of its id, or what it does where only one such waits
+   * @throws Fault respond.action-unknown, .action-several
+   */
   async awaiting(number: number, id: string): Promise<Action> {
     const waiting = await readActions(this.#options.db, { incident: number, state: 'awaiting' });
-    const [action, another] = waiting.filter((one) => one.id.startsWith(id));
-    if (action === undefined || another !== undefined) throw respondFault('respond.action-unknown', { number, id });
+    const meant = waiting.filter((one) => one.kind === id || one.id.startsWith(id));
+    const [action] = meant;
+    if (action === undefined) throw respondFault('respond.action-unknown', { number, id });
+    if (meant.length > 1) throw respondFault('respond.action-several', { number, id, count: meant.length });
     return action;
   }
 
   /**
    * A person answers what a policy asks for. Who wrote the policy does not approve what it wants.
-   * @throws Fault respond.incident-unknown, .incident-closed, .action-unknown, .own-approval
+   * @throws Fault respond.incident-unknown, .incident-closed, .action-unknown, .action-several, .own-approval
    */
   async decide(
     number: number,

@@ -283,7 +283,12 @@ test('where a policy asks first, another person than its author has to agree', a
   assert.ok(first !== undefined && second !== undefined);
   const yes = { approve: true, reason: null };
   await assert.rejects(respond.decide(1, first.id, yes, 'user:author'), hasCode('respond.own-approval'));
-  await respond.decide(1, first.id, yes, 'user:ana');
+  // By what it does, or by as much of its id as no other has.
+  assert.equal((await respond.awaiting(1, 'isolate')).id, first.id);
+  assert.equal((await respond.awaiting(1, second.id)).kind, 'quarantine');
+  await assert.rejects(respond.decide(1, first.id.slice(0, 4), yes, 'user:ana'), hasCode('respond.action-several'));
+  await assert.rejects(respond.decide(1, 'kill-process', yes, 'user:ana'), hasCode('respond.action-unknown'));
+  await respond.decide(1, 'isolate', yes, 'user:ana');
   await respond.decide(1, second.id, { approve: false, reason: 'not now' }, 'user:author');
   await respond.idle();
   assert.deepEqual([calls, await states(1)], [['isolate'], ['isolate done', 'quarantine declined']]);

@@ -89,7 +89,8 @@ export function registerResponseRoutes(
       summary: 'Approve or decline an action that a policy asks for',
       params: z.object({
         number: z.coerce.number().int().min(1).max(0x7fff_ffff),
-        id: z.string().regex(/^[0-9a-f-]{4,36}$/),
+        /** The beginning of its id, or what it does. */
+        id: z.string().regex(/^[a-z0-9-]{4,36}$/),
       }),
       body: z.strictObject({ approve: z.boolean(), reason: z.string().max(2_000).nullable().default(null) }),
     },
@@ -101,8 +102,10 @@ export function registerResponseRoutes(
       // Who agrees does it: what they could not order themselves they cannot agree to. Anybody who answers incidents may decline.
       if (body.approve) requirePerson(principal);
       if (!body.approve) requireActionRight(principal, incident, 'notify');
-      else requireActionRight(principal, incident, (await respond.awaiting(params.number, params.id)).kind);
-      return showAction(await respond.decide(params.number, params.id, body, principal.actor));
+      const { id, kind } = await respond.awaiting(params.number, params.id);
+      if (body.approve) requireActionRight(principal, incident, kind);
+      // By its whole id: what was asked about is what is done.
+      return showAction(await respond.decide(params.number, id, body, principal.actor));
     },
   });
   app.route({
