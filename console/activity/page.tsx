@@ -182,7 +182,7 @@ export default function LivePage() {
     <div className="page">
       <PageHead title={shell('activity')} />
       <ActivityTabs current="live" />
-      <form className="toolbar" onSubmit={submit}>
+      <form className="toolbar live-toolbar" onSubmit={submit}>
         <FilterBox value={typed} onChange={setTyped} label={t('condition')} />
         <Button type="submit" look="primary">
           {t('look')}

@@ -30,7 +30,7 @@ const WATCHED: Readonly<Record<string, keyof typeof words.en>> = {
   on_exec: 'programsStarted',
   on_fork: 'processesMade',
   on_clone_refused: 'clonesRefused',
-  on_clone3_refused: 'clonesRefused',
+  on_clone3_refused: 'clones3Refused',
   on_exit: 'processesEnded',
   on_cgroup_removed: 'containersRemoved',
   on_openat: 'openedOpenat',

@@ -1,17 +1,21 @@
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { queries } from '../api/queries.ts';
 import type { Alert, Incident, IncidentDetail } from '../api/types.ts';
+import { conditionOf, TuneDialog } from '../rules/tune-dialog.tsx';
 import { addresses } from '../shell/addresses.ts';
 import { harmless } from '../shell/harmless.ts';
 import { useKeys } from '../shell/keys.ts';
 import { useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
+import { Button } from '../shell/parts/controls.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
 import { Icon } from '../shell/parts/icon.tsx';
 import { PriorityBadge, State } from '../shell/parts/states.tsx';
 import { Facts, Loaded, PageHead, Panel, When } from '../shell/parts/surface.tsx';
 import { ImageThread } from '../shell/parts/thread.tsx';
 import { Link, useNavigate, useParams } from '../shell/router.tsx';
+import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
 import { CasePanels } from './casework.tsx';
 import { IncidentTimeline } from './incident-timeline.tsx';
@@ -24,8 +28,11 @@ import { Respond } from './respond.tsx';
 import { AwaitingPanel, TakenPanel } from './taken.tsx';
 import { words } from './words.ts';
 
-function AlertItem({ alert }: { alert: Alert }) {
+function AlertItem({ alert, incident }: { alert: Alert; incident: IncidentDetail }) {
   const t = useWords(words);
+  const { project, environment, workload } = incident;
+  const mayTune = hasRole(useMe(), ['admin', 'analyst'], project ?? '*');
+  const [tuning, setTuning] = useState(false);
   return (
     <details className="alert">
       <summary>
@@ -40,8 +47,19 @@ function AlertItem({ alert }: { alert: Alert }) {
         <p className="mono alert-output">{harmless(alert.output)}</p>
         {alert.truncated ? <p className="tone-warn">{t('truncated')}</p> : null}
         <p>
-          <Link to={addresses.rule(alert.rule)}>{t('openRule')}</Link>
+          <Link to={addresses.rule(alert.rule)}>{t('openRule')}</Link>{' '}
+          {mayTune ? <Button onClick={() => setTuning(true)}>{t('except')}</Button> : null}
         </p>
+        {tuning ? (
+          <TuneDialog
+            rule={alert.rule}
+            start={{
+              condition: conditionOf(alert.process?.exe ?? ''),
+              ...{ project: project ?? '', environment: environment ?? '', workload: workload ?? '' },
+            }}
+            onClose={() => setTuning(false)}
+          />
+        ) : null}
         {alert.process === null ? null : (
           <Facts
             items={[
@@ -101,7 +119,7 @@ function IncidentBody({ incident }: { incident: IncidentDetail }) {
           </Panel>
           <Panel title={t('alerts')} count={incident.alertsList.length} flush>
             {incident.alertsList.map((alert) => (
-              <AlertItem key={alert.id} alert={alert} />
+              <AlertItem key={alert.id} alert={alert} incident={incident} />
             ))}
           </Panel>
           <TakenPanel incident={incident} />

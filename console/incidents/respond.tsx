@@ -129,7 +129,7 @@ function CloseDialog({ incident, onClose }: { incident: IncidentDetail; onClose:
         <div className="dialog-actions">
           <Button onClick={onClose}>{shell('cancel')}</Button>
           <Button type="submit" look="primary" busy={respond.isPending}>
-            {t('close')}
+            {t('closeIt')}
           </Button>
         </div>
       </form>

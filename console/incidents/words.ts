@@ -35,6 +35,7 @@ export const words = defineWords(
     previousIncident: 'Previous',
     unavailable: 'What cannot be done now, and why',
     openRule: 'What this rule means',
+    except: 'This is harmless…',
     emptyTitle: 'No incident',
     emptyText:
       'When a rule sees something in a container, the alerts are gathered here with their timeline and process tree. To see one, open a shell in a workload:',
@@ -50,6 +51,7 @@ export const words = defineWords(
     kill: 'Kill the container',
     acknowledge: 'Acknowledge',
     close: 'Close',
+    closeIt: 'Close the incident',
     reopen: 'Reopen',
     reopenDots: 'Reopen…',
     reopenTitle: 'Reopen incident {number}',
@@ -190,6 +192,7 @@ export const words = defineWords(
     previousIncident: 'Anterior',
     unavailable: 'Lo que ahora no se puede hacer, y por qué',
     openRule: 'Qué significa esta regla',
+    except: 'Esto es inofensivo…',
     emptyTitle: 'Ningún incidente',
     emptyText:
       'Cuando una regla ve algo en un contenedor, las alertas se reúnen aquí con su cronología y su árbol de procesos. Para ver uno, abrir un intérprete en una carga de trabajo:',
@@ -205,6 +208,7 @@ export const words = defineWords(
     kill: 'Terminar el contenedor',
     acknowledge: 'Reconocer',
     close: 'Cerrar',
+    closeIt: 'Cerrar el incidente',
     reopen: 'Reabrir',
     reopenDots: 'Reabrir…',
     reopenTitle: 'Reabrir el incidente {number}',

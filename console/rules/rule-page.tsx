@@ -5,9 +5,8 @@ import { addresses } from '../shell/addresses.ts';
 import { useLanguage, useWords } from '../shell/language.tsx';
 import { StateBadge } from '../shell/parts/badge.tsx';
 import { ConfirmDialog } from '../shell/parts/confirm.tsx';
-import { Button, Field } from '../shell/parts/controls.tsx';
+import { Button } from '../shell/parts/controls.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
-import { FormDialog } from '../shell/parts/form-dialog.tsx';
 import { PriorityBadge } from '../shell/parts/states.tsx';
 import { EmptyState, Facts, Failure, Loaded, PageHead, Panel, When } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
@@ -17,6 +16,7 @@ import { ScopeText } from './page.tsx';
 import { ruleQueries } from './queries.ts';
 import './rules.css';
 import { Tried } from './tried.tsx';
+import { TuneDialog } from './tune-dialog.tsx';
 import type { AlertOfRule, RuleDetail, RuleTuning, TriedRules } from './types.ts';
 import { words } from './words.ts';
 
@@ -48,45 +48,6 @@ function Meaning({ rule }: { rule: RuleDetail }) {
         <p>{page.misses}</p>
       </div>
     </Panel>
-  );
-}
-
-function TuneDialog({ rule, onClose }: { rule: string; onClose: () => void }) {
-  const t = useWords(words);
-  const client = useQueryClient();
-  const [reason, setReason] = useState('');
-  const [condition, setCondition] = useState('');
-  const [project, setProject] = useState('');
-  const [until, setUntil] = useState('');
-  const sending = useMutation({
-    mutationFn: () =>
-      api.post('/rules/tunings', {
-        ...{ rule, reason, condition: condition === '' ? null : condition, project: project === '' ? null : project },
-        until: until === '' ? null : new Date(`${until}T23:59:59Z`).toISOString(),
-      }),
-    onSuccess: async () => {
-      await client.invalidateQueries({ queryKey: ['rules'] });
-      onClose();
-    },
-  });
-  return (
-    <FormDialog title={t('tune')} sending={sending} onClose={onClose}>
-      <p>{t('tuneText')}</p>
-      <Field label={t('reason')} value={reason} onChange={(event) => setReason(event.target.value)} required />
-      <Field
-        label={t('condition')}
-        hint={t('conditionHint')}
-        value={condition}
-        onChange={(event) => setCondition(event.target.value)}
-      />
-      <Field
-        label={t('project')}
-        hint={t('projectHint')}
-        value={project}
-        onChange={(event) => setProject(event.target.value)}
-      />
-      <Field label={t('until')} type="date" value={until} onChange={(event) => setUntil(event.target.value)} />
-    </FormDialog>
   );
 }
 

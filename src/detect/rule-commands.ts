@@ -495,7 +495,10 @@ async function explainShipped(
     import('./hint.ts'),
   ]);
   const rules = RuleEngine.load(readShippedRules()).states.map(({ rule }) => rule);
-  const rule = rules.find((one) => one.name.toLowerCase() === name.toLowerCase());
+  const wanted = name.toLowerCase();
+  // Lists in Spanish call a rule by the title of its page.
+  const called = [...readRulePages('es')].find(([, { title }]) => title.toLowerCase() === wanted)?.[0];
+  const rule = rules.find((one) => one.name.toLowerCase() === wanted || one.name === called);
   if (rule === undefined) {
     const names = rules.map((one) => one.name);
     return { shipped: null, nearest: findNearest(name, names) };

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { type ConsoleGround, missingConsoleParts, openConsole, type Visit, visit } from './console-ground.ts';
@@ -200,6 +201,60 @@ describe('working in the console', { skip: missing ?? false, timeout: 240_000 },
         },
       ]);
       await page.locator('.page-title').getByText('contained').waitFor();
+    }));
+
+  test('an incident is given to somebody, closed and reopened, and what an alert names is excepted, by clicking alone', () =>
+    withVisit({ language: 'es' }, async ({ page, mock }) => {
+      await page.goto(`${mock.url}/incidents/7`);
+      const dialog = page.getByRole('dialog');
+      await page.getByRole('button', { name: 'Encargar a…' }).click();
+      await dialog.getByRole('combobox').selectOption('ines');
+      await dialog.getByRole('button', { name: 'Encargar', exact: true }).click();
+      await dialog.waitFor({ state: 'detached' });
+      await page.locator('.page-sub').getByText('ines').waitFor();
+      await page.locator('details.alert summary').first().click();
+      await page.getByRole('button', { name: 'Esto es inofensivo…' }).first().click();
+      assert.match(await dialog.getByLabel('Cuándo').inputValue(), /^proc\.exepath = \S/);
+      assert.equal(await dialog.getByLabel('Proyecto').inputValue(), 'tienda');
+      assert.equal(await dialog.getByLabel('Entorno').inputValue(), 'prod');
+      assert.equal(await dialog.getByLabel('Carga de trabajo').inputValue(), 'web');
+      await dialog.getByRole('button', { name: 'Cancelar' }).click();
+      await page.getByRole('button', { name: 'Cerrar', exact: true }).click();
+      await dialog.getByLabel(/Motivo/).fill('era una prueba');
+      await dialog.getByRole('button', { name: 'Cerrar el incidente' }).click();
+      await dialog.waitFor({ state: 'detached' });
+      await page.getByRole('button', { name: 'Reabrir…' }).click();
+      assert.equal(await dialog.getByRole('button', { name: 'Reabrir' }).isDisabled(), true);
+      await dialog.getByLabel(/Motivo/).fill('ha vuelto');
+      await dialog.getByRole('button', { name: 'Reabrir' }).click();
+      await dialog.waitFor({ state: 'detached' });
+      assert.deepEqual(
+        mock.writes.map(({ path, body }) => [path, body]),
+        [
+          ['/incidents/7/owner', { name: 'ines' }],
+          ['/incidents/7/respond', { action: 'close', decision: 'confirmed', reason: 'era una prueba' }],
+          ['/incidents/7/reopen', { reason: 'ha vuelto' }],
+        ],
+      );
+    }));
+
+  test('the queue is taken along as CSV, in which nothing that a program calls itself is a formula', () =>
+    withVisit({}, async ({ page, mock }) => {
+      await page.route(/\/api\/v1\/incidents\?/, async (route) => {
+        const answer = (await (await route.fetch()).json()) as { items: Record<string, unknown>[] };
+        for (const one of answer.items) Object.assign(one, { workload: '=HYPERLINK("x")', rule: 'a "b", c' });
+        await route.fulfill({ json: answer });
+      });
+      await page.goto(`${mock.url}/incidents`);
+      const [download] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByRole('button', { name: 'Export as CSV' }).click(),
+      ]);
+      const text = await readFile(await download.path(), 'utf8');
+      assert.match(text, /^\ufeffnumber,state,priority,title,rule,/);
+      assert.match(text, /,"a ""b"", c",/);
+      assert.match(text, /,"'=HYPERLINK\(""x""\)",/);
+      assert.doesNotMatch(text, /(^|,)"?=/m);
     }));
 
   test('what a policy asks for waits on the page of its incident, and what a trial would have done is not called done', () =>

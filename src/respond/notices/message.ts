@@ -25,8 +25,9 @@ export interface Notice {
 /** One line that says it all; texts of programs are cut and made printable. */
 export function sentenceOf({ event, incident, alert }: Notice): string {
   const what = event === 'test' ? 'test of a notice channel' : `${incident.rule}: ${placeOf(incident)}`;
+  const now = event === 'incident.worsened' ? ' is worse now' : '';
   const output = alert === null ? '' : ` – ${printable(alert.output)}`;
-  return `[${incident.priority}] incident ${incident.number}: ${printable(what)}${output}`;
+  return `[${incident.priority}] incident ${incident.number}${now}: ${printable(what)}${output}`;
 }
 
 /** The body that a receiver of this kind understands. */
