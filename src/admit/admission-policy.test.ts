@@ -433,6 +433,52 @@ test('each binding says what it does, where, and with which parameters', () => {
   assert.equal(say(unnamed, deployment(9)), 'allow');
 });
 
+test('a binding that names no namespace takes the parameters from that of the object, as in Kubernetes', () => {
+  const limits = (namespace: string | null, most: string): Json => ({
+    ...{ apiVersion: 'v1', kind: 'ConfigMap', data: { most } },
+    metadata: { name: 'limits', ...(namespace === null ? {} : { namespace }) },
+  });
+  const spec = {
+    ...{ paramKind: { apiVersion: 'v1', kind: 'ConfigMap' }, matchConstraints: rulesFor(['deployments']) },
+    validations: [
+      { expression: 'object.spec.replicas <= int(params.data.most)', messageExpression: '"most " + params.data.most' },
+    ],
+  };
+  const bound = (more: object = {}) =>
+    binding({ validationActions: ['Deny'], paramRef: { name: 'limits', ...more } } as never);
+  const five = (namespace: string): Json => ({
+    ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'w', namespace } },
+    spec: { replicas: 5, template: { spec: { containers: [{ name: 'a', image: 'i' }] } } },
+  });
+  const given = [limits('a', '9'), limits('b', '3')];
+  const own = admissionPolicy(spec, bound({ parameterNotFoundAction: 'Deny' }), ...given);
+  assert.equal(say(own, five('a')), 'allow');
+  assert.equal(say(own, five('b')), 'refuse: most 3');
+  assert.match(say(own, five('c')), /^refuse: .*not there for c: ConfigMap limits/);
+  const lenient = admissionPolicy(spec, bound({ parameterNotFoundAction: 'Allow' }), ...given);
+  assert.equal(say(lenient, five('c')), 'allow');
+  const named = admissionPolicy(spec, bound({ namespace: 'b' }), ...given);
+  assert.equal(say(named, five('a')), 'refuse: most 3');
+  // What is written without a namespace is of the one that asks.
+  assert.equal(say(admissionPolicy(spec, bound(), limits(null, '3')), five('a')), 'refuse: most 3');
+});
+
+test('a rule for one version of an object speaks of the others that Kubernetes serves, unless it is exact', () => {
+  const rule = { apiGroups: ['autoscaling'], apiVersions: ['v1'], operations: ['CREATE'] };
+  const spec = (more: object) => ({
+    matchConstraints: { resourceRules: [{ ...rule, resources: ['horizontalpodautoscalers'] }], ...more },
+    validations: [{ expression: 'object.spec.maxReplicas <= 5', message: 'more than 5' }],
+  });
+  const scaler = {
+    ...{ apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata: { name: 'h' } },
+    spec: { maxReplicas: 9 },
+  };
+  const answers = [{}, { matchPolicy: 'Equivalent' }, { matchPolicy: 'Exact' }].map((more) =>
+    say(admissionPolicy(spec(more) as never, binding({ validationActions: ['Deny'] })), scaler),
+  );
+  assert.deepEqual(answers, ['refuse: more than 5', 'refuse: more than 5', 'allow']);
+});
+
 test('long lists of ordinary workloads are judged, and lists that would take too long are not', () => {
   const policy = admissionPolicy({
     matchConstraints: rulesFor(['pods']),
@@ -657,6 +703,13 @@ test('a policy or binding that Kubernetes would not take is refused: read as it 
     readPolicy(objects.map((one) => JSON.stringify(one)).join('\n---\n'), 'p.yaml');
   assert.doesNotThrow(() => reading(policy({}), bound({})));
   const wrong: readonly (readonly [objects: readonly Json[], reason: RegExp])[] = [
+    [[policy({}), bound({ validationActions: ['Deny', 'Warn'] })], /Deny and Warn are not taken together/],
+    [[policy({ validations: [{ expression: 'false', reason: 'Because' }] }), bound({})], /Forbidden, Invalid/],
+    [
+      [{ ...(policy({}) as object), kind: 'MutatingAdmissionPolicy' }],
+      /^[^"]*MutatingAdmissionPolicy changes objects, and nothing changes what was deployed here/,
+    ],
+    [[{ ...(policy({}) as object), kind: 'ValidatingWebhookConfiguration' }], /no webhook is asked here/],
     [[policy({ matchConstraints: { resourceRules: resourceRules[0] ?? null } })], /expected a list/],
     [[policy({ matchConstraints: { resourceRules, namespaceSelectors: {} } })], /namespaceSelectors is not known/],
     [[policy({ matchConditions: { name: 'c', expression: 'true' } })], /expected a list/],

@@ -45,11 +45,14 @@ export type Warn = (path: (string | number)[], text: Text) => void;
 interface Binding {
   readonly effect: Effect;
   readonly matchResources: Members;
-  readonly params: readonly PolicyValue[];
+  /** With the namespace of each; null: of any, or of none. */
+  readonly params: readonly { readonly value: PolicyValue; readonly namespace: string | null }[];
   /** The object of parameters that it names and that is not there, where that refuses; null: nothing is missing. */
   readonly missing: string | null;
   /** The same, where nothing is asked then. */
   readonly missed?: string;
+  /** What to call what is not in the namespace of the object, where the binding leaves the namespace to it. */
+  readonly ofObject?: { readonly named: string; readonly refuses: boolean };
 }
 
 /** Whether an object is a policy in CEL: of Kubernetes, or the one of Kyverno that is written as that. */
@@ -139,7 +142,7 @@ function warnOf(
         es: `los parámetros que nombra una vinculación no están en el archivo (${missed}): por su parameterNotFoundAction ahí no se pregunta nada`,
       });
   }
-  if (paramKind !== undefined && bindings.some(({ params }) => params.includes(null)))
+  if (paramKind !== undefined && bindings.some(({ params }) => params === NO_PARAMS))
     warn(['spec', 'paramKind'], {
       en: `it has parameters (${String(members(paramKind)['kind'])}) and no binding in the file names them: params is null`,
       es: `tiene parámetros (${String(members(paramKind)['kind'])}) y ninguna vinculación del archivo los nombra: params es null`,
@@ -172,7 +175,7 @@ function inNamespaceOf(policy: Members): Pick<SceneOf, 'speaksOf'> {
 function bindingOf(spec: Members): Binding {
   const actions = items(spec['validationActions']);
   const effect = actions.length === 0 || actions.includes('Deny') ? 'refuse' : 'warn';
-  return { effect, matchResources: {}, params: [null], missing: null };
+  return { effect, matchResources: {}, params: NO_PARAMS, missing: null };
 }
 
 /** A rule of Kyverno whose `validate.cel` is written as the validations of a policy of Kubernetes. */
@@ -278,13 +281,18 @@ function readScene(spec: Members, report: Report, isOfKubernetes = false): Scene
   return { matchConstraints: members(spec['matchConstraints']), conditions, variables, declaredAt, isOfKubernetes };
 }
 
+/** What Kubernetes takes as the status of its answer. */
+const REASONS: readonly string[] = ['Unauthorized', 'Forbidden', 'Invalid', 'RequestEntityTooLarge'];
+
 function readValidation(
   validation: Members,
   at: (string | number)[],
   report: Report,
   scene: SceneOf,
 ): Validation | null {
-  const { expression, message, messageExpression } = validation;
+  const { expression, message, messageExpression, reason } = validation;
+  if (reason !== undefined && reason !== null && !REASONS.includes(String(reason)))
+    report([...at, 'reason'], `expected ${REASONS.join(', ')}, got ${JSON.stringify(reason).slice(0, 60)}`);
   const compiled = compileAt(expression, [...at, 'expression'], report, ['bool', 'dyn'], scene.declaredAt(true));
   const worded =
     messageExpression === undefined
@@ -320,7 +328,7 @@ function toRule(
     if (binding.missing !== null)
       throw new RangeError(`the parameters that its binding names are not in the file: ${binding.missing}`);
     return matched(object, namespace).flatMap((one) =>
-      binding.params.map((params) => sceneFor(one, params, namespace, variables)),
+      paramsIn(binding, one, namespace).map((params) => sceneFor(one, params, namespace, variables)),
     );
   };
   return {
@@ -346,6 +354,20 @@ function toRule(
           : [],
       ),
   };
+}
+
+/**
+ * The parameters for an object: those that a binding leaves to its namespace are the ones there, as in Kubernetes.
+ * @throws RangeError where there are none and that refuses
+ */
+function paramsIn({ params, ofObject }: Binding, object: PolicyMap, namespace: PolicyMap | null): PolicyValue[] {
+  const here = namespace === null ? null : nameOfNamespace(namespace);
+  const found = params.filter((one) => one.namespace === null || one.namespace === here);
+  if (found.length === 0 && params.length > 0 && ofObject?.refuses === true) {
+    const where = here === null ? `${String(object.get('kind'))}, which is in no namespace` : String(here);
+    throw new RangeError(`the parameters that its binding names are not there for ${where}: ${ofObject.named}`);
+  }
+  return found.map(({ value }) => value);
 }
 
 /**
@@ -413,6 +435,9 @@ function sceneFor(
   return all;
 }
 
+/** What a policy without parameters is asked with, once. */
+const NO_PARAMS: Binding['params'] = [{ value: null, namespace: null }];
+
 function bindingsOf(name: string, objects: readonly Members[]): Members[] {
   return objects
     .filter(({ kind }) => kind === 'ValidatingAdmissionPolicyBinding')
@@ -439,11 +464,11 @@ function findParams(
   spec: Members,
   paramRef: Members,
   objects: readonly Members[],
-): Pick<Binding, 'params' | 'missing' | 'missed'> {
+): Pick<Binding, 'params' | 'missing' | 'missed' | 'ofObject'> {
   const { kind } = members(spec['paramKind']);
   const { name, namespace, selector, parameterNotFoundAction } = paramRef;
   if (spec['paramKind'] === undefined || (name === undefined && selector === undefined))
-    return { params: [null], missing: null };
+    return { params: NO_PARAMS, missing: null };
   const found = objects.filter((one) => {
     const metadata = members(one['metadata']);
     if (one['kind'] !== kind || (namespace !== undefined && (metadata['namespace'] ?? namespace) !== namespace))
@@ -454,7 +479,11 @@ function findParams(
   const isMissing = found.length === 0 && parameterNotFoundAction !== 'Allow';
   const named = `${String(kind)}${name === undefined ? '' : ` ${String(name)}`}`;
   return {
-    params: found.map((one) => toPolicyValue(one)),
+    params: found.map((one) => {
+      const own = members(one['metadata'])['namespace'];
+      return { value: toPolicyValue(one), namespace: namespace === undefined && typeof own === 'string' ? own : null };
+    }),
+    ...(namespace === undefined ? { ofObject: { named, refuses: parameterNotFoundAction !== 'Allow' } } : {}),
     missing: isMissing ? named : null,
     ...(found.length === 0 && !isMissing ? { missed: named } : {}),
   };
@@ -555,18 +584,25 @@ export function groupOf(apiVersion: string): [string, string] {
   return at < 0 ? ['', apiVersion] : [apiVersion.slice(0, at), apiVersion.slice(at + 1)];
 }
 
+/** Groups of which Kubernetes serves one object in several versions: a rule for one speaks of the others, unless `Exact`. */
+const EQUIVALENT: Readonly<Record<string, readonly string[]>> = { autoscaling: ['v1', 'v2'] };
+
 /** Whether an object is one that `matchConstraints` or `matchResources` speaks of; without rules it is. */
 function isMatched(object: PolicyMap, constraints: Members, namespace: PolicyMap | null): boolean {
   const [group, version] = groupOf(String(object.get('apiVersion') ?? ''));
   const resources = resourcesOf(String(object.get('kind') ?? ''));
   const metadata = object.get('metadata');
   const name = metadata instanceof Map ? metadata.get('name') : undefined;
+  const isExact = constraints['matchPolicy'] === 'Exact';
+  const equals = EQUIVALENT[group] ?? [];
   const says = (list: Json | undefined, value: string): boolean =>
     items(list).some((one) => one === '*' || one === value);
   const isOne = (rule: Members): boolean =>
     says(rule['apiGroups'], group) &&
     // Policies of Kyverno may leave versions out.
-    (rule['apiVersions'] === undefined || says(rule['apiVersions'], version)) &&
+    (rule['apiVersions'] === undefined ||
+      says(rule['apiVersions'], version) ||
+      (!isExact && equals.some((other) => says(rule['apiVersions'], other)))) &&
     says(rule['operations'], 'CREATE') &&
     (rule['scope'] === undefined ||
       rule['scope'] === '*' ||

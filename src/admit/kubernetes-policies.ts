@@ -22,9 +22,12 @@ const KIND =
 
 /** Whether a text is a policy of Kubernetes or of Kyverno and none in our own words: as YAML, as JSON, or in a List. */
 export function isForeignPolicy(text: string): boolean {
-  if (!/ValidatingAdmissionPolicy|kyverno\.io\//.test(text)) return false;
+  if (!/admissionregistration\.k8s\.io\/|ValidatingAdmissionPolicy|kyverno\.io\//.test(text)) return false;
   try {
-    return readObjects(text).some(({ object }) => isAdmissionObject(object) || isKyvernoObject(object));
+    return readObjects(text).some(
+      ({ object }) =>
+        isAdmissionObject(object) || isKyvernoObject(object) || isOfPolicies(String(object['apiVersion'] ?? '')),
+    );
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     // What is wrong with it is said in the words of the kind that its lines name.
@@ -38,6 +41,15 @@ function reportAt(locate: WrittenObject['locate'], problems: PolicyProblem[]): R
     problems.push({ line, column, rule: null, reason });
   };
 }
+
+/** Kinds beside those that are read, and what does their work here. */
+const NOT_ASKED: Readonly<Record<string, string>> = {
+  MutatingAdmissionPolicy:
+    'a MutatingAdmissionPolicy changes objects, and nothing changes what was deployed here: write it so',
+  MutatingAdmissionPolicyBinding: 'nothing changes what was deployed here',
+  ValidatingWebhookConfiguration: 'no webhook is asked here: write what it demands as a ValidatingAdmissionPolicy',
+  MutatingWebhookConfiguration: 'no webhook is asked here, and nothing changes what was deployed: write it so',
+};
 
 /** Whether objects of a group say what may be: one that is not read must not be passed over among others. */
 function isOfPolicies(apiVersion: string): boolean {
@@ -66,7 +78,10 @@ export function readForeignPolicies(text: string, problems: PolicyProblem[], sta
     if (isKyvernoObject(object)) return [readKyvernoPolicy(object, objects, report, noted)];
     const { apiVersion, kind } = object;
     if (isOfPolicies(String(apiVersion)) && kind !== 'ValidatingAdmissionPolicyBinding')
-      report(['kind'], `objects of the kind ${String(kind)} are not understood here, and none is left out`);
+      report(
+        ['kind'],
+        `${NOT_ASKED[String(kind)] ?? `objects of the kind ${String(kind)} are not understood here`}, and none is left out`,
+      );
     return [];
   });
   const names = objects.flatMap(({ kind, metadata }) =>
@@ -80,11 +95,14 @@ export function readForeignPolicies(text: string, problems: PolicyProblem[], sta
     const isKnown = checkShape(validationActions, VALIDATION_ACTIONS, ['spec', 'validationActions'], report);
     if (isKnown && items(validationActions).length === 0)
       report(['spec', 'validationActions'], 'expected one or more of Deny, Warn, Audit');
+    if (items(validationActions).includes('Deny') && items(validationActions).includes('Warn'))
+      report(['spec', 'validationActions'], 'Deny and Warn are not taken together, as in Kubernetes');
     if (policyName === undefined || names.includes(String(policyName))) continue;
     report(['spec', 'policyName'], `expected bindings of ${names.join(', ')}, got one of ${String(policyName)}`);
   }
   const [first] = read;
   if (first === undefined) {
+    if (problems.length > 0) return null;
     problems.push({
       line: 1,
       column: 1,
