@@ -33,9 +33,20 @@ function covers(name: string, host: string): boolean {
   return name === host || (name.startsWith('*.') && host.slice(host.indexOf('.') + 1) === name.slice(2));
 }
 
-function Certificate({ host, certificates }: { host: string; certificates: readonly ServedCertificate[] }) {
+function Certificate({
+  host,
+  certificates,
+  domain,
+}: {
+  host: string;
+  certificates: readonly ServedCertificate[];
+  domain: string | undefined;
+}) {
   const t = useWords(networkWords);
   const own = certificates.find(({ names }) => names.some((name) => covers(name, host)));
+  // The platform's own is for names below its domain; under another one a browser refuses it.
+  if (own === undefined && domain !== undefined && !covers(`*.${domain}`, host))
+    return <StateBadge tone="warn">{t('noCertificate')}</StateBadge>;
   if (own === undefined) return <span>{t('platformCertificate')}</span>;
   return (
     <StateBadge tone={CERTIFICATE_TONES[own.state]}>
@@ -50,6 +61,7 @@ export function PublishedPanel({ project }: { project: Project }) {
   const [environment] = useEnvironment();
   const routes = useQuery(queries.routes());
   const certificates = useQuery(queries.certificates()).data ?? [];
+  const domain = useQuery(queries.status()).data?.domain;
   const columns: readonly Column<Route>[] = [
     { id: 'environment', label: t('environment'), from: 'medium', cell: (route) => <Chip>{route.environment}</Chip> },
     { id: 'service', label: t('service'), cell: (route) => route.service },
@@ -80,7 +92,11 @@ export function PublishedPanel({ project }: { project: Project }) {
       label: t('certificate'),
       from: 'wide',
       cell: (route) =>
-        route.url.startsWith('tcp:') ? '' : <Certificate host={route.host} certificates={certificates} />,
+        route.url.startsWith('tcp:') ? (
+          ''
+        ) : (
+          <Certificate host={route.host} certificates={certificates} domain={domain} />
+        ),
     },
   ];
   return (
