@@ -792,6 +792,7 @@ const ORDER: RunOrder = {
   hostname: null,
   labels: {},
   hosts: [],
+  ulimits: {},
   stopSeconds: null,
   interactive: false,
   terminal: false,

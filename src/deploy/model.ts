@@ -2,6 +2,7 @@ import { createHash, createHmac } from 'node:crypto';
 import type { LabelSelector, NetworkPolicy, RouteOptions } from '../network/index.ts';
 import { canonicalJson, type Json } from '../system/index.ts';
 import type { ClaimPlace } from '../volumes/index.ts';
+import type { Ulimits } from './ulimits.ts';
 
 /** Names one workload on one host; every label, name and status carries these three. */
 export interface WorkloadKey {
@@ -137,6 +138,8 @@ export interface ContainerSpec {
   readonly stopSignal?: string;
   readonly stdin?: true;
   readonly terminal?: true;
+  /** @default what the engine is configured with */
+  readonly ulimits?: Ulimits;
 }
 
 /** One file of a ConfigMap or Secret volume. */

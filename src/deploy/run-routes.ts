@@ -3,6 +3,7 @@ import { type ApiApp, accessFault, may, type Principal } from '../access/index.t
 import type { Deployments } from './deployments.ts';
 import { RUN_WORDS_MAX } from './limits.ts';
 import type { RunOrder, Runs, RunView } from './runs.ts';
+import { isUlimit, ULIMIT_NAMES } from './ulimits.ts';
 
 /** Judges what somebody asks to run, and starts it. Wired in programs/. */
 export interface RunStarter {
@@ -29,6 +30,9 @@ const path = z
 const capability = z.string().regex(/^[A-Z][A-Z_]{1,40}$/);
 /** uid_t has 32 bits, of which the last stands for "unchanged". */
 const id = z.number().int().min(0).max(4_294_967_294);
+
+/** Of processes; -1 is no limit. */
+const bound = z.number().int().min(-1).max(999_999_999_999_999);
 
 const order = z.strictObject({
   environment: environment.optional(),
@@ -62,6 +66,9 @@ const order = z.strictObject({
     .array(z.strictObject({ name: z.string().min(1).max(253), address: z.union([z.ipv4(), z.ipv6()]) }))
     .max(64)
     .default([]),
+  ulimits: z
+    .partialRecord(z.enum(ULIMIT_NAMES), z.strictObject({ soft: bound, hard: bound }).refine(isUlimit))
+    .default({}),
   stopSeconds: z.number().int().min(0).max(3_600).nullable().default(null),
   interactive: z.boolean().default(false),
   terminal: z.boolean().default(false),

@@ -10,6 +10,7 @@ import { deployFault } from './errors.ts';
 import { RUN_COMMAND_SHOWN, RUN_JOIN_MS, RUN_KEPT_MS, RUN_READ_MS, RUN_STOP_SECONDS, RUNS_MAX } from './limits.ts';
 import { formatKey, type WorkloadKey } from './model.ts';
 import { type DeployTables, type RunRow, raiseRevision } from './store.ts';
+import { formatUlimits, ULIMITS_ANNOTATION, type Ulimits } from './ulimits.ts';
 
 /** What somebody asks to run once, as the command line and the API say it. */
 export interface RunOrder {
@@ -36,6 +37,8 @@ export interface RunOrder {
   readonly labels: Readonly<Record<string, string>>;
   readonly hosts: readonly { readonly name: string; readonly address: string }[];
   readonly stopSeconds: number | null;
+  /** Limits of its processes, by their names. */
+  readonly ulimits: Ulimits;
   readonly interactive: boolean;
   readonly terminal: boolean;
   /** Somebody joins it, and it ends with their connection. */
@@ -491,7 +494,13 @@ export function runManifests(
     spec: {
       backoffLimit: 0,
       template: {
-        metadata: { labels: { run: order.name, ...order.labels }, annotations: { 'darsena.run': id } },
+        metadata: {
+          labels: { run: order.name, ...order.labels },
+          annotations: {
+            'darsena.run': id,
+            ...(Object.keys(order.ulimits).length === 0 ? {} : { [ULIMITS_ANNOTATION]: formatUlimits(order.ulimits) }),
+          },
+        },
         spec: {
           restartPolicy: 'Never',
           terminationGracePeriodSeconds: order.stopSeconds ?? RUN_STOP_SECONDS,

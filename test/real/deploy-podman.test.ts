@@ -304,6 +304,7 @@ test('deploy: ConfigMaps, Secrets, claims, init containers and limits reach the 
       { volume: 'scratch', path: '/scratch', readOnly: false },
     ],
     resources: { cpuLimitMillis: 500, cpuRequestMillis: 100, memoryLimitBytes: 64 << 20, memoryRequestBytes: null },
+    ulimits: { nofile: { soft: 100, hard: 200 } },
     security: {
       runAsUser: 1000,
       runAsGroup: 1000,
@@ -358,6 +359,8 @@ test('deploy: ConfigMaps, Secrets, claims, init containers and limits reach the 
   assert.equal(inspected[0]?.HostConfig.Memory, 64 << 20);
   assert.equal(inspected[0]?.HostConfig.CpuQuota, 50_000);
   assert.doesNotMatch(JSON.stringify(inspected), /s3cr3t/);
+  const bounds = await ground.engine.exec(id, ['cat', '/proc/1/limits'], 30_000, AbortSignal.timeout(30_000));
+  assert.match(bounds.output, /^Max open files +100 +200 /m);
   const written = await ground.engine.exec(
     id,
     ['sh', '-c', 'echo x > /scratch/x && echo y >> /data/seed && touch /etc/no'],
@@ -367,8 +370,17 @@ test('deploy: ConfigMaps, Secrets, claims, init containers and limits reach the 
   assert.notEqual(written.exitCode, 0);
   assert.match(written.output, /Read-only file system/);
 
+  await t.test('more open files than the kernel gives anybody are refused with the reason', async () => {
+    const greedy = container(ground.image, ['sleep', '3600'], { ulimits: { nofile: { soft: 1, hard: -1 } } });
+    const other = workload({ ...key, name: 'greedy' }, [greedy]);
+    session.reconciler.setWanted(wanted({ revision: 2, workloads: [store, other], contents }));
+    await session.until('refused', () =>
+      /nofile=unlimited of main, where the most is \d+/.test(JSON.stringify(session.status.get('greedy') ?? null)),
+    );
+  });
+
   await t.test('the volume outlives its workload; the scratch volume and the secret files do not', async () => {
-    session.reconciler.setWanted(wanted({ revision: 2 }));
+    session.reconciler.setWanted(wanted({ revision: 3 }));
     await session.until('gone', async () => (await ground.engine.list()).length === 0);
     await session.until('volumes', async () => (await ground.engine.listVolumes()).length === 1);
     const [left] = await ground.engine.listVolumes();

@@ -167,6 +167,24 @@ test('compose: what is kept, by its field', () => {
   assert.equal(of(service('ports: ["5432:5432"]'), 'Ingress'), undefined);
 });
 
+test('compose: limits of processes reach the container, by an annotation of its pod', () => {
+  const of = (yaml: string) => service(yaml);
+  const { problems, manifests } = of(
+    'ulimits: { nofile: { soft: 1024, hard: 2048 }, nproc: 65535, memlock: -1, core: "0" }',
+  );
+  assert.deepEqual(problems, []);
+  const text = JSON.stringify(manifests);
+  assert.match(text, /darsena\/ulimits[\\": ]+[a-z0-9-]+: nofile=1024:2048, nproc=65535, memlock=-1, core=0/);
+  for (const wrong of ['nofile: { soft: 2, hard: 1 }', 'nofile: many', 'nofile: { soft: 1 }', 'nofile: -2']) {
+    const found = of(`ulimits: { ${wrong} }`);
+    assert.equal(found.manifests, null, wrong);
+    assert.ok(
+      found.problems.some(({ field }) => field.endsWith('ulimits.nofile')),
+      wrong,
+    );
+  }
+});
+
 test('compose: what would open the host is refused, each with a way out', () => {
   const refused: readonly string[] = [
     'privileged: true',
@@ -182,7 +200,7 @@ test('compose: what would open the host is refused, each with a way out', () => 
     'security_opt: [seccomp=unconfined]',
     'security_opt: ["apparmor:unconfined"]',
     'use_api_socket: true',
-    'ulimits: { nofile: 10 }',
+    'ulimits: { files: 10 }',
     'runtime: kata',
     'cgroup_parent: /x',
     'oom_kill_disable: true',

@@ -3,11 +3,18 @@ import { posix } from 'node:path';
 import { parseReference, REGISTRY_NAME } from '../../oci/index.ts';
 import type { Json, Text } from '../../system/index.ts';
 import { checkShape } from '../kubernetes/check.ts';
-import { type FieldPath, formatPath, type ManifestDocument, type ManifestProblem } from '../kubernetes/documents.ts';
+import {
+  type FieldPath,
+  formatPath,
+  isObject,
+  type ManifestDocument,
+  type ManifestProblem,
+} from '../kubernetes/documents.ts';
 import { SAFE_SYSCTLS } from '../kubernetes/kinds/pod.ts';
 import type { FieldNote, FieldReport } from '../kubernetes/report.ts';
 import type { Treatment } from '../kubernetes/schema.ts';
 import { translateManifests } from '../kubernetes/translate.ts';
+import { formatUlimits, isUlimit, ULIMIT_NAMES, ULIMITS_ANNOTATION, type Ulimit, type UlimitName } from '../ulimits.ts';
 import { COMPOSE } from './fields.ts';
 import { parseEnvFile, splitWords } from './interpolate.ts';
 import { type ComposeInput, type ComposeTree, listOf, type Members, membersOf, readCompose, textOf } from './read.ts';
@@ -314,7 +321,15 @@ class Converter {
     const labels: Members = { [LABEL]: given };
     for (const network of this.#networksOf(service)) labels[networkLabel(network)] = 'true';
     const deploy = membersOf(service['deploy']);
-    const annotations = this.#annotations(path, service, deploy);
+    const said = this.#annotations(path, service, deploy);
+    const limits = [
+      ...this.#ulimits(path, service, textOf(container['name'])),
+      ...helpers.flatMap((other, index) =>
+        this.#ulimits(['services', other], membersOf(services[other]), textOf(inits[index]?.['name'])),
+      ),
+      ...(said[ULIMITS_ANNOTATION] === undefined ? [] : [textOf(said[ULIMITS_ANNOTATION])]),
+    ];
+    const annotations = limits.length === 0 ? said : { ...said, [ULIMITS_ANNOTATION]: limits.join('; ') };
     // A name that a helper is to find is found by all of its pod: they share one file of hosts.
     const hosts = [service, ...helpers.map((other) => membersOf(services[other]))].map((one) => one['extra_hosts']);
     const spec = this.#podSpec(path, service, hosts.map(membersOf), inits, container, volumes);
@@ -376,6 +391,27 @@ class Converter {
   #networksOf(service: Members): string[] {
     const names = Object.keys(membersOf(service['networks']));
     return names.length === 0 ? ['default'] : names;
+  }
+
+  /** `ulimits` of a service as a part of the annotation: a number, or one for soft and one for hard. */
+  #ulimits(path: FieldPath, service: Members, container: string): string[] {
+    const limits: Partial<Record<UlimitName, Ulimit>> = {};
+    for (const [name, written] of Object.entries(membersOf(service['ulimits']))) {
+      // Other names are refused by their own fields, and are not said twice.
+      const known = ULIMIT_NAMES.find((one) => one === name);
+      if (known === undefined || written === null) continue;
+      const { soft, hard, ...rest } = isObject(written) ? written : { soft: written, hard: written };
+      const limit = { soft: countOf(soft), hard: countOf(hard) };
+      if (Object.keys(rest).length > 0 || limit.soft === null || limit.hard === null || !isUlimit(limit as Ulimit)) {
+        this.#problem([...path, 'ulimits', name], 'wrong-value', {
+          en: 'expected a number (-1: no limit), or soft and hard, of which soft is not the greater',
+          es: 'se esperaba un número (-1: sin límite), o soft y hard, sin que soft sea el mayor',
+        });
+        continue;
+      }
+      limits[known] = limit as Ulimit;
+    }
+    return Object.keys(limits).length === 0 ? [] : [`${container}: ${formatUlimits(limits)}`];
   }
 
   #annotations(path: FieldPath, service: Members, deploy: Members): Members {
@@ -1074,6 +1110,12 @@ class Converter {
 }
 
 /** A name that the platform takes: a-z, 0-9 and hyphens. */
+/** A limit as a file writes it; null when it is none. */
+function countOf(value: Json | undefined): number | null {
+  const count = typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value;
+  return typeof count === 'number' && Number.isSafeInteger(count) && count >= -1 ? count : null;
+}
+
 function nameOf(text: string, otherwise: string, most: number): string {
   const name = text
     .toLowerCase()

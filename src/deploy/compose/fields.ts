@@ -16,6 +16,7 @@ import {
   TEXT,
   withRest,
 } from '../kubernetes/schema.ts';
+import { ULIMIT_NAMES } from '../ulimits.ts';
 
 /**
  * Every field of the Compose Specification (the schema of August 2026) with its decision, in its long form: short forms are
@@ -575,8 +576,15 @@ const SERVICE: Shape = object({
   sysctls: enforced(withRest(NOT_OF_THE_POD, Object.fromEntries(SAFE_SYSCTLS.map((name) => [name, enforced(ANY)])))),
   tmpfs: emulated(TEXTS, words('a file system in memory', 'un sistema de archivos en memoria')),
   tty: enforced(BOOLEAN),
-  ulimits: refused(
-    words('the limits of the host hold for every container', 'los límites del host valen para todo contenedor'),
+  ulimits: emulated(
+    withRest(
+      refused(words(`there are ${ULIMIT_NAMES.join(', ')}`, `existen ${ULIMIT_NAMES.join(', ')}`)),
+      Object.fromEntries(ULIMIT_NAMES.map((name) => [name, enforced(ANY)])),
+    ),
+    words(
+      'the annotation darsena/ulimits of the pod; a host refuses the start of what asks for more than it may give',
+      'la anotación darsena/ulimits del pod; un host rechaza el arranque de lo que pide más de lo que puede dar',
+    ),
   ),
   use_api_socket: refused(HOST, false),
   user: enforced({

@@ -647,6 +647,35 @@ test('policies see an object without what another cluster recorded', () => {
   assert.equal(said.spec.volumes.length, 1);
 });
 
+test('limits of processes are said by an annotation, of all containers or of one, and reach the order for the engine', () => {
+  const pod = (value: string) =>
+    translate(`
+apiVersion: v1
+kind: Pod
+metadata: { name: p, annotations: { darsena/ulimits: "${value}" } }
+spec: { initContainers: [{ name: first, image: i }], containers: [{ name: web, image: i }, { name: side, image: i }] }
+`);
+  const { translation, said } = pod('core=0; web: nofile=1024:2048, core=-1');
+  assert.deepEqual(said, []);
+  assert.ok(translation);
+  const pinned = pinTranslation(translation, new Map([['i', `registry.test/i@sha256:${'0'.repeat(64)}`]]));
+  checkComposition(pinned);
+  const [made] = pinned.workloads;
+  assert.deepEqual(
+    [...(made?.pod.initContainers ?? []), ...(made?.pod.containers ?? [])].map(({ ulimits }) => ulimits),
+    [
+      { core: { soft: 0, hard: 0 } },
+      { core: { soft: -1, hard: -1 }, nofile: { soft: 1024, hard: 2048 } },
+      { core: { soft: 0, hard: 0 } },
+    ],
+  );
+  assert.match(
+    pod('nofile=many').said.join(),
+    /wrong-value metadata\.annotations\['darsena\/ulimits'\] expected limits such as/,
+  );
+  assert.match(pod('wep: nofile=1').said.join(), /missing-target .*no container wep; web is near/);
+});
+
 test('names have the length that Kubernetes gives them, up to what the host is asked to run', () => {
   const long = `web-${'x'.repeat(59)}`;
   const config = `settings.${'y'.repeat(60)}.example.org`;

@@ -1,3 +1,4 @@
+export { parseUlimit, ULIMIT_NAMES, type Ulimit } from '../ulimits.ts';
 export { saidBy } from './check.ts';
 export {
   applyOverlays,

@@ -29,6 +29,7 @@ import {
   type WantedWorkload,
 } from '../model.ts';
 import { policyOf, scaledContainers } from '../scaling/vertical.ts';
+import { parseUlimits, ULIMITS_ANNOTATION, ULIMITS_MEANING } from '../ulimits.ts';
 import { checkDocument } from './check.ts';
 import {
   type FieldPath,
@@ -805,6 +806,12 @@ class Translator {
     const containers = raw.containers.map((one, index) =>
       this.#readContainer(scope, [...path, 'containers', index], one),
     );
+    const limited = this.#limitProcesses(
+      document,
+      [...path.slice(0, -1), 'metadata'],
+      meta.annotations,
+      scope.containers,
+    );
     const names = new Set(containers.map(({ name }) => name));
     for (const [index, { name }] of initContainers.entries()) {
       if (names.has(name)) this.#report(document, [...path, 'initContainers', index, 'name'], 'conflict', twice(name));
@@ -813,11 +820,40 @@ class Translator {
     return {
       labels: meta.labels,
       annotations: meta.annotations,
-      initContainers,
-      containers,
+      initContainers: initContainers.map(limited),
+      containers: containers.map(limited),
       volumes,
       terminationGraceSeconds: raw.terminationGracePeriodSeconds ?? 30,
       ...this.#readPodOptions(document, path, raw),
+    };
+  }
+
+  /** Gives containers the limits of processes that an annotation says, of all or of single ones. */
+  #limitProcesses(
+    document: ManifestDocument,
+    path: FieldPath,
+    annotations: Readonly<Record<string, string>>,
+    names: readonly string[],
+  ): (container: ContainerSpec) => ContainerSpec {
+    const written = annotations[ULIMITS_ANNOTATION];
+    if (written === undefined) return (container) => container;
+    const place = [...path, 'annotations', ULIMITS_ANNOTATION];
+    const limits = parseUlimits(written);
+    if (limits === null) {
+      const { en, es } = ULIMITS_MEANING;
+      this.#report(document, place, 'wrong-value', { en: `expected ${en}`, es: `se esperaba ${es}` });
+    }
+    for (const name of limits?.keys() ?? []) {
+      if (name === null || names.includes(name)) continue;
+      const near = nearestName(name, names);
+      this.#report(document, place, 'missing-target', {
+        en: `the pod has no container ${name}${near === null ? '' : `; ${near} is near`}`,
+        es: `el pod no tiene un contenedor ${name}${near === null ? '' : `; ${near} se parece`}`,
+      });
+    }
+    return (container) => {
+      const ulimits = { ...limits?.get(null), ...limits?.get(container.name) };
+      return Object.keys(ulimits).length === 0 ? container : { ...container, ulimits };
     };
   }
 

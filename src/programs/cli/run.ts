@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { RunView } from '../../deploy/index.ts';
+import type { Ulimit } from '../../deploy/kubernetes/index.ts';
 import { type CliProgram, defineFaults, systemClock, type Text } from '../../system/index.ts';
 import {
   addWhich,
@@ -141,16 +142,14 @@ export const RUN_REFUSED: readonly {
     why: { en: 'only --cpus and --memory are limits here', es: 'aquí solo --cpus y --memory son límites' },
     way: { en: '--cpus 0.5 --memory 256m', es: '--cpus 0.5 --memory 256m' },
   })),
-  ...['--ulimit <limit>', '--sysctl <setting>', '--shm-size <size>', '--init', '--platform <platform>'].map(
-    (flags) => ({
-      flags,
-      why: { en: 'a run does not have it', es: 'una ejecución no lo tiene' },
-      way: {
-        en: 'manifests say more than these flags: darsena explain pod.spec',
-        es: 'los manifiestos dicen más que estas opciones: darsena explain pod.spec',
-      },
-    }),
-  ),
+  ...['--sysctl <setting>', '--shm-size <size>', '--init', '--platform <platform>'].map((flags) => ({
+    flags,
+    why: { en: 'a run does not have it', es: 'una ejecución no lo tiene' },
+    way: {
+      en: 'manifests say more than these flags: darsena explain pod.spec',
+      es: 'los manifiestos dicen más que estas opciones: darsena explain pod.spec',
+    },
+  })),
   ...[
     ...[
       '--blkio-weight <n>',
@@ -326,6 +325,7 @@ interface RunFlags {
   readonly hostname?: string;
   readonly label: readonly string[];
   readonly addHost: readonly string[];
+  readonly ulimit: readonly string[];
   readonly stopTimeout?: string;
   readonly pull?: string;
 }
@@ -412,6 +412,12 @@ export function runCommands(cli: CliProgram): void {
       [],
     )
     .option(
+      '--ulimit <name=soft[:hard]>',
+      t({ en: 'limit of its processes, as nofile=1024:2048', es: 'límite de sus procesos, como nofile=1024:2048' }),
+      collect,
+      [],
+    )
+    .option(
       '--stop-timeout <seconds>',
       t({ en: 'grace before it is forced to end', es: 'espera antes de forzar su fin' }),
     )
@@ -461,6 +467,7 @@ export function runCommands(cli: CliProgram): void {
       hosts: options.addHost
         .map((one) => splitAt(one, ':', 'name:address', 'nombre:dirección'))
         .map(([host, address]) => ({ name: host, address })),
+      ulimits: await readUlimits(options.ulimit),
       stopSeconds: options.stopTimeout === undefined ? null : readCount(options.stopTimeout, 9_999, 0),
       interactive,
       terminal: tty,
@@ -673,6 +680,21 @@ function readName(text: string): string {
   if (!NAME.test(text))
     throw invalid(text, 'a name of small letters, digits and -', 'un nombre de minúsculas, cifras y -');
   return text;
+}
+
+/** As docker takes them, the last of a name counts. */
+async function readUlimits(texts: readonly string[]): Promise<Record<string, Ulimit>> {
+  if (texts.length === 0) return {};
+  // What reads them comes along only where somebody says one: every command answers before anybody waits.
+  const { parseUlimit, ULIMIT_NAMES } = await import('../../deploy/kubernetes/index.ts');
+  return Object.fromEntries(
+    texts.map((text) => {
+      const read = parseUlimit(text);
+      if (read !== null) return [read.name, read.limit];
+      const names = ULIMIT_NAMES.join(', ');
+      throw invalid(text, `NAME=SOFT[:HARD], -1: none, of ${names}`, `NOMBRE=BLANDO[:DURO], -1: ninguno, de ${names}`);
+    }),
+  );
 }
 
 function readCapability(text: string): string {

@@ -37,7 +37,7 @@ export async function judgeDebug(
         readOnly: false,
       },
       ...{ capAdd: [], capDrop: [], newPrivileges: false, volumes: [], tmpfs: [], hostname: null, labels: {} },
-      ...{ hosts: [], stopSeconds: null, interactive, terminal: tty, joined: true, remove: true },
+      ...{ ulimits: {}, hosts: [], stopSeconds: null, interactive, terminal: tty, joined: true, remove: true },
     },
   });
   const [workload] = judged.composition.workloads;

@@ -1230,7 +1230,16 @@ function foldersOf({ initContainers, containers }: Composition['workloads'][numb
 const NO_ORDER: Omit<RunOrder, 'name' | 'image'> = {
   ...{ entrypoint: null, command: [], env: [], workingDir: null, user: null, cpuMillis: null, memoryBytes: null },
   ...{ readOnly: false, capAdd: [], capDrop: [], newPrivileges: false, volumes: [], tmpfs: [], hostname: null },
-  ...{ labels: {}, hosts: [], stopSeconds: null, interactive: false, terminal: false, joined: false, remove: true },
+  ...{
+    ulimits: {},
+    labels: {},
+    hosts: [],
+    stopSeconds: null,
+    interactive: false,
+    terminal: false,
+    joined: false,
+    remove: true,
+  },
 };
 
 const POD_MAKERS: ReadonlySet<string> = new Set(['Pod', 'Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet']);

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { PodPlaceSix } from '../../../network/index.ts';
 import type { Text } from '../../../system/index.ts';
 import type { MountSpec, PodSpec, ResourceSpec, RuntimeClass, SecuritySpec } from '../../model.ts';
+import type { Ulimits } from '../../ulimits.ts';
 import type { RuntimeFacts } from './runtimes.ts';
 
 /** What the engine on this host is and can do; asked once at the start. */
@@ -33,6 +34,7 @@ export type EngineLack =
   | 'copyIn'
   | 'filesAtRest'
   | 'execOptions'
+  | 'ulimits'
   | 'userNamespace'
   | 'outOfMemory';
 
@@ -100,6 +102,7 @@ export interface ContainerOrder {
   readonly stopSignal?: string;
   readonly stdin?: true;
   readonly terminal?: true;
+  readonly ulimits?: Ulimits;
   readonly userNamespace?: true;
   readonly runtime?: RuntimeClass;
   /** The id of a container of the pod whose processes it sees. */

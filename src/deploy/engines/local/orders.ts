@@ -125,6 +125,7 @@ export function containerOrder(
     ...(container.stopSignal === undefined ? {} : { stopSignal: container.stopSignal }),
     ...(container.stdin ? { stdin: true } : {}),
     ...(container.terminal ? { terminal: true } : {}),
+    ...(container.ulimits === undefined ? {} : { ulimits: container.ulimits }),
     ...(spec.userNamespace ? { userNamespace: true } : {}),
     ...(spec.runtime === undefined ? {} : { runtime: spec.runtime }),
   };

@@ -6,6 +6,7 @@ import { FormatError, readTar } from '../../../formats/index.ts';
 import { outsideNameservers, type PodPlaceSix } from '../../../network/index.ts';
 import { Fault, type Text } from '../../../system/index.ts';
 import type { ResourceSpec, SecuritySpec } from '../../model.ts';
+import type { Ulimits } from '../../ulimits.ts';
 import { type Answer, items, numberAt, objectAt, textAt } from './answers.ts';
 import type {
   ContainerEngine,
@@ -37,6 +38,7 @@ import type {
 import { engineFault } from './errors.ts';
 import { demultiplex } from './frames.ts';
 import { ipv6Missing } from './host-ipv6.ts';
+import { wholeUlimits } from './host-ulimits.ts';
 import { formatHosts } from './hosts.ts';
 import {
   attachTo,
@@ -362,6 +364,7 @@ export class PodmanEngine implements ContainerEngine {
         ...(order.stopSignal === undefined ? {} : { stop_signal: signalNumber(order.stopSignal) }),
         ...(order.stdin ? { stdin: true } : {}),
         ...(order.terminal ? { terminal: true } : {}),
+        ...(order.ulimits === undefined ? {} : { r_limits: resourceBounds(await wholeUlimits(order.ulimits)) }),
         ...(order.runtime === undefined ? {} : { oci_runtime: order.runtime }),
         ...named,
         ...(order.processesOf === undefined ? {} : { pidns: { nsmode: 'container', value: order.processesOf } }),
@@ -1197,6 +1200,14 @@ function registryAuth({ address, username, password }: RegistryCredentials): str
   // Podman decodes with Go's URLEncoding, which wants the padding that Node's base64url leaves out.
   const text = Buffer.from(JSON.stringify({ [address]: { username, password } })).toString('base64url');
   return text.padEnd(Math.ceil(text.length / 4) * 4, '=');
+}
+
+/** No limit is the greatest number that the kernel has for one, which a number of JavaScript cannot hold. */
+const NO_LIMIT = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON('18446744073709551615');
+
+function resourceBounds(ulimits: Ulimits): object[] {
+  const bound = (value: number): unknown => (value === -1 ? NO_LIMIT : value);
+  return Object.entries(ulimits).map(([type, { soft, hard }]) => ({ type, soft: bound(soft), hard: bound(hard) }));
 }
 
 /** CPU limits become a quota of a 100 ms period, requests become shares (1024 a core), as the kubelet does. */

@@ -28,6 +28,7 @@ import type {
 } from './engine.ts';
 import { engineFault } from './errors.ts';
 import { POST_START_MS, readHook, runHook } from './hooks.ts';
+import { beyondUlimits } from './host-ulimits.ts';
 import { userNumber } from './host-user.ts';
 import {
   addressesFor,
@@ -988,6 +989,13 @@ export class Reconciler {
       const { en, es } = lacks.userNamespace;
       throw engineFault('engine.lacks', { operation: `create pod ${pod}`, why: en, porque: es });
     }
+    const limited = [...spec.initContainers, ...spec.containers].some(({ ulimits }) => ulimits !== undefined);
+    if (limited && lacks?.ulimits !== undefined) {
+      const { en, es } = lacks.ulimits;
+      throw engineFault('engine.lacks', { operation: `create pod ${pod}`, why: en, porque: es });
+    }
+    const beyond = await beyondUlimits(spec);
+    if (beyond !== null) throw engineFault('deploy.host-lacks', { pod, what: beyond });
     for (const { security } of [...spec.initContainers, ...spec.containers]) {
       const { appArmorProfile: profile } = security;
       if (profile !== undefined && spec.runtime === 'runsc') {

@@ -658,6 +658,17 @@ export const CAPABILITIES: readonly Capability[] = [
         ),
         '',
       );
+      // Limits of processes, or the reason why there are none.
+      const ulimits = { nofile: { soft: 100, hard: 200 }, core: { soft: 0, hard: 0 }, cpu: { soft: -1, hard: -1 } };
+      const { lacks } = await bench.engine.facts();
+      if (lacks?.ulimits !== undefined) {
+        assert.deepEqual(refusal(await failure(bench.start(pod, { ulimits }))), lacks.ulimits);
+      } else {
+        const bounds = await bench.ask(await bench.start(pod, { ulimits }), 'cat', '/proc/1/limits');
+        assert.match(bounds, /^Max open files +100 +200 /m);
+        assert.match(bounds, /^Max core file size +0 +0 /m);
+        assert.match(bounds, /^Max cpu time +unlimited +unlimited /m);
+      }
       return null;
     },
   ),

@@ -4,6 +4,7 @@ import { claimPlace } from '../../../volumes/index.ts';
 import { type Composition, wantedState as joinReleases } from '../../composition.ts';
 import { isTimeZone, parseCron } from '../../cron.ts';
 import { hashPodSpec, RUNTIME_CLASSES, type WantedState } from '../../model.ts';
+import { isUlimit, ULIMIT_NAMES } from '../../ulimits.ts';
 import { engineFault } from './errors.ts';
 import {
   WANTED_COMMAND_WORDS_MAX,
@@ -214,6 +215,14 @@ const container = z.strictObject({
     .exactOptional(),
   stdin: z.literal(true).exactOptional(),
   terminal: z.literal(true).exactOptional(),
+  ulimits: z
+    .partialRecord(
+      z.enum(ULIMIT_NAMES),
+      z
+        .strictObject({ soft: whole(-1, Number.MAX_SAFE_INTEGER), hard: whole(-1, Number.MAX_SAFE_INTEGER) })
+        .refine(isUlimit, 'is above its hard limit'),
+    )
+    .exactOptional(),
 });
 
 const volume = z.discriminatedUnion('kind', [

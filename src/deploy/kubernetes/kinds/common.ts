@@ -1,4 +1,5 @@
 import type { Json, Text } from '../../../system/index.ts';
+import { ULIMITS_ANNOTATION, ULIMITS_MEANING } from '../../ulimits.ts';
 import {
   allRefused,
   choice,
@@ -231,10 +232,16 @@ export function metadata(annotations: Field = emulated(ANNOTATIONS, CARRIED), na
   );
 }
 
+/** Of a pod, or of what pods are made from. */
+export const POD_ANNOTATIONS: Field = emulated(ANNOTATIONS, {
+  en: `${ULIMITS_ANNOTATION} limits processes, as ulimits do in Compose: ${ULIMITS_MEANING.en}; other annotations are carried along`,
+  es: `${ULIMITS_ANNOTATION} limita los procesos, como ulimits en Compose: ${ULIMITS_MEANING.es}; las demás anotaciones se conservan`,
+});
+
 export const TEMPLATE_METADATA: Field = enforced(
   object({
     labels: enforced(LABELS),
-    annotations: emulated(ANNOTATIONS, CARRIED),
+    annotations: POD_ANNOTATIONS,
     name: refused({
       en: 'pods are named after their workload',
       es: 'los pods llevan el nombre de su carga de trabajo',

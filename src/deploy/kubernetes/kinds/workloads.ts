@@ -15,7 +15,7 @@ import {
   type Shape,
   TEXT,
 } from '../schema.ts';
-import { HEAD, LABEL_NAME, LABELS, metadata, SHORT_NAME, TEMPLATE_METADATA } from './common.ts';
+import { HEAD, LABEL_NAME, LABELS, metadata, POD_ANNOTATIONS, SHORT_NAME, TEMPLATE_METADATA } from './common.ts';
 import { CLAIM_TEMPLATE } from './content.ts';
 import { POD_SPEC } from './pod.ts';
 
@@ -67,7 +67,7 @@ export const DEPLOYMENT: Kind = {
 export const POD: Kind = {
   kind: 'Pod',
   apiVersion: 'v1',
-  shape: object({ ...HEAD('Pod', 'v1'), metadata: metadata(), spec: required(POD_SPEC) }),
+  shape: object({ ...HEAD('Pod', 'v1'), metadata: metadata(POD_ANNOTATIONS), spec: required(POD_SPEC) }),
 };
 
 const TEMPLATE: Field = required(

@@ -331,6 +331,7 @@ export class CriEngine implements ContainerEngine {
 
   async createContainer(order: ContainerOrder): Promise<string> {
     const operation = `create container ${order.name}`;
+    if (order.ulimits !== undefined) throw this.#lacks(operation, 'ulimits');
     const [sandbox] = await this.#findSandboxes(order.pod);
     const kept = await this.#shelf.pod(order.pod);
     if (sandbox === undefined || kept === null)
@@ -964,6 +965,10 @@ const LACKS = {
   execOptions: {
     en: 'the Container Runtime Interface runs commands as the container’s own user, in its folder, with its variables',
     es: 'la interfaz CRI ejecuta órdenes con el usuario, la carpeta y las variables propios del contenedor',
+  },
+  ulimits: {
+    en: 'the Container Runtime Interface has no limits of processes (ulimits): they are those that its server is started with',
+    es: 'la interfaz CRI no tiene límites de procesos (ulimits): son los que tenga su servidor al iniciarse',
   },
   userNamespace: {
     en: 'user namespaces of pods are not asked of CRI servers yet',
