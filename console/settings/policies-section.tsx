@@ -27,8 +27,11 @@ export function PoliciesSection() {
   const [isNew, setNew] = useState(false);
   const chosen = picked === '' ? 'prod' : picked;
   const used = new Map<string, number>();
-  for (const { policy } of projects.flatMap(({ environments }) => environments))
-    used.set(policy, (used.get(policy) ?? 0) + 1);
+  for (const { policy } of projects.flatMap(({ environments }) => environments)) {
+    // An environment may name a version of it: `pod-security-restricted@1.30`.
+    const [name = policy] = policy.split('@');
+    used.set(name, (used.get(name) ?? 0) + 1);
+  }
   // The library is long: what guards something, what is one's own and what most begin with come first.
   const isNear = (policy: Policy) =>
     policy.origin === 'own' || used.has(policy.name) || ['dev', 'prod', chosen].includes(policy.name);
