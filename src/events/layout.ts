@@ -43,6 +43,7 @@ export const RECORD_FLAG = {
   environment: 128,
   environmentCut: 256,
   content: 512,
+  feigned: 1024,
 } as const;
 /** `cut` is not the kernel's: what is kept of the command line or the paths is not all of them. */
 export const EXE_FLAG = { upperLayer: 1, memfd: 2, of32Bits: 4, writers: 8, cut: 256, fromOutside: 512 } as const;

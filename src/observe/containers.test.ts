@@ -33,7 +33,7 @@ test('E6: labels of a hundred thousand containers are held in 64 MB, and none of
   assert.deepEqual([ignored.length, register.strangers.length], [0, 0]);
   assert.equal(register.find(100_000)?.standing, 'unknown');
   register.tell([unknownContainer(idOf(99_999))], 3_600_000);
-  assert.equal(register.find(100_000)?.facts.id, idOf(99_999));
+  assert.equal(register.find(100_000)?.facts?.id, idOf(99_999));
   let kept = 0;
   for (let n = 1; n <= 100_000; n++) if (register.find(n) !== undefined) kept++;
   assert.equal(kept, CGROUPS_MAX);

@@ -4,20 +4,48 @@ import { CGROUPS_MAX, STRANGERS_MAX, WAIT_FIRST_MS, WAIT_MS } from './limits.ts'
 /** A power of two. */
 const RECENT_PLACES = 64;
 
-/** Where a container stands with us: told by the agent, waited for, given up (its events pass with the id alone), not ours. */
-export type Standing = 'known' | 'awaited' | 'unknown' | 'foreign';
+/**
+ * Where a container stands with us: told by the agent, waited for, given up (its events pass with the id alone), not ours; or it only
+ * has the name of one of ours, and is of the host.
+ */
+export type Standing = 'known' | 'awaited' | 'unknown' | 'foreign' | 'feigned';
 
 export interface Slot {
   readonly cgroup: bigint;
   readonly id: string;
-  facts: ContainerFacts;
+  /** Null: of the host. */
+  facts: ContainerFacts | null;
   standing: Standing;
   readonly deadlineMs: number;
 }
 
-/** Switches a cgroup's events off and on in the kernel. */
+/** Where the engine put a container: numbers of its cgroups in the hierarchies that are looked at; 0 is not known. */
+export interface OwnPlace {
+  readonly unified: bigint;
+  readonly pids: bigint;
+}
+
+export const NO_PLACE: OwnPlace = { unified: 0n, pids: 0n };
+
+/** How a cgroup came to the name of its container, as the kernel's programs saw it. */
+export interface CgroupName {
+  /** The cgroup that has the name; the process may be below it. */
+  readonly named: bigint;
+  /** Others than root could have made it. */
+  readonly isOpen: boolean;
+  /** Another container's name stands above. */
+  readonly isNested: boolean;
+}
+
+/** What the kernel's programs are told of cgroups. */
 export interface CgroupSwitch {
+  /** Switches a cgroup's events off and on. */
   setIgnored(cgroup: bigint, id: string, ignored: boolean): void;
+  /** Names of which containers are ours from now on, and where they are; what stands in for the programs knows nobody's. */
+  setOwn?(places: ReadonlyMap<string, OwnPlace>): void;
+  nameOf?(cgroup: bigint): CgroupName | null;
+  /** It is looked at anew at the next event. */
+  forget?(cgroup: bigint): void;
 }
 
 /** The map cgroup → container → workload. The agent gives the whole set each time. */
@@ -41,8 +69,12 @@ export class ContainerRegister {
     this.#onlyTold = onlyTold;
   }
 
-  /** Replaces the whole set. */
-  tell(containers: readonly ContainerFacts[], nowMs: number): void {
+  /**
+   * Replaces the whole set.
+   *
+   * @param places where the engine put them, as far as that is known
+   */
+  tell(containers: readonly ContainerFacts[], nowMs: number, places: ReadonlyMap<string, OwnPlace> = new Map()): void {
     this.#lastToldMs = nowMs;
     this.#told.clear();
     this.#isWhole = containers.length <= CGROUPS_MAX;
@@ -50,14 +82,36 @@ export class ContainerRegister {
       if (this.#told.size >= CGROUPS_MAX) break;
       this.#told.set(container.id, container);
     }
-    for (const slot of this.#slots.values()) {
+    this.#switch.setOwn?.(new Map([...this.#told.keys()].map((id) => [id, places.get(id) ?? NO_PLACE])));
+    for (const [key, slot] of this.#slots) {
       const facts = this.#told.get(slot.id);
-      if (facts !== undefined) {
+      // From now on the kernel knows the names of ours: what was looked at before, and stands within one, may be of that one.
+      if (facts === undefined && slot.standing !== 'unknown' && this.#switch.nameOf?.(slot.cgroup)?.isNested === true)
+        this.#drop(key, slot, 'unknown');
+      else if (facts !== undefined && slot.standing !== 'known' && !this.#isItsOwn(slot, places.get(slot.id)))
+        this.#drop(key, slot, 'feigned');
+      else if (facts !== undefined) {
         if (slot.standing === 'foreign') this.#switch.setIgnored(slot.cgroup, slot.id, false);
         slot.facts = facts;
         slot.standing = 'known';
       }
     }
+  }
+
+  /** Names are free to who may make cgroups: it is where the engine put it, or where only root can have made it. */
+  #isItsOwn(slot: Slot, place: OwnPlace | undefined): boolean {
+    const name = this.#switch.nameOf?.(slot.cgroup) ?? null;
+    if (name === null || (!name.isOpen && !name.isNested)) return true;
+    return place !== undefined && (name.named === place.unified || name.named === place.pids);
+  }
+
+  /** What waits of it goes on as that; the next event finds out anew whose it is. */
+  #drop(key: number, slot: Slot, standing: 'unknown' | 'feigned'): void {
+    slot.standing = standing;
+    if (standing === 'feigned') slot.facts = null;
+    this.#slots.delete(key);
+    this.#recentKeys.fill(-1);
+    this.#switch.forget?.(slot.cgroup);
   }
 
   /** What the agent said of a container, or undefined. */

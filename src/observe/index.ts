@@ -1,3 +1,4 @@
+export type { OwnPlace } from './containers.ts';
 export { observeFault } from './errors.ts';
 export { FallbackProbe, removeFallback } from './fallback.ts';
 export type { HookReach, KernelDenial, KernelGuard, KernelMet, KernelReach } from './kernel-guards.ts';

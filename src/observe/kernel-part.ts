@@ -18,7 +18,7 @@ import {
 } from '../system/native.ts';
 
 const MAPS = [
-  ...(['process_ring', 'open_ring', 'containers', 'settings', 'calls', 'counts', 'told'] as const),
+  ...(['process_ring', 'open_ring', 'containers', 'own_containers', 'settings', 'calls', 'counts', 'told'] as const),
   ...(['guards', 'denials', 'prevent_ring', 'hook_calls', 'calls_32', 'image_copies'] as const),
 ] as const;
 export type MapName = (typeof MAPS)[number];

@@ -3,7 +3,16 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CALLS_OF_32_BITS, callSpecs, calls32, EVENT_NAMES, isCall, ONLY_CONTENT } from '../events/index.ts';
 import type { Text } from '../system/index.ts';
-import { mapKeys, mapRing, Poller, possibleCpus, readMapEntry, writeMapEntry } from '../system/native.ts';
+import {
+  deleteMapEntry,
+  mapKeys,
+  mapRing,
+  Poller,
+  possibleCpus,
+  readMapEntry,
+  writeMapEntry,
+} from '../system/native.ts';
+import { type CgroupName, NO_PLACE, type OwnPlace } from './containers.ts';
 import { observeFault } from './errors.ts';
 import { KernelGuards } from './kernel-guards.ts';
 import { KernelPart, PROGRAM_32, QUESTION_PROGRAM, runs32 } from './kernel-part.ts';
@@ -24,9 +33,15 @@ const KERNEL_NAMES: Readonly<Record<string, string>> = {
   pread: 'pread64',
   sendfile: 'sendfile64',
 };
-const ENTRY_BYTES = 72;
+const ENTRY_BYTES = 80;
+const ENTRY_MARKS_OFFSET = 4;
+const ENTRY_NAMED_OFFSET = 72;
 const ENTRY_ID_OFFSET = 8;
 const CONTAINER_ID_BYTES = 64;
+const OWN_PLACE_BYTES = 16;
+/** What a sensor before this one said of a container; it is said anew. */
+const PLACE_OF_BEFORE: OwnPlace = { unified: -1n, pids: -1n };
+const MARK = { open: 1, nested: 2, feigned: 4 } as const;
 /** Loss of these blinds the sensor; without any other it still works and says what it cannot see. */
 const ESSENTIAL = ['on_exec'];
 /** The event that is not a call, and yet hung in only when it is asked for. */
@@ -97,6 +112,9 @@ export class Probe {
   readonly #part: KernelPart;
   readonly #settings: KernelSettings;
   readonly #containers: number;
+  readonly #ownContainers: number;
+  /** What the kernel was told of. */
+  #own: ReadonlyMap<string, OwnPlace> = new Map();
   readonly #calls: number;
   readonly #told: number;
   #watchedCalls: ReadonlySet<string> = new Set();
@@ -142,6 +160,7 @@ export class Probe {
       this.coverage = { ...this.coverage, missing: [...this.coverage.missing, { what: CALLS_OF_32_BITS, why }] };
     }
     this.#containers = part.map('containers');
+    this.#ownContainers = part.map('own_containers');
     for (const { place, spec } of process.arch === 'x64' ? calls32() : []) {
       const key = Buffer.alloc(4);
       key.writeUInt32LE(place);
@@ -158,7 +177,11 @@ export class Probe {
     if (processRing === undefined || openRing === undefined) throw new TypeError('there are no rings');
     this.processRing = processRing;
     this.openRing = openRing;
-    if (part.isResumed) this.#watchAll();
+    if (part.isResumed) {
+      this.#watchAll();
+      const ids = mapKeys(this.#ownContainers, CONTAINER_ID_BYTES, CGROUPS_MAX);
+      this.#own = new Map(ids.map((id) => [id.toString('latin1'), PLACE_OF_BEFORE]));
+    }
     this.poller.add(part.map('prevent_ring'));
     const ring = new RingReader(mapRing(part.map('prevent_ring'), PREVENT_RING_BYTES));
     this.#settings = new KernelSettings(part.map('settings'), options.hostToo === true);
@@ -220,10 +243,51 @@ export class Probe {
   /** From now on the kernel drops, or passes again, what happens in this cgroup. */
   setIgnored(cgroup: bigint, id: string, ignored: boolean): void {
     this.#key.writeBigUInt64LE(cgroup);
-    this.#entry.fill(0);
+    if (!readMapEntry(this.#containers, this.#key, this.#entry)) this.#entry.fill(0);
     this.#entry.writeUInt32LE(ignored ? IGNORED : 1, 0);
     this.#entry.write(id, ENTRY_ID_OFFSET, CONTAINER_ID_BYTES, 'latin1');
     writeMapEntry(this.#containers, this.#key, this.#entry);
+  }
+
+  nameOf(cgroup: bigint): CgroupName | null {
+    this.#key.writeBigUInt64LE(cgroup);
+    if (!readMapEntry(this.#containers, this.#key, this.#entry)) return null;
+    const marks = this.#entry.readUInt32LE(ENTRY_MARKS_OFFSET);
+    return {
+      named: this.#entry.readBigUInt64LE(ENTRY_NAMED_OFFSET),
+      isOpen: (marks & MARK.open) !== 0,
+      isNested: (marks & MARK.nested) !== 0,
+    };
+  }
+
+  forget(cgroup: bigint): void {
+    this.#key.writeBigUInt64LE(cgroup);
+    deleteMapEntry(this.#containers, this.#key);
+  }
+
+  /** Tells the kernel's programs of what is new or has another place, and of what is gone. */
+  setOwn(places: ReadonlyMap<string, OwnPlace>): void {
+    const value = Buffer.alloc(OWN_PLACE_BYTES);
+    let isMoved = false;
+    for (const [id, place] of places) {
+      const before = this.#own.get(id);
+      if (before !== undefined && before.unified === place.unified && before.pids === place.pids) continue;
+      value.writeBigUInt64LE(place.unified, 0);
+      value.writeBigUInt64LE(place.pids, 8);
+      writeMapEntry(this.#ownContainers, ownKey(id), value);
+      isMoved ||= place !== NO_PLACE;
+    }
+    for (const id of this.#own.keys()) if (!places.has(id)) deleteMapEntry(this.#ownContainers, ownKey(id));
+    this.#own = places;
+    // A container that began anew has another cgroup, which was not known as its own until now.
+    if (isMoved) this.#forgetFeigned();
+  }
+
+  #forgetFeigned(): void {
+    for (const key of mapKeys(this.#containers, KEY_BYTES, CGROUPS_MAX)) {
+      if (!readMapEntry(this.#containers, key, this.#entry)) continue;
+      if ((this.#entry.readUInt32LE(ENTRY_MARKS_OFFSET) & MARK.feigned) !== 0) deleteMapEntry(this.#containers, key);
+    }
   }
 
   counts(): KernelCounts {
@@ -295,6 +359,12 @@ export class Probe {
     this.#part.close();
     this.poller.close();
   }
+}
+
+function ownKey(id: string): Buffer {
+  const key = Buffer.alloc(CONTAINER_ID_BYTES);
+  key.write(id, 'latin1');
+  return key;
 }
 
 const TRACEPOINTS = ['/sys/kernel/tracing/events/syscalls', '/sys/kernel/debug/tracing/events/syscalls'];

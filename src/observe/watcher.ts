@@ -1,6 +1,6 @@
 /** The reading loop: rings to events, in the order of time, each with its process and container. */
 import { type ContainerFacts, HEADER, KernelEvent, PathNames, type ProcessFacts } from '../events/index.ts';
-import { type CgroupSwitch, ContainerRegister, type Slot } from './containers.ts';
+import { type CgroupSwitch, ContainerRegister, type OwnPlace, type Slot } from './containers.ts';
 import type { Comparison } from './image-programs.ts';
 import { BATCH_RECORDS_MAX, WAITING_BYTES_MAX, WAITING_EVENTS_MAX } from './limits.ts';
 import type { RecordRing } from './made-records.ts';
@@ -32,6 +32,8 @@ interface WaitingEvent {
 export interface WatcherOptions {
   /** Only containers that the agent names. Default: all of them. */
   readonly onlyTold?: boolean;
+  /** What is of the host is handled too, where it was taken for a container's at first. Default: it is not. */
+  readonly hostToo?: boolean;
   /** Compares large programs with those of their image beside the reading, and tells with `compared`. Default: nobody does. */
   readonly compareLater?: (comparison: Comparison) => void;
 }
@@ -42,6 +44,7 @@ export class Watcher {
   readonly #processes: ProcessTable;
   readonly #paths = new PathNames();
   readonly #containers: ContainerRegister;
+  readonly #hostToo: boolean;
   readonly #processEvent: KernelEvent;
   readonly #openEvent: KernelEvent;
   readonly #waiting: WaitingEvent[] = [];
@@ -58,6 +61,7 @@ export class Watcher {
     this.#handler = handler;
     this.#processes = new ProcessTable(options.compareLater);
     this.#containers = new ContainerRegister(probe, options.onlyTold === true);
+    this.#hostToo = options.hostToo === true;
     this.#processEvent = new KernelEvent(probe.processRing.data, this.#processes, this.#paths);
     this.#openEvent = new KernelEvent(probe.openRing.data, this.#processes, this.#paths);
     this.#processes.seed();
@@ -94,8 +98,9 @@ export class Watcher {
     return worst / 1e6;
   }
 
-  tell(containers: readonly ContainerFacts[]): void {
-    this.#containers.tell(containers, Date.now());
+  /** @param places where the engine put them, as far as that is known */
+  tell(containers: readonly ContainerFacts[], places?: ReadonlyMap<string, OwnPlace>): void {
+    this.#containers.tell(containers, Date.now(), places);
     this.#judgeWaiting();
   }
 
@@ -170,8 +175,12 @@ export class Watcher {
     event.container = slot?.facts ?? null;
     if (slot === undefined) this.#handler(event);
     else if (slot.standing === 'awaited' || this.#isUndecided(event, slot)) this.#wait(event, slot, process, ring, at);
-    else if (slot.standing !== 'foreign') this.#handler(event);
+    else if (this.#passes(slot)) this.#handler(event);
     ring.advance();
+  }
+
+  #passes({ standing }: Slot): boolean {
+    return standing !== 'foreign' && (standing !== 'feigned' || this.#hostToo);
   }
 
   /** The rings are read in the order of time: the first of a batch waited longest. */
@@ -220,7 +229,7 @@ export class Watcher {
         continue;
       }
       this.#waitingBytes -= one.bytes;
-      if (one.slot.standing !== 'foreign') this.#handler(one.event);
+      if (this.#passes(one.slot)) this.#handler(one.event);
     }
     this.#waiting.push(...still);
   }

@@ -18,6 +18,7 @@ import { readConfig, readRules, type SensorConfig } from './sensor/config.ts';
 import { Link } from './sensor/link.ts';
 import type { ContainerWord, FromAgent, FromWorker, ToWorker, WorkerStart } from './sensor/messages.ts';
 import { NameWatch, systemLookup } from './sensor/name-watch.ts';
+import { OwnPlaces } from './sensor/own-places.ts';
 import { Spool } from './sensor/spool.ts';
 
 const FORGET_EVERY_MS = 1_000;
@@ -82,6 +83,7 @@ function startSensor(config: SensorConfig): void {
   const missed = new Map<string, number>();
   /** The same of what the host keeps, by lane. */
   const unkept = new Map<string, number>();
+  const places = new OwnPlaces();
   const flush = (): void => spool.flush((line) => link.write(line), Date.now());
   const link = new Link(config.socket, {
     onBad: (reason) => say('warn', {}, reason),
@@ -99,7 +101,12 @@ function startSensor(config: SensorConfig): void {
     },
     onDrained: () => flush(),
     onMessage: (message: FromAgent) => {
-      if (message.type === 'containers') tell({ type: 'containers', containers: message.containers.map(toFacts) });
+      if (message.type === 'containers')
+        tell({
+          type: 'containers',
+          containers: message.containers.map(toFacts),
+          places: places.of(message.containers),
+        });
       else if (message.type === 'ack') spool.acknowledge(message.seq);
       else if (
         message.type === 'watch' ||

@@ -126,6 +126,10 @@ const RULE_TITLES: Readonly<Record<string, Text>> = {
     en: 'Program of 32 bits whose calls are not seen',
     es: 'Programa de 32 bits cuyas llamadas no se ven',
   },
+  'Control group named like a container': {
+    en: 'Control group of the host named like a container',
+    es: 'Grupo de control del host con nombre de contenedor',
+  },
   'Sensor lost events': { en: 'Sensor lost events', es: 'El sensor perdió eventos' },
   'Drill not seen': { en: 'Drill not seen', es: 'Simulacro no visto' },
   'Rule failed': { en: 'Rule failed', es: 'Regla que falló' },

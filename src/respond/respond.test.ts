@@ -121,7 +121,12 @@ test('alerts of one container are one incident, those of another and later ones 
     'Sensor lost events',
     'Sensor ended from outside',
   ];
-  own.push('Sensor does not see everything', 'Drill not seen', 'Denied command');
+  own.push(
+    'Sensor does not see everything',
+    'Drill not seen',
+    'Denied command',
+    'Control group named like a container',
+  );
   for (const rule of [...readRulePages('en').keys(), ...own]) {
     const { en, es } = ruleTitle(rule);
     assert.ok(es !== '' && es !== en, `${rule} has a name in Spanish`);

@@ -12,7 +12,7 @@
 #define ARGUMENT_BYTES_MAX 4096 /* of an argument list */
 #define ENVIRONMENT_BYTES_MAX 4096
 #define DATA_BYTES_MAX 16384
-#define CGROUP_LEVELS_MAX 6 /* a container that runs systemd nests its processes this deep below its own cgroup */
+#define CGROUP_LEVELS_MAX 12 /* from the top: a container may divide its own cgroup as often as it likes, and is found above */
 #define CONTAINER_ID_BYTES 64
 #define OVERLAY_MAGIC 0x794c7630
 #define RINGBUF_WAITING 0 /* BPF_RB_AVAIL_DATA */
@@ -23,12 +23,38 @@ enum container_verdict {
   VERDICT_WATCHED = 1,
   VERDICT_IGNORED = 2,
 };
+/* A verdict and what is said with it. */
+enum answer { ANSWER_VERDICT = 3, ANSWER_FEIGNED = 4, ANSWER_NOT_KEPT = 8 };
+
+/* What is known of the cgroup with the name. */
+enum container_mark {
+  MARK_OPEN = 1,    /* made where others than root may make one */
+  MARK_NESTED = 2,  /* below another container's name */
+  MARK_FEIGNED = 4, /* it has the name of a container of ours and is not its */
+};
 
 struct container_entry {
   __u32 verdict;
-  __u32 reserved;
+  __u32 marks;
   char id[CONTAINER_ID_BYTES];
+  __u64 named; /* number of the cgroup that has the name; the process may be below */
 };
+
+/* Where the engine put a container of ours: the numbers of its cgroups, as far as they are known. */
+struct own_place {
+  __u64 unified;
+  __u64 pids;
+};
+struct container_id {
+  char text[CONTAINER_ID_BYTES];
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 16384);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct container_id);
+  __type(value, struct own_place);
+} own_containers SEC(".maps");
 
 struct settings {
   __u32 host_too; /* events of the host itself pass */
@@ -121,12 +147,27 @@ static __always_inline int is_hex(char c) { return (c >= '0' && c <= '9') || (c 
 struct cgroup_name {
   char text[128];
 };
+/* A look for the container that a cgroup is of. The cursor is here for the same reason as that of a record. */
+struct cgroup_search {
+  struct cgroup_name name;
+  struct container_entry entry;
+  char id[CONTAINER_ID_BYTES];
+  char own_id[CONTAINER_ID_BYTES];
+  __u64 own_named;
+  __u64 cursor;
+  __u32 has_name;
+  __u32 has_own;
+  __u32 own_is_sure;
+  __u32 is_feigned;
+  __u32 is_monitor;
+  __u32 is_below_conmon;
+};
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
   __uint(max_entries, 1);
   __type(key, __u32);
-  __type(value, struct cgroup_name);
-} cgroup_names SEC(".maps");
+  __type(value, struct cgroup_search);
+} cgroup_searches SEC(".maps");
 
 /* Where the 64 hexadecimal digits begin in the names that engines give: libpod-ID, docker-ID, crio-ID, cri-containerd-ID, ID;
  * systemd adds .scope. Monitors (libpod-conmon-ID) are of the host. Minus one when it is none of these.
@@ -164,67 +205,161 @@ static __always_inline __u64 name_start(struct cgroup *cgroup) {
                (__u8)text[7]);
 }
 
-/* Fills the entry when the cgroup, or one of the nearest above it, is a container's.
- * With cgroupfs the monitors of a pod's containers stand below the pod, whose name is an id as Docker gives it:
- * libpod_parent/ID/conmon. They are of the host, and so is what they start when a container ends. Below a container's own
- * cgroup, which it may be allowed to divide, and below Docker's that name says nothing. */
-static __noinline int find_container(struct cgroup *cgroup, struct container_entry *entry) {
-  __u32 zero = 0;
-  struct cgroup_name *name = bpf_map_lookup_elem(&cgroup_names, &zero);
-  if (!name || !entry) return 0;
-  int is_below_conmon = 0;
-  for (int level = 0; level < CGROUP_LEVELS_MAX && cgroup; level++) {
-    __builtin_memset(name->text, 0, sizeof(name->text));
-    bpf_probe_read_kernel_str(name->text, sizeof(name->text), BPF_CORE_READ(cgroup, kn, name));
-    int at = id_offset(name);
-    if (at == 0 && is_below_conmon && name_start(cgroup_above(cgroup)) == NAME_LIBPOD_P) return 0;
-    if (at >= 0 && at <= 15) {
-      bpf_probe_read_kernel(entry->id, CONTAINER_ID_BYTES, name->text + at);
-      entry->verdict = VERDICT_WATCHED;
-      return 1;
-    }
-    is_below_conmon = name_start(cgroup) == NAME_CONMON;
-    cgroup = cgroup_above(cgroup);
-  }
-  return 0;
+/* Whether others than root may make cgroups below this one: a user's, or one of a container with users of its own. */
+static __always_inline int is_open(struct cgroup *cgroup) {
+  struct kernfs_node *node = BPF_CORE_READ(cgroup, kn);
+  __u32 mode = BPF_CORE_READ(node, mode);
+  if (mode & 02) return 1;
+  struct kernfs_iattrs *attributes = BPF_CORE_READ(node, iattr);
+  if (!attributes) return 0;
+  if (BPF_CORE_READ(attributes, ia_uid.val) != 0) return 1;
+  return (mode & 020) && BPF_CORE_READ(attributes, ia_gid.val) != 0;
 }
 
-/* One hierarchy's answer, remembered by the cgroup's id until it is removed. */
-static __noinline int judge_cgroup(struct cgroup *cgroup, __u64 key, __u64 *id, __u16 *flags) {
-  if (!cgroup || !id || !flags) return VERDICT_HOST;
-  struct container_entry *known = bpf_map_lookup_elem(&containers, &key);
-  if (known) {
-    *id = known->verdict == VERDICT_HOST ? 0 : key;
-    return known->verdict;
+/* A name as engines give them. Names are free to who may make cgroups: one of ours counts where the engine put that container, or
+ * where only root can have made it and not within another container. */
+static __always_inline void take_cgroup_name(struct cgroup_search *q, struct cgroup *cgroup, struct cgroup *above, int is_pod) {
+  __u64 named = BPF_CORE_READ(cgroup, kn, id);
+  int open = above && is_open(above);
+  struct own_place *own = bpf_map_lookup_elem(&own_containers, q->id);
+  if (own) {
+    int is_sure = named == own->unified || named == own->pids;
+    if (!is_sure && open) {
+      q->is_feigned = 1;
+      return;
+    }
+    q->has_own = 1;
+    q->own_is_sure = is_sure;
+    q->own_named = named;
+    __builtin_memcpy(q->own_id, q->id, CONTAINER_ID_BYTES);
+    return;
   }
-  struct container_entry entry = {};
-  int found = find_container(cgroup, &entry);
-  if (bpf_map_update_elem(&containers, &key, &entry, 0) != 0 && found) *flags |= FLAG_UNKNOWN_CGROUP;
-  *id = found ? key : 0;
-  return entry.verdict;
+  if (q->has_own && !q->own_is_sure && !is_pod) {
+    q->has_own = 0;
+    q->is_feigned = 1;
+  }
+  if (!q->has_name) {
+    q->has_name = 1;
+    q->entry.named = named;
+    q->entry.marks = open ? MARK_OPEN : 0;
+    __builtin_memcpy(q->entry.id, q->id, CONTAINER_ID_BYTES);
+  } else if (!is_pod) {
+    q->entry.marks |= MARK_NESTED;
+  }
+}
+
+/* Fills the entry: the outermost container of ours that the cgroup is of, whatever names it gave to what it made below; else the
+ * innermost of any other.
+ * With cgroupfs the monitors of a pod's containers stand below the pod, whose name is an id as Docker gives it:
+ * libpod_parent/ID/conmon. They are of the host, and so is what they start when a container ends. Below a container's own
+ * cgroup, which it may be allowed to divide, and below Docker's that name says nothing. A global function, as above. */
+__noinline int find_container(void) {
+  /* Looked up again: the verifier of Linux 6.1 takes no key of a table from what an argument points to. */
+  __u32 zero = 0;
+  struct cgroup_search *q = bpf_map_lookup_elem(&cgroup_searches, &zero);
+  if (!q) return 0;
+  for (int level = 0; level < CGROUP_LEVELS_MAX; level++) {
+    struct cgroup *cgroup = (struct cgroup *)q->cursor;
+    if (!cgroup) break;
+    struct cgroup *above = cgroup_above(cgroup);
+    __builtin_memset(q->name.text, 0, sizeof(q->name.text));
+    bpf_probe_read_kernel_str(q->name.text, sizeof(q->name.text), BPF_CORE_READ(cgroup, kn, name));
+    int at = id_offset(&q->name);
+    int is_pod = at == 0 && name_start(above) == NAME_LIBPOD_P;
+    if (is_pod && q->is_below_conmon && !q->has_name && !q->has_own) {
+      q->is_monitor = 1;
+    } else if (at >= 0 && at <= 15) {
+      bpf_probe_read_kernel(q->id, CONTAINER_ID_BYTES, q->name.text + at);
+      take_cgroup_name(q, cgroup, above, is_pod);
+    }
+    q->is_below_conmon = name_start(cgroup) == NAME_CONMON;
+    q->cursor = (__u64)above;
+  }
+  if (q->has_own) {
+    q->entry.named = q->own_named;
+    q->entry.marks = 0;
+    __builtin_memcpy(q->entry.id, q->own_id, CONTAINER_ID_BYTES);
+  }
+  int found = q->has_own || (q->has_name && !q->is_monitor);
+  q->entry.verdict = found ? VERDICT_WATCHED : VERDICT_HOST;
+  if (!found) q->entry.marks = q->is_feigned ? MARK_FEIGNED : 0;
+  return found;
+}
+
+enum hierarchy { HIERARCHY_UNIFIED, HIERARCHY_PIDS };
+
+/* Where the acting thread is on hosts of v1, in the controller that always has containers; null where there is none. */
+static __always_inline struct cgroup *pids_cgroup(struct css_set *set) {
+  if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)) return 0;
+  __u64 index = bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id);
+  struct cgroup_subsys_state *state = 0;
+  if (index < 16) {
+    const void *slots = (const void *)set + bpf_core_field_offset(struct css_set, subsys);
+    bpf_probe_read_kernel(&state, sizeof(state), slots + index * sizeof(state));
+  }
+  return state ? BPF_CORE_READ(state, cgroup) : 0;
+}
+
+/* Of a cgroup that nobody asked about yet: the acting thread's. Remembered by its number until it is removed. A global function, as
+ * above. */
+__noinline int search_cgroup(__u32 hierarchy, __u64 key) {
+  __u32 zero = 0;
+  struct cgroup_search *q = bpf_map_lookup_elem(&cgroup_searches, &zero);
+  if (!q) return VERDICT_HOST;
+  struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+  struct css_set *set = task->cgroups;
+  struct cgroup *cgroup = hierarchy == HIERARCHY_PIDS ? pids_cgroup(set) : BPF_CORE_READ(set, dfl_cgrp);
+  __builtin_memset(q, 0, sizeof(*q));
+  q->cursor = (__u64)cgroup;
+  if (bpf_core_field_exists(cgroup->ancestors)) {
+    int depth = BPF_CORE_READ(cgroup, level);
+    const void *ancestors = (const void *)cgroup + bpf_core_field_offset(struct cgroup, ancestors);
+    if (depth >= CGROUP_LEVELS_MAX)
+      bpf_probe_read_kernel(&q->cursor, sizeof(q->cursor), ancestors + (CGROUP_LEVELS_MAX - 1) * sizeof(void *));
+  }
+  int found = find_container();
+  int verdict = found ? VERDICT_WATCHED : VERDICT_HOST;
+  if (q->entry.marks & MARK_FEIGNED) verdict |= ANSWER_FEIGNED;
+  if (bpf_map_update_elem(&containers, &key, &q->entry, 0) != 0 && found) verdict |= ANSWER_NOT_KEPT;
+  return verdict;
+}
+
+/* One hierarchy's answer. */
+static __always_inline int judge_cgroup(__u32 hierarchy, __u64 key, __u64 *id, __u16 *flags) {
+  struct container_entry *known = bpf_map_lookup_elem(&containers, &key);
+  int verdict;
+  if (known) {
+    verdict = known->verdict;
+    if (known->marks & MARK_FEIGNED) *flags |= FLAG_FEIGNED;
+  } else {
+    int answer = search_cgroup(hierarchy, key);
+    verdict = answer & ANSWER_VERDICT;
+    if (answer & ANSWER_FEIGNED) *flags |= FLAG_FEIGNED;
+    if (answer & ANSWER_NOT_KEPT) *flags |= FLAG_UNKNOWN_CGROUP;
+  }
+  *id = verdict == VERDICT_HOST ? 0 : key;
+  return verdict;
 }
 
 /* The unified hierarchy first; on v1 and hybrid hosts runc may place containers only in the controllers, where pids is
- * always among them. Answers whether the event passes. The task is one whose type the verifier knows, so it is read without a
- * helper: each of these saves the acting program some ten nanoseconds, and there are thirty of them in a record. */
+ * always among them. Answers whether the event passes. The task is the acting one, of a type that the verifier knows, so it is read
+ * without a helper: each of these saves the acting program some ten nanoseconds, and there are thirty of them in a record. */
 static __always_inline int is_wanted(struct task_struct *task, __u64 *id, __u16 *flags) {
   __u32 zero = 0;
   struct settings *s = bpf_map_lookup_elem(&settings, &zero);
   if (!s) return 0;
   struct css_set *set = task->cgroups;
-  struct cgroup *unified = set->dfl_cgrp;
-  int verdict = judge_cgroup(unified, unified->kn->id, id, flags);
-  if (verdict == VERDICT_HOST && bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)) {
-    __u64 index = bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id);
-    struct cgroup_subsys_state *state = 0;
-    if (index < 16) {
-      const void *slots = (const void *)set + bpf_core_field_offset(struct css_set, subsys);
-      bpf_probe_read_kernel(&state, sizeof(state), slots + index * sizeof(state));
-    }
-    struct cgroup *cgroup = state ? BPF_CORE_READ(state, cgroup) : 0;
-    if (cgroup) verdict = judge_cgroup(cgroup, BPF_CORE_READ(cgroup, kn, id), id, flags);
+  int verdict = judge_cgroup(HIERARCHY_UNIFIED, set->dfl_cgrp->kn->id, id, flags);
+  if (verdict == VERDICT_HOST) {
+    struct cgroup *cgroup = pids_cgroup(set);
+    if (cgroup) verdict = judge_cgroup(HIERARCHY_PIDS, BPF_CORE_READ(cgroup, kn, id), id, flags);
   }
   if (verdict == VERDICT_WATCHED) return 1;
+  /* What has the host's own mounts in sight is in no container, whatever its cgroup is called. */
+  if (verdict == VERDICT_IGNORED && task->nsproxy->mnt_ns->ns.inum == s->host_mounts) {
+    *id = 0;
+    verdict = VERDICT_HOST;
+  }
   return verdict == VERDICT_HOST && s->host_too && task->tgid != s->ignored_pid;
 }
 

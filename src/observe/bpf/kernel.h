@@ -24,6 +24,7 @@ enum bpf_map_type_numbers {
   BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
 #define BPF_LOCAL_STORAGE_GET_F_CREATE 1
+#define BPF_F_NO_PREALLOC 1
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -150,9 +151,15 @@ struct cred {
   kernel_cap_t cap_permitted;
   kernel_cap_t cap_effective;
 };
+struct kernfs_iattrs {
+  kuid_t ia_uid;
+  kgid_t ia_gid;
+};
 struct kernfs_node {
   __u64 id;
   const char *name;
+  unsigned short mode;
+  struct kernfs_iattrs *iattr;
 };
 struct cgroup;
 struct cgroup_subsys_state {
@@ -162,6 +169,8 @@ struct cgroup_subsys_state {
 struct cgroup {
   struct cgroup_subsys_state self;
   struct kernfs_node *kn;
+  int level;
+  struct cgroup *ancestors[1]; /* since 6.1; before, names deeper than is looked are not found */
 };
 struct css_set {
   struct cgroup_subsys_state *subsys[16];

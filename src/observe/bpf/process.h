@@ -74,7 +74,8 @@ int on_exec(__u64 *ctx) {
   struct linux_binprm *program = (struct linux_binprm *)ctx[2];
   __u64 cgroup = 0;
   __u16 flags = 0;
-  if (!is_wanted(task, &cgroup, &flags)) return 0;
+  /* Whose cgroup only has the name of a container of ours is told of also where nobody asks for the host. */
+  if (!is_wanted(task, &cgroup, &flags) && !(flags & FLAG_FEIGNED)) return 0;
   struct scratch *s = take_scratch(SCRATCH_PROCESS, sizeof(struct exec_record));
   if (!s) return 0;
   struct exec_record *r = (struct exec_record *)s->data;

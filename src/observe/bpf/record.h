@@ -32,6 +32,7 @@ enum record_flag {
   FLAG_ENVIRONMENT = 128,  /* behind the arguments of a program stands its environment, to the end of the record */
   FLAG_ENVIRONMENT_CUT = 256, /* only its beginning */
   FLAG_CONTENT = 512,      /* behind all else of a call stands what it moved, to the end of the record */
+  FLAG_FEIGNED = 1024,     /* of the host, in a cgroup that has the name of a container of ours and is not its */
 };
 
 enum exe_flag {

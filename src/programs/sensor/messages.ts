@@ -1,7 +1,7 @@
 /** What the sensor's two threads and the agent say to each other. Over the socket each is one line of JSON. */
 import type { Finding, RuleScope, Tuning } from '../../detect/live.ts';
 import type { ContainerFacts } from '../../events/index.ts';
-import type { Coverage, KernelReach, RecordedContainer } from '../../observe/index.ts';
+import type { Coverage, KernelReach, OwnPlace, RecordedContainer } from '../../observe/index.ts';
 import type { ContainerGuard } from '../../prevent/guard.ts';
 import type { NamedAddresses } from './name-watch.ts';
 
@@ -9,7 +9,7 @@ import type { NamedAddresses } from './name-watch.ts';
 export const WATCHED_SOON = 'calls that nothing watched until now';
 
 /** The agent's word of one container; more members may come and are not looked at. */
-export type ContainerWord = Partial<ContainerFacts> & { readonly id: string };
+export type ContainerWord = Partial<ContainerFacts> & { readonly id: string; readonly pid?: number | null };
 
 export interface RuleWord {
   readonly file: string;
@@ -67,7 +67,12 @@ export interface RecordWord {
 }
 
 export type ToWorker =
-  | { readonly type: 'containers'; readonly containers: readonly ContainerFacts[] }
+  | {
+      readonly type: 'containers';
+      readonly containers: readonly ContainerFacts[];
+      /** Where the engine put them, as far as it is known. */
+      readonly places: ReadonlyMap<string, OwnPlace>;
+    }
   | {
       readonly type: 'rules';
       readonly files: readonly RuleWord[];

@@ -2,7 +2,7 @@
 import { constants, setPriority } from 'node:os';
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { type Alert, describeProcess, escapeControls, type Finding, RuleEngine, selfAlert } from '../../detect/live.ts';
-import { CALLS_OF_32_BITS, EXE_FLAG, type KernelEvent, RECORD } from '../../events/index.ts';
+import { CALLS_OF_32_BITS, EXE_FLAG, type KernelEvent, RECORD, RECORD_FLAG } from '../../events/index.ts';
 import { FallbackProbe, observeFault, Probe, Watcher } from '../../observe/index.ts';
 import type { ContainerGuard } from '../../prevent/guard.ts';
 import { Fault } from '../../system/fault.ts';
@@ -165,6 +165,22 @@ function run(): void {
     const alert = { ...self, container: event.container, ...describeProcess(event) };
     raise(throttle.told(rule, container, alert, stands), kernelNs);
   };
+  const toldFeigned = new Seldom();
+  const tellFeigned = (event: KernelEvent): void => {
+    const rule = 'Control group named like a container';
+    const now = Date.now();
+    if (!toldFeigned.admits(`${event.process.uid} ${event.process.exePath}`, now)) return;
+    const stands = throttle.admits(rule, '', now);
+    if (stands === 0) return;
+    const kernelNs = monotonicNs();
+    const program = escapeControls(event.process.exePath);
+    const said = {
+      en: `A program of the host runs in a control group that has the name of a container of the platform, which it is not in: ${program}`,
+      es: `Un programa del host se ejecuta en un grupo de control con el nombre de un contenedor de la plataforma, en el que no está: ${program}`,
+    };
+    const self = selfAlert(rule, 'warning', said, { wallMs: now, kernelNs });
+    raise(throttle.told(rule, '', { ...self, ...describeProcess(event) }, stands), kernelNs);
+  };
   /** Of the rules in force now. */
   const toldFailures = new Set<string>();
   const tellFailures = (): void => {
@@ -179,6 +195,10 @@ function run(): void {
   };
   const judge = (event: KernelEvent): void => {
     if (blindFor32 && event.type === RECORD.exec && (event.process.exeFlags & EXE_FLAG.of32Bits) !== 0) tell32(event);
+    if (event.container === null && event.hasFlag(RECORD_FLAG.feigned)) {
+      tellFeigned(event);
+      if (!start.hostToo) return;
+    }
     if (!watches.isEmpty) watches.take(event);
     if (keeper.isOn) keeper.take(event);
     const held = engine.match(event);
@@ -201,6 +221,7 @@ function run(): void {
   };
   const watcher = new Watcher(probe, judge, {
     onlyTold: start.scope === 'instance',
+    hostToo: start.hostToo,
     compareLater: (comparison) => say({ type: 'compare', ...comparison }),
   });
   probe.poller.add(doorbell.fd);
@@ -317,7 +338,7 @@ function run(): void {
   };
   let running = true;
   const hear = (message: ToWorker): void => {
-    if (message.type === 'containers') watcher.tell(message.containers);
+    if (message.type === 'containers') watcher.tell(message.containers, message.places);
     else if (message.type === 'names') watcher.learnNames(new Map(message.found));
     else if (message.type === 'compared') watcher.compared(message.id, message.isSame);
     else if (message.type === 'guards') setGuards(message.guards);
