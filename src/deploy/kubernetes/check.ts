@@ -176,8 +176,8 @@ class Check {
         KINDS.map(({ kind }) => kind),
       );
       this.#report(['kind'], 'unknown-kind', {
-        en: `there is no kind ${quote(written)}${near === null ? '' : `; ${near} is near`}`,
-        es: `no existe el tipo ${quote(written)}${near === null ? '' : `; ${near} se parece`}`,
+        en: `there is no kind ${quote(written)}${near === null ? '' : `; ${near} is near`}; what only a controller in a Kubernetes cluster reads has no effect here: leave it out`,
+        es: `no existe el tipo ${quote(written)}${near === null ? '' : `; ${near} se parece`}; lo que solo lee un controlador de un clúster de Kubernetes aquí no tiene efecto: omitirlo`,
       });
     }
     return null;

@@ -129,7 +129,6 @@ export function remarkRecords(files: readonly ManifestFile[]): Text[] {
     left.set(file, [...(left.get(file) ?? []), `${kind} ${name} (${owner})`]);
   }
   return [
-    ...meant.slice(0, REMARKED_MAX),
     ...[...recorded].map(([file, names]) => ({
       en: `${file}: what another cluster wrote there is left aside: ${few([...names], 'more')}`,
       es: `${file}: lo que otro clúster escribió ahí se deja de lado: ${few([...names], 'más')}`,
@@ -138,6 +137,7 @@ export function remarkRecords(files: readonly ManifestFile[]): Text[] {
       en: `${file}: left out, as its owner makes it anew: ${few(names, 'more')}`,
       es: `${file}: se omite, pues su dueño lo hace de nuevo: ${few(names, 'más')}`,
     })),
+    ...meant.slice(0, REMARKED_MAX),
   ];
 }
 

@@ -720,9 +720,10 @@ export const POD_SPEC: Shape = object({
       false,
     ),
     {
-      en: 'what a cluster fills in where a pod says nothing; services are found by name, not by variables',
-      es: 'lo que un clúster rellena donde un pod no dice nada; los servicios se encuentran por nombre, no por variables',
+      en: 'true is how it is in Kubernetes where nothing is said; services are found by name, not by variables',
+      es: 'true es lo que vale en Kubernetes donde no se dice nada; los servicios se encuentran por nombre, no por variables',
     },
+    { marked: false, of: 'nothing', is: (value) => value === true },
   ),
   hostNetwork: refused(HOST, false),
   hostPID: refused(HOST, false),
