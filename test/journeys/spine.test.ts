@@ -322,6 +322,34 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
     }
   });
 
+  test('production gets another policy once another person agrees, and what runs goes on', async () => {
+    interface View {
+      readonly policy: string;
+      readonly waiting: { readonly id: string } | null;
+      readonly running: readonly { readonly workload: string; readonly decision: string }[];
+    }
+    const show = async (): Promise<View> => (await ground.darsena('env', 'show', 'tienda/prod', '--json')).json<View>();
+    const change = async (policy: string): Promise<void> => {
+      const asked = await ground.darsena('env', 'set', 'tienda/prod', '--policy', policy, '--yes');
+      assert.equal(asked.code, 0, asked.stderr);
+      assert.match(asked.stdout, /admissions recorded since .*: \d+ would be refused now, \d+ no longer/);
+      assert.match(asked.stdout, /waits for a second person: darsena env approve tienda\/prod/);
+      const id = (await show()).waiting?.id ?? '';
+      const own = await ground.darsena('env', 'approve', 'tienda/prod', '--change', id);
+      assert.equal(own.code, 5, own.stderr);
+      const agreed = await approver.darsena('env', 'approve', 'tienda/prod', '--change', id);
+      assert.equal(agreed.code, 0, agreed.stderr);
+    };
+    await change('pod-security-restricted@1.30');
+    const changed = await show();
+    const said = JSON.stringify(changed);
+    assert.deepEqual([changed.policy, changed.waiting], ['pod-security-restricted@1.30', null], said);
+    assert.deepEqual(changed.running.map(({ workload }) => workload).sort(), ['api', 'web', 'worker'], said);
+    assert.equal(await shop('prod'), 200);
+    await change('prod');
+    assert.equal((await show()).policy, 'prod');
+  });
+
   test('a shell in a container is an incident within three seconds, with its story back to the build', async (t) => {
     if (!instance.sensor) {
       t.skip('this kernel, or our rights on it, do not let the sensor load');
