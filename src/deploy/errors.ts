@@ -354,12 +354,12 @@ export const deployFault = defineFaults({
     kind: 'not-found',
     en: {
       what: 'there is no workload {name}',
-      why: '{project} runs {known} in {environment}',
+      why: 'the workloads of {project} in {environment}: {known}',
       remedy: 'darsena ps {project}',
     },
     es: {
       what: 'no existe la carga de trabajo {name}',
-      why: '{project} tiene {known} en {environment}',
+      why: 'las cargas de trabajo de {project} en {environment}: {known}',
       remedy: 'darsena ps {project}',
     },
   },

@@ -202,7 +202,7 @@ export function rolloutCommands(cli: CliProgram): void {
     const found = mine.find((item) => item.name === name);
     if (found !== undefined) return found;
     throw deployFault('deploy.workload-unknown', {
-      ...{ name, project, environment: first ?? '' },
+      ...{ name, project, environment: first ?? '—' },
       known: mine.map((item) => item.name).join(', ') || '—',
     });
   }

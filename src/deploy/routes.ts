@@ -123,7 +123,7 @@ export function registerDeployRoutes(
       // One that is gone has its events for a while.
       if (!exists && items.length === 0) {
         const names = deployments.statuses(null, project, place).map(({ key }) => key.name);
-        const params = { name, project, environment: place, known: names.length === 0 ? '—' : names.join(', ') };
+        const params = { name, project, environment: place || '—', known: names.length === 0 ? '—' : names.join(', ') };
         throw deployFault('deploy.workload-unknown', params);
       }
       return { items };
