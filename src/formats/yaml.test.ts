@@ -156,3 +156,14 @@ test('yaml: between double quotes an apostrophe may be escaped where Kubernetes 
   assert.throws(() => parseYaml(text), /escape/);
   assert.throws(() => parseYaml('a: "\\\' \\q"', { scalars: 'kubernetes' }), /escape/);
 });
+
+test('what a map of a manifest takes from another is read as Kubernetes does, or refused where YAML would read it otherwise', () => {
+  const text = 'x: &a {p: 1, q: 0644}\na:\n  <<: *a\n  p: 2\nb: {<<: [*a, {z: yes}]}\nc: {p: 1, "<<": text}';
+  const { value } = parseYaml(text, { scalars: 'kubernetes' });
+  const x = { p: 1, q: 420 };
+  assert.deepEqual(value, { x, a: { ...x, p: 2 }, b: { ...x, z: true }, c: { p: 1, '<<': 'text' } });
+  const late = 'x: &a {p: 1}\na:\n  p: 2\n  <<: *a';
+  const position = { line: 4, column: 3 };
+  assert.throws(() => parseYaml(late, { scalars: 'kubernetes' }), { code: 'yaml.syntax', position });
+  assert.throws(() => parseYaml('a: {<<: text}', { scalars: 'kubernetes' }), { code: 'yaml.syntax' });
+});

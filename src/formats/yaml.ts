@@ -34,7 +34,7 @@ export interface YamlOptions extends Partial<YamlLimits> {
    * octal, while `yes` and `no` are text. @default 'core'
    */
   readonly scalars?: 'core' | 'kubernetes' | 'compose';
-  /** Understand `<<: *name`, as Compose files use it. @default false */
+  /** Understand `<<: *name`, as Compose files use it. @default true for `kubernetes`, otherwise false */
   readonly mergeKeys?: boolean;
   /** Tags that have a meaning for the reader, as `!reset`; all others are refused. @default none */
   readonly tags?: readonly string[];
@@ -55,7 +55,7 @@ export function parseYamlDocuments(text: string, options: YamlOptions = {}): Yam
   const lines = new (yaml().LineCounter)();
   const composer = new (yaml().Composer)({
     schema: 'core',
-    merge: options.mergeKeys ?? false,
+    merge: options.mergeKeys ?? options.scalars === 'kubernetes',
     // The library compares each key with all others; `checkNodes` does it in linear time.
     uniqueKeys: false,
     resolveKnownTags: false,
@@ -69,6 +69,7 @@ export function parseYamlDocuments(text: string, options: YamlOptions = {}): Yam
   const take = (document: Document.Parsed): void => {
     if (options.scalars === 'kubernetes') takeQuotes(document, text);
     refuseFaults(document, lines, options.tags ?? []);
+    if (options.scalars === 'kubernetes') refuseLateMerges(document, lines);
     if (document.contents === null || isEmpty(document)) return;
     if (documents.length >= limits.maxDocuments) {
       throw new FormatError('yaml.document-limit', `YAML has more than ${limits.maxDocuments} documents`);
@@ -136,6 +137,27 @@ function takeQuotes(document: Document.Parsed, text: string): void {
       // What else is wrong with it is a fault of the document as well.
     },
   });
+}
+
+/**
+ * Of a key that stands before `<<` and in what that brings in, YAML keeps the map's own value, and Kubernetes the other
+ * (go.yaml.in/yaml/v2, decode.go). Where `<<` comes first both keep the map's own.
+ */
+function refuseLateMerges(document: Document.Parsed, lines: LineCounter): void {
+  yaml().visit(document, {
+    Map: (_, { items }) => {
+      const late = items.findIndex(({ key }) => isMergeKey(key));
+      const key = items[late]?.key;
+      if (late <= 0 || !isMergeKey(key)) return;
+      throw new FormatError('yaml.syntax', 'YAML has << after other keys of its map; it has to come first', {
+        position: positionAt(lines, key.range?.[0] ?? 0),
+      });
+    },
+  });
+}
+
+function isMergeKey(key: unknown): key is Yaml.Scalar {
+  return yaml().isScalar(key) && key.source === '<<' && key.type === 'PLAIN';
 }
 
 function isEmpty(document: Document.Parsed): boolean {
