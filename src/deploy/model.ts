@@ -125,6 +125,8 @@ export interface ContainerSpec {
   readonly env: readonly EnvVariable[];
   readonly ports: readonly ContainerPort[];
   readonly resources: ResourceSpec;
+  /** What it may write outside of volumes. @default no limit */
+  readonly diskLimitBytes?: number;
   readonly mounts: readonly MountSpec[];
   readonly startupProbe: ProbeSpec | null;
   readonly readinessProbe: ProbeSpec | null;

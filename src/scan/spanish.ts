@@ -78,6 +78,7 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   [/^JSON is not valid UTF-8$/, 'no es UTF-8 válido'],
   [/^(JSON|YAML) names the key (.+) twice in one (?:object|map)$/, '$1 nombra dos veces la clave $2'],
   [/^YAML uses a list or a map as a key.*$/, 'YAML usa una lista o un mapa como clave'],
+  [/^YAML has << after other keys .*$/, 'YAML tiene << después de otras claves de su mapa; debe ir antes'],
   [/^YAML is empty.*$/, 'YAML está vacío'],
   [/^YAML has several documents.*$/, 'YAML tiene varios documentos'],
   [/^XML .*$/, 'no es XML válido'],

@@ -104,7 +104,7 @@ suite('bad input', { skip, timeout: 300_000 }, () => {
     });
     const { code, stderr } = await ground.darsena('deploy', folder);
     assert.equal(code, 2);
-    assert.match(stderr, /mini\/nowhere:3 .*\n.*because: .*\n.*way out: darsena .*image list/);
+    assert.match(stderr, /mini\/nowhere:3 .*\n.*because: .*\n.*way out: .*darsena .*image list/);
     const base = await ground.variant('no-base', {
       Containerfile: (text) => text.replace('FROM scratch', 'FROM registry.darsena.internal/base/nowhere'),
     });

@@ -27,6 +27,8 @@ const ARGUMENT_BYTES_MAX = 131_071;
 const KEPT_BYTES = 4_096;
 const KINDS = { o: 'file', e: 'program', a: 'argument', c: 'name' } as const;
 type Kind = keyof typeof KINDS;
+/** What stands before the hostile text in the field. */
+const BEFORE: Record<Kind, string> = { o: '', e: '/tmp/', a: 'child-of ', c: '' };
 
 /** What a terminal, a log or a reader of lines would obey, and marks that turn the direction of writing. */
 const UNSAFE = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
@@ -192,13 +194,11 @@ describe('hostile texts of a container', { skip: missingParts() }, () => {
   test('E5: each is told in one line of JSON, as the bytes were', (t) => {
     for (const kind of Object.keys(KINDS) as Kind[]) {
       const sent = cases.filter((one) => one.kind === kind);
-      const told = ofKind(kind).map(({ outputFields }) => String(Object.values(outputFields)[0]));
+      // How many marks stand for bytes that are no text, one for each or one for a torn letter, is nobody's rule.
+      const inMarks = (text: string): string => text.replaceAll(/\ufffd+/g, '\ufffd');
+      const told = ofKind(kind).map(({ outputFields }) => inMarks(String(Object.values(outputFields)[0])));
       assert.equal(told.length, sent.length, KINDS[kind]);
-      const wanted = sent.map(({ bytes }) => {
-        if (kind === 'c') return bytes.toString('utf8');
-        if (kind === 'e') return `/tmp/${bytes.toString('utf8')}`;
-        return kind === 'a' ? `child-of ${bytes.toString('utf8')}` : bytes.toString('utf8');
-      });
+      const wanted = sent.map(({ bytes }) => inMarks(BEFORE[kind] + bytes.toString('utf8')));
       const wrong = wanted.filter((text, index) => {
         const one = told[index] ?? '';
         const start = one.endsWith('…') ? one.slice(0, -1) : one;

@@ -82,6 +82,7 @@ export interface RawSecurity {
 export interface RawAmounts {
   readonly cpu?: Maybe<string | number>;
   readonly memory?: Maybe<string | number>;
+  readonly 'ephemeral-storage'?: Maybe<string | number>;
 }
 
 export interface RawContainer {

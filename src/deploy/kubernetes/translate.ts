@@ -958,7 +958,7 @@ class Translator {
       workingDir: raw.workingDir ?? null,
       env: this.#readEnv(scope, path, raw),
       ports,
-      resources: this.#readResources(document, [...path, 'resources'], raw),
+      ...this.#readResources(document, [...path, 'resources'], raw),
       mounts,
       startupProbe: probe('startupProbe'),
       readinessProbe: probe('readinessProbe'),
@@ -1077,7 +1077,11 @@ class Translator {
     });
   }
 
-  #readResources(document: ManifestDocument, path: FieldPath, raw: RawContainer): ContainerSpec['resources'] {
+  #readResources(
+    document: ManifestDocument,
+    path: FieldPath,
+    raw: RawContainer,
+  ): Pick<ContainerSpec, 'resources' | 'diskLimitBytes'> {
     const limits: RawAmounts = raw.resources?.limits ?? {};
     const requests: RawAmounts = raw.resources?.requests ?? {};
     const millis = (cpu: RawAmounts['cpu']): number | null =>
@@ -1091,7 +1095,8 @@ class Translator {
       memoryLimitBytes: bytes(limits.memory) || null,
       memoryRequestBytes: bytes(requests.memory),
     };
-    const above = (name: 'cpu' | 'memory', request: number | null, limit: number | null): void => {
+    const diskLimitBytes = bytes(limits['ephemeral-storage']) || null;
+    const above = (name: keyof RawAmounts, request: number | null, limit: number | null): void => {
       if (request === null || limit === null || request <= limit) return;
       this.#report(document, [...path, 'requests', name], 'conflict', {
         en: 'the request is above the limit',
@@ -1100,13 +1105,14 @@ class Translator {
     };
     above('cpu', read.cpuRequestMillis, read.cpuLimitMillis);
     above('memory', read.memoryRequestBytes, read.memoryLimitBytes);
+    above('ephemeral-storage', bytes(requests['ephemeral-storage']), diskLimitBytes);
     if (read.memoryLimitBytes !== null && read.memoryLimitBytes < MEMORY_LIMIT_BYTES_MIN) {
       this.#report(document, [...path, 'limits', 'memory'], 'wrong-value', {
         en: 'no container starts with less than 6Mi; a number without unit is bytes',
         es: 'ningún contenedor arranca con menos de 6Mi; un número sin unidad son bytes',
       });
     }
-    return read;
+    return { resources: read, ...(diskLimitBytes === null ? {} : { diskLimitBytes }) };
   }
 
   #readAction(

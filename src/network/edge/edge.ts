@@ -38,6 +38,8 @@ const SLOTS_MIN = 8;
 /** It takes tenths of a second; a machine that is held up is no reason to say that it is down and to ask it once more. */
 const ANSWER_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
+/** Few, as the kernel gives numbers again. */
+const KNOWN_WORKERS_MAX = 4;
 
 export interface EdgeOptions {
   readonly ports: { readonly https: number; readonly http: number };
@@ -90,6 +92,8 @@ export class Edge {
   /** Ports of TCP services that HAProxy holds. */
   #listening: ReadonlySet<number> = new Set();
   #queue: Promise<unknown> = Promise.resolve();
+  /** Process ids: one that is being replaced may answer for a moment after the one in its place. */
+  readonly #knownWorkers: string[] = [];
 
   constructor(options: EdgeOptions) {
     this.#options = options;
@@ -406,11 +410,15 @@ export class Edge {
     const before = await this.#workerPid();
     const pid = await this.#pid();
     if (pid === null) throw networkFault('network.edge-down', { reason: 'its process id is not known' });
+    if (before !== null) this.#knownWorkers.push(before);
     signal(pid, 'SIGUSR2');
     await this.#waitFor(async () => {
       const now = await this.#workerPid().catch(() => null);
-      return now !== null && now !== before;
+      if (now === null || this.#knownWorkers.includes(now)) return false;
+      this.#knownWorkers.push(now);
+      return true;
     });
+    this.#knownWorkers.splice(0, this.#knownWorkers.length - KNOWN_WORKERS_MAX);
   }
 
   async #workerPid(): Promise<string | null> {

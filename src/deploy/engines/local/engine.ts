@@ -256,6 +256,8 @@ export interface PodEngine {
   removeContainer(id: string): Promise<void>;
   /** Changes what a running container may use, without a restart. */
   resizeContainer(id: string, resources: ResourceSpec): Promise<void>;
+  /** What it has written outside of its volumes, as it stands on the disk; 0 for one that is gone. */
+  layerBytes(id: string): Promise<number>;
   /** Whether the kernel ended it for want of memory. */
   wasOutOfMemory(id: string): Promise<boolean>;
   /** Ends whatever still runs in it at once and removes it with its containers. */

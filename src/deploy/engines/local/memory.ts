@@ -277,6 +277,13 @@ export class MemoryEngine implements ContainerEngine {
     });
   }
 
+  /** What containers have written, by name. */
+  readonly layers = new Map<string, number>();
+
+  layerBytes(id: string): Promise<number> {
+    return this.#call('layerBytes', () => this.layers.get(this.#containers.get(id)?.order.name ?? '') ?? 0);
+  }
+
   wasOutOfMemory(): Promise<boolean> {
     return this.#call('wasOutOfMemory', () => false);
   }

@@ -542,6 +542,35 @@ test('D1: whatever an agent was doing when it was killed, jobs and ordered pods 
   }
 });
 
+test('a pod that wrote more to its disk than its limits let it is made anew, once, with its name', async () => {
+  const stage = new Stage();
+  const containers = [
+    sampleContainer({ name: 'main', diskLimitBytes: 1_000 }),
+    sampleContainer({ name: 'beside', diskLimitBytes: 2_000 }),
+  ];
+  stage.begin([sampleWorkload('web', 'one', { controller: ORDERED, replicas: 1 }, { containers })]);
+  await stage.clock.advance(5_000);
+  const made = (): string | undefined => stage.engine.snapshot()[0]?.id;
+  const first = made();
+  const [pod = ''] = stage.pods('web');
+  const containersOf = () => stage.engine.snapshot()[0]?.containers ?? [];
+  const named = (container: string): string => containersOf().find(({ name }) => name.includes(container))?.name ?? '';
+  // Each within its own limit, and both together within theirs.
+  stage.engine.layers.set(named('main'), 1_000).set(named('beside'), 2_000);
+  await stage.clock.advance(120_000);
+  assert.equal(made(), first);
+  stage.engine.layers.set(named('main'), 1_001);
+  await stage.clock.advance(61_000);
+  stage.engine.layers.clear();
+  await stage.clock.advance(10_000);
+  const second = made();
+  assert.notEqual(second, first);
+  assert.deepEqual(stage.pods('web'), [pod]);
+  await stage.clock.advance(120_000);
+  assert.equal(made(), second, 'what was measured of the former pod does not end the next');
+  await stage.end();
+});
+
 test('a gRPC health probe asks as the protocol says, and tells serving from not serving', async (t) => {
   const asked: string[] = [];
   const server = createServer();

@@ -56,13 +56,16 @@ export type Busy =
   | { readonly kind: 'remove' }
   | { readonly kind: 'mend' };
 
+/** What a pod has filled: an emptyDir with a limit of its own, or the disk that its containers have together. */
+export type Overfull = 'emptyDir' | 'disk';
+
 export interface Observation {
   readonly pods: readonly ObservedPod[];
   readonly health: ReadonlyMap<string, ContainerHealth>;
   /** By pod name. */
   readonly busy: ReadonlyMap<string, Busy>;
-  /** Names of pods that hold more on disk than they may. */
-  readonly overfull?: ReadonlySet<string>;
+  /** Pods that hold more on disk than they may, by id: one that is made anew under its name holds nothing yet. */
+  readonly overfull?: ReadonlyMap<string, Overfull>;
   /** Names of pods with a volume that another host may write to by now. */
   readonly fenced?: ReadonlySet<string>;
   /** Pods that are to be made anew with other resources, as budgets allow, with the reason. */
@@ -206,9 +209,13 @@ const REASON = {
     en: 'the lease of its volume is lost: the storage does not answer, or another host has it now',
     es: 'se perdió la concesión de su volumen: el almacenamiento no responde, o lo tiene ahora otro host',
   },
-  overfull: {
+  emptyDir: {
     en: 'its emptyDir holds more than its sizeLimit',
     es: 'su emptyDir contiene más que su sizeLimit',
+  },
+  disk: {
+    en: 'its containers wrote more to the disk than limits.ephemeral-storage lets them',
+    es: 'sus contenedores escribieron en el disco más de lo que permite limits.ephemeral-storage',
   },
 } as const satisfies Record<string, Text>;
 
@@ -383,10 +390,11 @@ class Round {
     const staying: Judged[] = [];
     for (const pod of judged) {
       const busy = this.#observed.busy.get(pod.pod.name);
+      const overfull = this.#observed.overfull?.get(pod.pod.id);
       if (busy?.kind === 'remove') continue;
       if (busy === undefined && pod.phase === 'broken') this.remove(pod.pod, false, REASON.broken);
       else if (this.#observed.fenced?.has(pod.pod.name)) this.remove(pod.pod, false, REASON.fenced);
-      else if (this.#observed.overfull?.has(pod.pod.name)) this.remove(pod.pod, true, REASON.overfull);
+      else if (overfull !== undefined) this.remove(pod.pod, true, REASON[overfull]);
       else staying.push(pod);
     }
     const seen = new Set(judged.map(({ pod }) => pod.name));
@@ -867,10 +875,11 @@ class Round {
     this.#wake(decision.wakeMs);
     const going = new Set(decision.remove);
     for (const pod of mine) {
+      const overfull = this.#observed.overfull?.get(pod.pod.id);
       if (going.has(pod.pod.name)) this.remove(pod.pod, true, REASON.jobOver);
       else if (pod.phase === 'broken') this.remove(pod.pod, false, REASON.broken);
       else if (this.#observed.fenced?.has(pod.pod.name)) this.remove(pod.pod, false, REASON.fenced);
-      else if (this.#observed.overfull?.has(pod.pod.name)) this.remove(pod.pod, true, REASON.overfull);
+      else if (overfull !== undefined) this.remove(pod.pod, true, REASON[overfull]);
       else {
         this.#mend(workload, pod);
         if (pod.finished === null) this.#present.push({ workload, pod });

@@ -540,6 +540,16 @@ export class PodmanEngine implements ContainerEngine {
     answer.on('error', () => answer.destroy()).resume();
   }
 
+  async layerBytes(id: string): Promise<number> {
+    const { json } = await this.#client.ask('GET', `/containers/${id}/json?size=true`, {
+      operation: `measure ${id.slice(0, 12)}`,
+      timeoutMs: ACTION_TIMEOUT_MS,
+      accept: [404],
+    });
+    const size = (json as { SizeRw?: unknown } | null)?.SizeRw;
+    return typeof size === 'number' && size > 0 ? size : 0;
+  }
+
   async wasOutOfMemory(id: string): Promise<boolean> {
     const { json } = await this.#client.ask('GET', `/containers/${id}/json`, {
       operation: `inspect ${id.slice(0, 12)}`,

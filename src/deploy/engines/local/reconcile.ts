@@ -72,6 +72,7 @@ import {
   EMPTY_MEMORY,
   finishedOf,
   type MendStep,
+  type Overfull,
   type PlanMemory,
   plan,
   type Trouble,
@@ -177,7 +178,7 @@ export class Reconciler {
   /** The pod that has a volume for itself, by volume. */
   readonly #holders = new Map<string, string>();
   readonly #fenced = new Set<string>();
-  #overfull: ReadonlySet<string> = new Set();
+  #overfull: ReadonlyMap<string, Overfull> = new Map();
   #measuredMs = Number.NEGATIVE_INFINITY;
   #wanted: WantedState = EMPTY_WANTED;
   #workloads: ReadonlyMap<string, WantedWorkload> = new Map();
@@ -1393,24 +1394,59 @@ export class Reconciler {
     }
   }
 
-  /** Once a minute: which pods hold more in an emptyDir than its sizeLimit. */
+  /** Once a minute: which pods hold more on disk than an emptyDir's sizeLimit or the limits of their containers let them. */
   async #measure(nowMs: number): Promise<void> {
     if (nowMs - this.#measuredMs < MEASURE_MS) return;
     this.#measuredMs = nowMs;
-    const over = new Set<string>();
-    for (const { name, labels } of this.#pods) {
-      const identity = readPodIdentity(labels);
+    const over = new Map<string, Overfull>();
+    for (const pod of this.#pods) {
+      const identity = readPodIdentity(pod.labels);
       if (identity === null) continue;
       const workload = this.#workloads.get(formatKey(identity.key));
       const spec = [workload, workload?.previous].find((candidate) => candidate?.specHash === identity.specHash);
-      for (const volume of spec?.pod.volumes ?? []) {
-        if (volume.kind !== 'scratch' || volume.sizeBytes === undefined || volume.memory) continue;
-        const path = this.#volumes.get(scratchName(name, volume.name));
-        if (path !== undefined && (await folderBytes(path)) > volume.sizeBytes) over.add(name);
-      }
+      const found = spec == null ? null : await this.#overfullOf(pod, spec.pod);
+      if (found !== null) over.set(pod.id, found);
     }
     this.#overfull = over;
     if (over.size > 0) this.#notice('time');
+  }
+
+  /** As the kubelet's eviction manager has it: each container by its own limit, and the pod by the sum of them. */
+  async #overfullOf({ name, containers }: ObservedPod, pod: PodSpec): Promise<Overfull | null> {
+    const all = [...pod.initContainers, ...pod.containers];
+    const limits = new Map(all.map((one) => [one.name, one.diskLimitBytes ?? 0] as const));
+    const staying = [...pod.initContainers.filter(({ sidecar }) => sidecar === true), ...pod.containers];
+    const together = staying.reduce((sum, { diskLimitBytes = 0 }) => sum + diskLimitBytes, 0);
+    let heldBytes = 0;
+    for (const volume of pod.volumes) {
+      if (volume.kind !== 'scratch' || volume.memory) continue;
+      if (volume.sizeBytes === undefined && together === 0) continue;
+      const path = this.#volumes.get(scratchName(name, volume.name));
+      const bytes = path === undefined ? 0 : await folderBytes(path);
+      if (volume.sizeBytes !== undefined && bytes > volume.sizeBytes) return 'emptyDir';
+      heldBytes += bytes;
+    }
+    for (const { id, labels, state } of containers) {
+      const own = limits.get(labels[LABEL.container] ?? '') ?? 0;
+      if (state !== 'running' || (own === 0 && together === 0)) continue;
+      const bytes = await this.#layerBytes(id);
+      if (own > 0 && bytes > own) return 'disk';
+      heldBytes += bytes;
+    }
+    return together > 0 && heldBytes > together ? 'disk' : null;
+  }
+
+  async #layerBytes(id: string): Promise<number> {
+    try {
+      return await this.#options.engine.layerBytes(id);
+    } catch (error) {
+      // The engine may be away, or the container on its way out: a minute later it is asked again.
+      this.#options.log.warn(
+        { container: id, error: messageOf(error) },
+        'what a container wrote could not be measured',
+      );
+      return 0;
+    }
   }
 
   async #sweep(nowMs: number): Promise<void> {

@@ -794,7 +794,8 @@ export const CAPABILITIES: readonly Capability[] = [
   ),
   inside('changes', 'what differs from the image', 'lo que difiere de la imagen', async (bench) => {
     const pod = await bench.pod();
-    const id = await bench.start(pod, { command: ['sh', '-c', 'touch /tmp/new; exec sleep 3600'] });
+    const write = 'dd if=/dev/zero of=/tmp/new bs=1M count=3; exec sleep 3600';
+    const id = await bench.start(pod, { command: ['sh', '-c', write] });
     const result = await orRefusal(async () => {
       await until('the change', async () =>
         (await bench.engine.changes(id)).some(({ path, kind }) => path === '/tmp/new' && kind === 'added')
@@ -802,6 +803,9 @@ export const CAPABILITIES: readonly Capability[] = [
           : null,
       );
     });
+    // containerd looks every ten seconds.
+    await until('its size', async () => ((await bench.engine.layerBytes(id)) >= 3 << 20 ? true : null));
+    assert.equal(await bench.engine.layerBytes('0'.repeat(64)), 0);
     return result;
   }),
   inside('shared-processes', 'containers that see each other', 'contenedores que se ven entre sí', async (bench) => {

@@ -175,6 +175,7 @@ const container = z.strictObject({
     memoryLimitBytes: bytes.nullable(),
     memoryRequestBytes: bytes.nullable(),
   }),
+  diskLimitBytes: bytes.exactOptional(),
   mounts: many(
     z.strictObject({
       volume: name,

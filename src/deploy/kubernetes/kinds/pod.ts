@@ -318,17 +318,17 @@ const FILE_FIELD_PATH: Shape = {
   meaning: FIELD_PATH.meaning ?? { en: 'a field', es: 'un campo' },
 };
 
-const DISK_NOT_COUNTED: Text = {
-  en: 'what containers write outside of volumes is not counted; give an emptyDir a sizeLimit',
-  es: 'lo que los contenedores escriben fuera de volúmenes no se cuenta; dar un sizeLimit a un emptyDir',
+const DISK_NOT_TOLD: Text = {
+  en: 'a host does not tell its containers how much disk they may fill; write the figure as a value',
+  es: 'un host no dice a sus contenedores cuánto disco pueden llenar; escribir la cifra como valor',
 };
 
 const RESOURCE_REFERENCE: Shape = object({
   containerName: enforced(LABEL_NAME),
   resource: required(
     choice(['limits.cpu', 'limits.memory', 'requests.cpu', 'requests.memory'], {
-      'limits.ephemeral-storage': DISK_NOT_COUNTED,
-      'requests.ephemeral-storage': DISK_NOT_COUNTED,
+      'limits.ephemeral-storage': DISK_NOT_TOLD,
+      'requests.ephemeral-storage': DISK_NOT_TOLD,
     }),
   ),
   divisor: enforced({ kind: 'quantity', of: 'bytes' }),
@@ -389,7 +389,13 @@ const RESOURCES: Field = enforced(
             es: 'un límite del cgroup; un host que no puede aplicarlo lo dice en la carga de trabajo',
           },
         ),
-        'ephemeral-storage': refused(DISK_NOT_COUNTED),
+        'ephemeral-storage': emulated(
+          { kind: 'quantity', of: 'bytes' },
+          {
+            en: 'measured every minute: a pod that holds more in the layers of its containers and its emptyDirs is made anew; logs are not counted',
+            es: 'se mide cada minuto: un pod que guarda más en las capas de sus contenedores y sus emptyDir se crea de nuevo; los registros no se cuentan',
+          },
+        ),
       }),
     ),
     requests: enforced(
@@ -405,7 +411,13 @@ const RESOURCES: Field = enforced(
             es: 'un límite blando del cgroup bajo presión',
           },
         ),
-        'ephemeral-storage': refused(DISK_NOT_COUNTED),
+        'ephemeral-storage': emulated(
+          { kind: 'quantity', of: 'bytes' },
+          {
+            en: 'compared with the limit; no disk is set aside, and pods are placed on no host for it',
+            es: 'se compara con el límite; no se reserva disco, y ningún pod se coloca en un host por ello',
+          },
+        ),
       }),
     ),
     claims: refused({

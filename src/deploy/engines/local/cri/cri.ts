@@ -408,6 +408,20 @@ export class CriEngine implements ContainerEngine {
     );
   }
 
+  async layerBytes(id: string): Promise<number> {
+    try {
+      const { stats } = await this.#client.ask(
+        'ContainerStats',
+        { containerId: id },
+        { operation: `measure ${id.slice(0, 12)}`, timeoutMs: ACTION_TIMEOUT_MS },
+      );
+      return Number(stats?.writableLayer?.usedBytes?.value ?? 0);
+    } catch (error) {
+      if (error instanceof Fault && error.code === 'engine.not-found') return 0;
+      throw error;
+    }
+  }
+
   async wasOutOfMemory(id: string): Promise<boolean> {
     return (await this.#inspect(id))?.status.reason === 'OOMKilled';
   }

@@ -149,6 +149,12 @@ export const RUNTIME = {
   StartContainer: [CONTAINER_ID, EMPTY],
   StopContainer: [shape({ containerId: [1, 'string'], timeout: [2, 'long'] }), EMPTY],
   RemoveContainer: [CONTAINER_ID, EMPTY],
+  ContainerStats: [
+    CONTAINER_ID,
+    shape({
+      stats: [1, shape({ writableLayer: [4, shape({ usedBytes: [3, shape({ value: [1, 'long'] })] })] })],
+    }),
+  ],
   ListContainers: [shape({ filter: [1, shape({ labels: [4, 'map'] })] }), shape({ containers: [1, [CONTAINER]] })],
   ContainerStatus: [
     shape({ containerId: [1, 'string'], verbose: [2, 'bool'] }),
