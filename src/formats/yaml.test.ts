@@ -167,3 +167,20 @@ test('what a map of a manifest takes from another is read as Kubernetes does, or
   assert.throws(() => parseYaml(late, { scalars: 'kubernetes' }), { code: 'yaml.syntax', position });
   assert.throws(() => parseYaml('a: {<<: text}', { scalars: 'kubernetes' }), { code: 'yaml.syntax' });
 });
+
+test('what maps take from others is bounded, however often and however deep they take it', () => {
+  const base = `x: &a {${Array.from({ length: 30_000 }, (_, index) => `k${index}: 1`).join(', ')}}\n`;
+  const deep = `${'{<<: '.repeat(40)}*a${'}'.repeat(40)}`;
+  for (const scalars of ['kubernetes', 'compose'] as const) {
+    const options = { scalars, mergeKeys: true };
+    assert.equal(codeOf(`${base}y: {<<: *a}\n`, options), 'accepted');
+    assert.equal(codeOf(`${base}y:\n${'- {<<: *a}\n'.repeat(100)}`, options), 'yaml.alias-limit', 'often');
+    assert.equal(codeOf(`${base}y: ${deep}\n`, options), 'yaml.alias-limit', 'deep');
+    assert.equal(codeOf(`${base}y: {<<: [${'*a, '.repeat(100)}]}\n`, options), 'yaml.alias-limit', 'a list');
+    const whole = `x: &a {k: &b {${base.slice(7, -2)}}}\ny:\n${'- {<<: *a}\n'.repeat(100)}`;
+    assert.equal(codeOf(whole, options), 'yaml.alias-limit', 'below what is taken');
+    assert.notEqual(codeOf('x: &a {<<: *a, k: 1}\n', options), 'accepted', 'itself');
+  }
+  // Where `<<` means nothing it is a key like others.
+  assert.equal(codeOf(`${base}y:\n${'- {<<: *a}\n'.repeat(100)}`), 'accepted');
+});

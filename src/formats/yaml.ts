@@ -53,9 +53,10 @@ export function parseYamlDocuments(text: string, options: YamlOptions = {}): Yam
     throw new FormatError('yaml.size', `YAML has ${size} bytes, the limit is ${limits.maxBytes}`);
   }
   const lines = new (yaml().LineCounter)();
+  const merge = options.mergeKeys ?? options.scalars === 'kubernetes';
   const composer = new (yaml().Composer)({
     schema: 'core',
-    merge: options.mergeKeys ?? options.scalars === 'kubernetes',
+    merge,
     // The library compares each key with all others; `checkNodes` does it in linear time.
     uniqueKeys: false,
     resolveKnownTags: false,
@@ -70,6 +71,7 @@ export function parseYamlDocuments(text: string, options: YamlOptions = {}): Yam
     if (options.scalars === 'kubernetes') takeQuotes(document, text);
     refuseFaults(document, lines, options.tags ?? []);
     if (options.scalars === 'kubernetes') refuseLateMerges(document, lines);
+    if (merge) refuseWideMerges(document, limits.maxBytes);
     if (document.contents === null || isEmpty(document)) return;
     if (documents.length >= limits.maxDocuments) {
       throw new FormatError('yaml.document-limit', `YAML has more than ${limits.maxDocuments} documents`);
@@ -154,6 +156,54 @@ function refuseLateMerges(document: Document.Parsed, lines: LineCounter): void {
       });
     },
   });
+}
+
+/**
+ * What `<<` brings in is made anew for each map that takes it, at every level: a text of the greatest size could ask for
+ * billions of members. It may bring in as much as such a text could write out.
+ */
+function refuseWideMerges(document: Document.Parsed, most: number): void {
+  const anchors = new Map<string, unknown>();
+  const targets = new Map<unknown, unknown>();
+  let merges = false;
+  yaml().visit(document, {
+    Pair: (_, { key }) => {
+      merges ||= isMergeKey(key);
+    },
+    Node: (_, node) => {
+      if (yaml().isAlias(node)) targets.set(node, anchors.get(node.source));
+      else if (node.anchor !== undefined) anchors.set(node.anchor, node);
+    },
+  });
+  if (!merges) return;
+  /** Members that a map has in the end, and all that is made on the way to it. */
+  const known = new Map<unknown, { readonly members: number; readonly made: number }>();
+  const measure = (node: unknown): { readonly members: number; readonly made: number } => {
+    if (!yaml().isCollection(node)) return { members: 0, made: 1 };
+    const before = known.get(node);
+    if (before !== undefined) return before;
+    // What holds itself is refused when it is read.
+    known.set(node, { members: 0, made: 0 });
+    let members = 0;
+    let made = 1;
+    for (const item of node.items) {
+      if (!yaml().isPair(item) || !isMergeKey(item.key)) {
+        members += 1;
+        made += 1 + measure(yaml().isPair(item) ? item.value : item).made;
+        continue;
+      }
+      const source = targets.get(item.value) ?? item.value;
+      for (const one of yaml().isSeq(source) ? source.items : [source]) {
+        const taken = measure(targets.get(one) ?? one);
+        members += taken.members;
+        made += taken.members + taken.made;
+      }
+    }
+    known.set(node, { members, made });
+    return { members, made };
+  };
+  if (measure(document.contents).made > most)
+    throw new FormatError('yaml.alias-limit', `YAML takes more than ${most} members from other maps (<<)`);
 }
 
 function isMergeKey(key: unknown): key is Yaml.Scalar {

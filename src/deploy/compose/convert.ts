@@ -1109,13 +1109,13 @@ class Converter {
   }
 }
 
-/** A name that the platform takes: a-z, 0-9 and hyphens. */
 /** A limit as a file writes it; null when it is none. */
 function countOf(value: Json | undefined): number | null {
   const count = typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value;
   return typeof count === 'number' && Number.isSafeInteger(count) && count >= -1 ? count : null;
 }
 
+/** A name that the platform takes: a-z, 0-9 and hyphens. */
 function nameOf(text: string, otherwise: string, most: number): string {
   const name = text
     .toLowerCase()

@@ -112,9 +112,21 @@ function withoutOwned(documents: readonly ManifestDocument[]): { kept: ManifestD
   return { kept, owned };
 }
 
+/** What controllers make of a document. Whatever else names an owner nobody would make anew, and it is deployed. */
+const MADE: ReadonlyMap<string, readonly string[]> = new Map([
+  ['CronJob', ['Job']],
+  ['DaemonSet', ['ControllerRevision', 'Pod']],
+  ['Deployment', ['Pod', 'ReplicaSet']],
+  ['Job', ['Pod']],
+  ['ReplicaSet', ['Pod']],
+  ['Service', ['EndpointSlice', 'Endpoints']],
+  ['StatefulSet', ['ControllerRevision', 'PersistentVolumeClaim', 'Pod']],
+]);
+
 /** Who controls an object, by kind and name; of a pod also the Deployment behind its ReplicaSet. */
 function ownersOf(value: Json): string[] {
   const metadata = isObject(value) && isObject(value['metadata']) ? value['metadata'] : {};
+  const made = isObject(value) && typeof value['kind'] === 'string' ? value['kind'] : '';
   const { ownerReferences, labels } = metadata;
   const hash = isObject(labels) ? labels['pod-template-hash'] : undefined;
   return (Array.isArray(ownerReferences) ? ownerReferences : []).flatMap((one) => {
@@ -125,7 +137,7 @@ function ownersOf(value: Json): string[] {
       kind === 'ReplicaSet' && typeof hash === 'string' && hash !== '' && name.endsWith(`-${hash}`)
         ? [`Deployment ${name.slice(0, -hash.length - 1)}`]
         : [];
-    return [`${kind} ${name}`, ...behind];
+    return [`${kind} ${name}`, ...behind].filter((owner) => MADE.get(owner.split(' ', 1)[0] ?? '')?.includes(made));
   });
 }
 

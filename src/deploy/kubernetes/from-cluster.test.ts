@@ -601,6 +601,57 @@ test('what a controller made is left out where its owner is there, and stands by
   assert.equal(alone.translation?.workloads[0]?.key.name, 'web-848cf77669-79xt9');
 });
 
+test('what nobody makes anew stays, whatever it says of its owner', () => {
+  const policy = (name: string): string =>
+    `{ apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: { name: closed, ownerReferences: [{ kind: ${name}, name: web, controller: true }] }, spec: { podSelector: {} } }`;
+  for (const kind of ['Deployment', 'NetworkPolicy', 'constructor']) {
+    const { translation, said, read } = translate(listOf([DEPLOYMENT, SETTINGS]), policy(kind));
+    assert.deepEqual([said, read.owned], [[], []], kind);
+    assert.deepEqual(
+      translation?.policies.map(({ name }) => name),
+      ['closed'],
+      kind,
+    );
+  }
+  const own = DEPLOYMENT.replace(
+    /^(\s*)name: web$/m,
+    '$1name: web\n$1ownerReferences: [{ kind: Deployment, name: web, controller: true }]',
+  );
+  assert.notEqual(own, DEPLOYMENT);
+  assert.equal(translate(listOf([own, SETTINGS])).translation?.workloads.length, 1, 'its own owner');
+});
+
+test('what is called like the token of a cluster is left aside only where it is one, or policies would not see it', () => {
+  const place = '/var/run/secrets/kubernetes.io/serviceaccount';
+  const pod = (volume: string, mount: string) =>
+    translate(`
+apiVersion: v1
+kind: Pod
+metadata: { name: p }
+spec:
+  volumes: [{ name: kube-api-access-abcde, ${volume} }]
+  containers: [{ name: c, image: i, volumeMounts: [{ name: kube-api-access-abcde, ${mount} }] }]
+`);
+  const token = 'projected: { sources: [{ serviceAccountToken: { path: token } }] }';
+  const { said, translation } = pod(token, `mountPath: ${place}, readOnly: true`);
+  assert.deepEqual(said, []);
+  const [made] = translation?.workloads ?? [];
+  assert.deepEqual([made?.pod.volumes, made?.pod.containers[0]?.mounts], [[], []]);
+  for (const [volume, mount] of [
+    ['emptyDir: {}', `mountPath: ${place}`],
+    ['emptyDir: {}', `mountPath: ${place}, subPath: ../..`],
+    [token, 'mountPath: /token'],
+  ] as const) {
+    const refused = pod(volume, mount);
+    assert.equal(refused.translation, null, `${volume} ${mount}`);
+    assert.match(
+      refused.said.join(),
+      /refused spec\.containers\[0\]\.volumeMounts\[0\]\.name .*calls its token/,
+      mount,
+    );
+  }
+});
+
 test('what an author writes of these fields is no record, and is refused with its reason', () => {
   const own = (text: string): string[] => translate(text).said.map((one) => one.replace(/^\d+ /, ''));
   const service = (spec: string): string[] =>

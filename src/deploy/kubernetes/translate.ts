@@ -40,7 +40,7 @@ import {
   problemAt,
 } from './documents.ts';
 import { readListeners, readRouteOptions } from './edge.ts';
-import { isTokenVolume } from './kinds/pod.ts';
+import { isTokenMount, isTokenVolume } from './kinds/pod.ts';
 import { readNetworkPolicy } from './network-policy.ts';
 import { parseQuantity } from './quantity.ts';
 import type {
@@ -789,6 +789,7 @@ class Translator {
       volumes,
       containers: [...(raw.initContainers ?? []), ...raw.containers].map(({ name }) => name),
       written: [...templates, ...(raw.volumes ?? []).map(({ name }) => name)],
+      tokens: (raw.volumes ?? []).filter((one) => isTokenVolume(as<Json>(one))).map(({ name }) => name),
     };
     for (const [index, volume] of (raw.volumes ?? []).entries()) {
       // Kubernetes: a template takes the place of a volume of its name.
@@ -928,7 +929,17 @@ class Translator {
       port: containerPort,
       protocol: protocol ?? ('TCP' as const),
     }));
-    const mounts = (raw.volumeMounts ?? []).flatMap(({ name, mountPath, readOnly, subPath, subPathExpr }, index) => {
+    const mounts = (raw.volumeMounts ?? []).flatMap((one, index) => {
+      const { name, mountPath, readOnly, subPath, subPathExpr } = one;
+      const isToken = isTokenMount(as<Json>(one));
+      // What is left aside is what policies do not see: only a cluster's own token, where a cluster mounts it.
+      if (scope.written.includes(name) && isToken !== scope.tokens.includes(name)) {
+        this.#report(document, [...path, 'volumeMounts', index, 'name'], 'refused', {
+          en: `refused: ${name} is what a cluster calls its token, which is left aside where a cluster mounts it; call another volume otherwise`,
+          es: `rechazado: ${name} es como un clúster llama a su token, que se deja de lado donde lo monta un clúster; dar otro nombre a otro volumen`,
+        });
+      }
+      if (isToken) return [];
       if (subPath != null && subPathExpr != null) {
         this.#report(document, [...path, 'volumeMounts', index, 'subPathExpr'], 'conflict', {
           en: 'subPath and subPathExpr exclude each other',
@@ -1539,6 +1550,8 @@ interface PodScope {
   readonly volumes: readonly VolumeSpec[];
   /** Names of all volumes as written, also of those with a fault. */
   readonly written: readonly string[];
+  /** Those of them that are the token of another cluster. */
+  readonly tokens: readonly string[];
 }
 
 /** apps/v1: what holds where a Deployment says nothing. */

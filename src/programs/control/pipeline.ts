@@ -888,7 +888,9 @@ export class Pipeline implements Releases, RunStarter, Builds {
     const place = { project, environment: environment.name, class: environment.class };
     await this.#parts.volumes.admit(composition.volumes, place);
     await how.prepare?.(composition);
-    const verdicts = await this.judgeComposition(composition, environment, project, actor, { ...how, source });
+    // By the policy of now: minutes of building lie behind, and an administrator may have given the environment another one.
+    const judging = await this.#parts.deployments.readEnvironment(project, environment.name);
+    const verdicts = await this.judgeComposition(composition, judging, project, actor, { ...how, source });
     const verdict = joinVerdicts(verdicts, null);
     if (verdict === null) throw deployFault('deploy.manifests-missing', { paths: file.manifests.join(', ') });
     for (const text of reasonTexts(verdict.reasons)) step.note(text);

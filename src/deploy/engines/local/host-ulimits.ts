@@ -30,6 +30,12 @@ const CAP_SYS_RESOURCE = 24n;
 export type MostUlimits = Readonly<Record<UlimitName, number>>;
 
 /**
+ * Nobody but the administrator of the host gives it: a process of real time is held back neither by its container's share of
+ * processors nor by its limit (sched(7)), and with this limit it needs no CAP_SYS_NICE, for which policies look.
+ */
+const NEVER_RAISED: UlimitName = 'rtprio';
+
+/**
  * What the agent itself has, as the engine and what it starts are its children, and none of them may raise a hard limit without
  * CAP_SYS_RESOURCE in the first user namespace. No process at all has more open files than `fs.nr_open`.
  */
@@ -42,6 +48,7 @@ export function readMostUlimits(limits: string, status: string, uidMap: string, 
     ULIMIT_NAMES.map((name): [string, number] => {
       const line = lines.find((one) => one.startsWith(LINES[name]));
       const hard = line?.slice(LINES[name].length).trim().split(/\s+/)[1];
+      if (name === NEVER_RAISED) return [name, hard === 'unlimited' ? -1 : Number(hard ?? 0)];
       return [name, raises || hard === undefined || hard === 'unlimited' ? -1 : Number(hard)];
     }),
   ) as Record<UlimitName, number>;
@@ -78,6 +85,12 @@ export async function wholeUlimits(ulimits: Ulimits, most?: MostUlimits): Promis
 const PODMAN_FILES = 1_048_576;
 const PROCESSES_MAX = 8_192;
 
+const NOT_RAISED: Text = { en: 'it is never raised', es: 'nunca se eleva' };
+const RAISED: Text = {
+  en: 'more needs CAP_SYS_RESOURCE or, of nofile, fs.nr_open',
+  es: 'más requiere CAP_SYS_RESOURCE o, de nofile, fs.nr_open',
+};
+
 /** What a pod asks for beyond what this host may give; null when it may be given. */
 export async function beyondUlimits(spec: PodSpec, most?: MostUlimits): Promise<Text | null> {
   const all = [...spec.initContainers, ...spec.containers];
@@ -89,9 +102,10 @@ export async function beyondUlimits(spec: PodSpec, most?: MostUlimits): Promise<
       const bound = may[name];
       if (hard === undefined || bound === -1 || (hard !== -1 && hard <= bound)) continue;
       const asked = hard === -1 ? 'unlimited' : String(hard);
+      const more = name === NEVER_RAISED ? NOT_RAISED : RAISED;
       return {
-        en: `the limit ${name}=${asked} of ${container}, where the most is ${bound} (the agent’s own; more needs CAP_SYS_RESOURCE or, of nofile, fs.nr_open)`,
-        es: `el límite ${name}=${asked} de ${container}, donde lo máximo es ${bound} (el del propio agente; más requiere CAP_SYS_RESOURCE o, de nofile, fs.nr_open)`,
+        en: `the limit ${name}=${asked} of ${container}, where the most is ${bound} (the agent’s own; ${more.en})`,
+        es: `el límite ${name}=${asked} de ${container}, donde lo máximo es ${bound} (el del propio agente; ${more.es})`,
       };
     }
   }

@@ -340,6 +340,23 @@ test('without groups, what a container uses is counted from its processes and fr
   });
 });
 
+test('numbers of processes that were given anew while they were read count none twice', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'usage-'));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  for (const [pid, parent] of [
+    [10, 9],
+    [9, 10],
+  ]) {
+    await mkdir(join(root, String(pid)), { recursive: true });
+    await writeFile(
+      join(root, String(pid), 'stat'),
+      `${pid} (sh) S ${parent} 1 1 0 -1 0 0 0 0 0 1 0 0 0 20 0 1 0 5 0 0\n`,
+    );
+  }
+  const [used] = await readUseOfProcesses([{ id: 'a', pid: 10 }], root);
+  assert.deepEqual([used?.processes, used?.cpuNanos], [2, 20_000_000]);
+});
+
 /** A host whose pods use what the test says. */
 class ScaledHost {
   readonly clock = new SimulatedClock();

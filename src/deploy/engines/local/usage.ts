@@ -73,8 +73,9 @@ export async function readUseOfProcesses(
     const ticks = ticksOf.get(pid);
     if (ticks === undefined) return [];
     const found = [{ pid, ticks }];
-    // Walked as a list: a child is added once, by its one parent.
-    for (const one of found) found.push(...(below.get(one.pid) ?? []));
+    // Walked as a list: a child is added once, by its one parent. A number that was given anew while they were read could make
+    // the first one a child of its own.
+    for (const one of found) found.push(...(below.get(one.pid) ?? []).filter((child) => child.pid !== pid));
     const memory = await Promise.all(
       found.map(
         async (one) => /^VmRSS:\s*(\d+) kB/m.exec(await readIfThere(join(root, String(one.pid), 'status')))?.[1],

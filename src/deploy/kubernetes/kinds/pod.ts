@@ -451,7 +451,8 @@ export function isTokenVolume(value: Json): boolean {
   );
 }
 
-function isTokenMount(value: Json): boolean {
+/** Where a cluster mounts it. */
+export function isTokenMount(value: Json): boolean {
   const { name, mountPath } = Object(value) as { name?: Json; mountPath?: Json };
   return (
     typeof name === 'string' && TOKEN_VOLUME.test(name) && mountPath === '/var/run/secrets/kubernetes.io/serviceaccount'
