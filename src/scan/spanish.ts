@@ -79,6 +79,7 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   [/^(JSON|YAML) names the key (.+) twice in one (?:object|map)$/, '$1 nombra dos veces la clave $2'],
   [/^YAML uses a list or a map as a key.*$/, 'YAML usa una lista o un mapa como clave'],
   [/^YAML has << after other keys .*$/, 'YAML tiene << después de otras claves de su mapa; debe ir antes'],
+  [/^YAML takes more than (\d+) members from other maps.*$/, 'YAML toma más de $1 miembros de otros mapas (<<)'],
   [/^YAML is empty.*$/, 'YAML está vacío'],
   [/^YAML has several documents.*$/, 'YAML tiene varios documentos'],
   [/^XML .*$/, 'no es XML válido'],
