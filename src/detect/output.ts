@@ -169,7 +169,9 @@ function isUnsafe(point: number): boolean {
 }
 
 /** Makes a text safe to print on one line of a terminal: a hostile file name may hold escape sequences. */
-export function escapeControls(text: string): string {
+export function escapeControls(given: string): string {
+  // A byte that is no letter is half of one within the sensor, and is shown like everywhere else.
+  const text = given.toWellFormed();
   let safe = '';
   for (let i = 0; i < text.length; i++) {
     const point = text.charCodeAt(i);

@@ -219,6 +219,7 @@ test('a pattern that cannot be run in linear time is refused', () => {
 
 test('what a program calls itself cannot move the cursor or forge a line', () => {
   assert.equal(escapeControls('a\n\u001b[2Jb\u202ec\u0085'), 'a\\x0a\\x1b[2Jb\\u202ec\\x85');
+  assert.equal(escapeControls('a\udcffb'), 'a\ufffdb');
 });
 
 test('a file that is not a list of items is an error with a place', () => {

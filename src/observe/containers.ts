@@ -17,15 +17,15 @@ export interface Slot {
   facts: ContainerFacts | null;
   standing: Standing;
   readonly deadlineMs: number;
+  /** Other containers within whose cgroups it stands, by their names; null: there are none. */
+  readonly above: readonly string[] | null;
 }
 
-/** Where the engine put a container: numbers of its cgroups in the hierarchies that are looked at; 0 is not known. */
+/** Where the engine put a container that has begun: numbers of its cgroups in the hierarchies that are looked at; 0 is not known. */
 export interface OwnPlace {
   readonly unified: bigint;
   readonly pids: bigint;
 }
-
-export const NO_PLACE: OwnPlace = { unified: 0n, pids: 0n };
 
 /** How a cgroup came to the name of its container, as the kernel's programs saw it. */
 export interface CgroupName {
@@ -41,7 +41,7 @@ export interface CgroupName {
 export interface CgroupSwitch {
   /** Switches a cgroup's events off and on. */
   setIgnored(cgroup: bigint, id: string, ignored: boolean): void;
-  /** Names of which containers are ours from now on, and where they are; what stands in for the programs knows nobody's. */
+  /** Names of which containers are ours from now on, and where they began; what stands in for the programs knows nobody's. */
   setOwn?(places: ReadonlyMap<string, OwnPlace>): void;
   nameOf?(cgroup: bigint): CgroupName | null;
   /** It is looked at anew at the next event. */
@@ -54,6 +54,7 @@ export class ContainerRegister {
   readonly #onlyTold: boolean;
   readonly #slots = new Map<number, Slot>();
   readonly #told = new Map<string, ContainerFacts>();
+  #places: ReadonlyMap<string, OwnPlace> = new Map();
   /** Whether all that the agent named are known by name. */
   #isWhole = true;
   #lastToldMs = -1;
@@ -72,7 +73,7 @@ export class ContainerRegister {
   /**
    * Replaces the whole set.
    *
-   * @param places where the engine put them, as far as that is known
+   * @param places where the engine put those that have begun
    */
   tell(containers: readonly ContainerFacts[], nowMs: number, places: ReadonlyMap<string, OwnPlace> = new Map()): void {
     this.#lastToldMs = nowMs;
@@ -82,26 +83,31 @@ export class ContainerRegister {
       if (this.#told.size >= CGROUPS_MAX) break;
       this.#told.set(container.id, container);
     }
-    this.#switch.setOwn?.(new Map([...this.#told.keys()].map((id) => [id, places.get(id) ?? NO_PLACE])));
+    this.#places = places;
+    this.#switch.setOwn?.(new Map([...places].filter(([id]) => this.#told.has(id))));
     for (const [key, slot] of this.#slots) {
       const facts = this.#told.get(slot.id);
-      // From now on the kernel knows the names of ours: what was looked at before, and stands within one, may be of that one.
-      if (facts === undefined && slot.standing !== 'unknown' && this.#switch.nameOf?.(slot.cgroup)?.isNested === true)
-        this.#drop(key, slot, 'unknown');
-      else if (facts !== undefined && slot.standing !== 'known' && !this.#isItsOwn(slot, places.get(slot.id)))
-        this.#drop(key, slot, 'feigned');
-      else if (facts !== undefined) {
+      if (facts === undefined) {
+        // From now on the kernel knows the names of ours: what was looked at before, and stands within one, may be of that one.
+        const mayBeOurs = slot.above !== null && (slot.above.length === 0 || this.#isWithinOurs(slot));
+        if (mayBeOurs && slot.standing !== 'unknown') this.#drop(key, slot, 'unknown');
+      } else if (slot.standing === 'known' || this.#isItsOwn(slot)) {
         if (slot.standing === 'foreign') this.#switch.setIgnored(slot.cgroup, slot.id, false);
         slot.facts = facts;
         slot.standing = 'known';
-      }
+      } else if (places.has(slot.id)) this.#drop(key, slot, 'feigned');
     }
   }
 
+  #isWithinOurs({ above }: Slot): boolean {
+    return above?.some((id) => this.#told.has(id)) === true;
+  }
+
   /** Names are free to who may make cgroups: it is where the engine put it, or where only root can have made it. */
-  #isItsOwn(slot: Slot, place: OwnPlace | undefined): boolean {
+  #isItsOwn(slot: Slot): boolean {
     const name = this.#switch.nameOf?.(slot.cgroup) ?? null;
     if (name === null || (!name.isOpen && !name.isNested)) return true;
+    const place = this.#places.get(slot.id);
     return place !== undefined && (name.named === place.unified || name.named === place.pids);
   }
 
@@ -131,16 +137,28 @@ export class ContainerRegister {
     return slot;
   }
 
-  add(key: number, cgroup: bigint, id: string, nowMs: number): Slot {
+  /** @param readAbove the other containers by whose names the acting process stands in this one; none where it is gone */
+  add(key: number, cgroup: bigint, id: string, nowMs: number, readAbove: () => readonly string[] = () => []): Slot {
     const facts = this.#told.get(id);
     const wait = this.#lastToldMs === -1 ? WAIT_FIRST_MS : WAIT_MS;
     const slot: Slot = {
       cgroup,
       id,
-      facts: facts ?? unknownContainer(id),
-      standing: facts === undefined ? 'awaited' : 'known',
+      facts: unknownContainer(id),
+      standing: 'awaited',
       deadlineMs: nowMs + wait,
+      above: this.#switch.nameOf?.(cgroup)?.isNested === true ? readAbove() : null,
     };
+    // One of ours that has not begun, by what is told of it, is waited for where its name alone says nothing.
+    if (facts !== undefined && this.#isItsOwn(slot)) {
+      slot.facts = facts;
+      slot.standing = 'known';
+    } else if (facts === undefined && this.#isWithinOurs(slot)) {
+      // It was looked at before the kernel knew whose the name above is.
+      slot.standing = 'unknown';
+      this.#switch.forget?.(cgroup);
+      return slot;
+    }
     this.#slots.set(key, slot);
     if (this.#slots.size > CGROUPS_MAX) {
       const [oldest] = this.#slots;
@@ -156,10 +174,12 @@ export class ContainerRegister {
 
   /** Gives up on containers nobody told us of in time. */
   settle(nowMs: number): void {
-    for (const slot of this.#slots.values()) {
+    for (const [key, slot] of this.#slots) {
       if (slot.standing !== 'awaited' || nowMs < slot.deadlineMs) continue;
+      // The name is ours, and the engine has put nothing there.
+      if (this.#told.has(slot.id)) this.#drop(key, slot, 'feigned');
       // Of more than are known by name none is taken for a stranger's: its events pass with its number alone.
-      if (this.#onlyTold && this.#isWhole && this.#lastToldMs !== -1) {
+      else if (this.#onlyTold && this.#isWhole && this.#lastToldMs !== -1) {
         slot.standing = 'foreign';
         if (this.strangers.length < STRANGERS_MAX && !this.strangers.includes(slot.id)) this.strangers.push(slot.id);
         this.#switch.setIgnored(slot.cgroup, slot.id, true);

@@ -12,7 +12,7 @@ import {
   readMapEntry,
   writeMapEntry,
 } from '../system/native.ts';
-import { type CgroupName, NO_PLACE, type OwnPlace } from './containers.ts';
+import type { CgroupName, OwnPlace } from './containers.ts';
 import { observeFault } from './errors.ts';
 import { KernelGuards } from './kernel-guards.ts';
 import { KernelPart, PROGRAM_32, QUESTION_PROGRAM, runs32 } from './kernel-part.ts';
@@ -269,15 +269,16 @@ export class Probe {
   setOwn(places: ReadonlyMap<string, OwnPlace>): void {
     const value = Buffer.alloc(OWN_PLACE_BYTES);
     let isMoved = false;
+    // What is gone makes room first.
+    for (const id of this.#own.keys()) if (!places.has(id)) deleteMapEntry(this.#ownContainers, ownKey(id));
     for (const [id, place] of places) {
       const before = this.#own.get(id);
       if (before !== undefined && before.unified === place.unified && before.pids === place.pids) continue;
       value.writeBigUInt64LE(place.unified, 0);
       value.writeBigUInt64LE(place.pids, 8);
       writeMapEntry(this.#ownContainers, ownKey(id), value);
-      isMoved ||= place !== NO_PLACE;
+      isMoved ||= place.unified !== 0n || place.pids !== 0n;
     }
-    for (const id of this.#own.keys()) if (!places.has(id)) deleteMapEntry(this.#ownContainers, ownKey(id));
     this.#own = places;
     // A container that began anew has another cgroup, which was not known as its own until now.
     if (isMoved) this.#forgetFeigned();

@@ -225,9 +225,27 @@ export function containerOf(pid: number): string | null {
   }
 }
 
+/** The other containers in whose cgroups the process stands by their names; none where it is gone, or not in that one any more. */
+export function containersAbove(pid: number, id: string): string[] {
+  try {
+    const named = containersIn(readBounded(`/proc/${pid}/cgroup`));
+    return named.includes(id) ? named.filter((one) => one !== id) : [];
+  } catch {
+    return []; // it ended meanwhile
+  }
+}
+
+/** All names of containers that stand in what /proc/PID/cgroup says. */
+export function containersIn(cgroups: string): string[] {
+  return cgroups.split('\n').flatMap((line) => {
+    const path = line.slice(line.lastIndexOf(':') + 1);
+    return path.split('/').flatMap((name) => CONTAINER_ID.exec(name)?.[1] ?? []);
+  });
+}
+
 /**
- * The same of what /proc/PID/cgroup says, as the kernel's part of the sensor judges it: the innermost name counts, and
- * monitors (libpod-conmon-ID.scope; with cgroupfs libpod_parent/ID/conmon beside the containers of a pod) are of the host.
+ * The same of what /proc/PID/cgroup says, as the kernel's part of the sensor judges what is not known to be ours: the innermost name
+ * counts, and monitors (libpod-conmon-ID.scope; with cgroupfs libpod_parent/ID/conmon beside the containers of a pod) are of the host.
  */
 export function containerIn(cgroups: string): string | null {
   for (const line of cgroups.split('\n')) {

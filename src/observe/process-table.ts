@@ -252,7 +252,12 @@ export class ProcessTable implements Surroundings {
 
   /** A run-time may start itself anew when it is in the control group already; it sees the host's files then. */
   #isOutside(event: KernelEvent): boolean {
-    return event.u64(HEADER.cgroup) === 0 || event.u32(HEADER.mount_namespace) === this.#mountNamespace;
+    return event.u64(HEADER.cgroup) === 0 || this.seesHost(event);
+  }
+
+  /** Whether the acting process has the host's own mounts in sight. */
+  seesHost(event: KernelEvent): boolean {
+    return event.u32(HEADER.mount_namespace) === this.#mountNamespace;
   }
 
   /**

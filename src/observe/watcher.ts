@@ -4,7 +4,7 @@ import { type CgroupSwitch, ContainerRegister, type OwnPlace, type Slot } from '
 import type { Comparison } from './image-programs.ts';
 import { BATCH_RECORDS_MAX, WAITING_BYTES_MAX, WAITING_EVENTS_MAX } from './limits.ts';
 import type { RecordRing } from './made-records.ts';
-import { containerOf } from './proc.ts';
+import { containerOf, containersAbove } from './proc.ts';
 import { ProcessTable } from './process-table.ts';
 
 /** Records read before their room goes back to the kernel: one less than a power of two. */
@@ -98,7 +98,7 @@ export class Watcher {
     return worst / 1e6;
   }
 
-  /** @param places where the engine put them, as far as that is known */
+  /** @param places where the engine put those that have begun */
   tell(containers: readonly ContainerFacts[], places?: ReadonlyMap<string, OwnPlace>): void {
     this.#containers.tell(containers, Date.now(), places);
     this.#judgeWaiting();
@@ -175,12 +175,17 @@ export class Watcher {
     event.container = slot?.facts ?? null;
     if (slot === undefined) this.#handler(event);
     else if (slot.standing === 'awaited' || this.#isUndecided(event, slot)) this.#wait(event, slot, process, ring, at);
-    else if (this.#passes(slot)) this.#handler(event);
+    else if (this.#passes(event, slot)) this.#handler(event);
     ring.advance();
   }
 
-  #passes({ standing }: Slot): boolean {
-    return standing !== 'foreign' && (standing !== 'feigned' || this.#hostToo);
+  #passes(event: KernelEvent, { standing }: Slot): boolean {
+    if (standing === 'feigned') return this.#hostToo;
+    if (standing !== 'foreign') return true;
+    // As the kernel judges it from now on: what has the host's own mounts in sight is in no container, whatever its cgroup is called.
+    if (!this.#hostToo || !this.#processes.seesHost(event)) return false;
+    event.container = null;
+    return true;
   }
 
   /** The rings are read in the order of time: the first of a batch waited longest. */
@@ -199,8 +204,9 @@ export class Watcher {
     const known = this.#containers.find(key);
     if (known !== undefined) return known;
     const cgroup = event.big(HEADER.cgroup);
-    const id = this.#probe.containerId(cgroup) ?? containerOf(event.u32(HEADER.pid)) ?? `cgroup-${cgroup}`;
-    return this.#containers.add(key, cgroup, id, Date.now());
+    const pid = event.u32(HEADER.pid);
+    const id = this.#probe.containerId(cgroup) ?? containerOf(pid) ?? `cgroup-${cgroup}`;
+    return this.#containers.add(key, cgroup, id, Date.now(), () => containersAbove(pid, id));
   }
 
   /** Keeps a copy of the record until word of its container comes. */
@@ -229,7 +235,7 @@ export class Watcher {
         continue;
       }
       this.#waitingBytes -= one.bytes;
-      if (this.#passes(one.slot)) this.#handler(one.event);
+      if (this.#passes(one.event, one.slot)) this.#handler(one.event);
     }
     this.#waiting.push(...still);
   }

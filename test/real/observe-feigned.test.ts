@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Ground, missingParts, writeRules } from './observe-ground.ts';
 
 /** Nobody's. */
@@ -22,6 +23,21 @@ const RULES = `- rule: Act
   output: "%proc.args of %container.id"
   priority: NOTICE
 `;
+
+function remove(folder: string): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true }))
+    if (entry.isDirectory()) remove(join(folder, entry.name));
+  rmdirSync(folder);
+}
+
+function isRemoved(folder: string): boolean {
+  try {
+    if (existsSync(folder)) remove(folder);
+    return true;
+  } catch {
+    return false; // somebody is in it
+  }
+}
 
 describe('a control group named like a container', { skip }, () => {
   let ground: Ground;
@@ -63,11 +79,6 @@ describe('a control group named like a container', { skip }, () => {
   });
   after(async () => {
     await ground.close();
-    const remove = (folder: string): void => {
-      for (const entry of readdirSync(folder, { withFileTypes: true }))
-        if (entry.isDirectory()) remove(join(folder, entry.name));
-      rmdirSync(folder);
-    };
     remove(delegated);
   });
 
@@ -105,8 +116,37 @@ describe('a control group named like a container', { skip }, () => {
       60_000,
       () => `the word of a stranger: ${JSON.stringify(ground.agent.messages.map(({ type }) => type))}`,
     );
+    assert.equal(await told('act-first'), 'host');
     actAsUser(`libpod-${nobody}`, 'act-second');
     assert.equal(await told('act-second'), 'host');
+  });
+
+  test('a container within another one, named before it began, is known from its first program on', async () => {
+    const outer = `/docker-${randomBytes(32).toString('hex')}`;
+    const options = ['--network', 'none', '--cgroup-parent', outer];
+    const line = '/bin/true act-begun; exec sleep 600';
+    const id = ground.podman('create', ...options, ground.image, 'sh', '-c', line);
+    const feigned = (): number =>
+      ground.agent.alerts.filter(({ rule }) => rule === 'Control group named like a container').length;
+    const before = feigned();
+    try {
+      const { containers } = words(own) as { containers: object[] };
+      ground.agent.send({ type: 'containers', containers: [...containers, { ...ground.describe(id), pid: null }] });
+      ground.podman('start', id);
+      ground.agent.send(words(own, id));
+      assert.equal(await told('act-begun'), id.slice(0, 12));
+      await ground.podmanLater('exec', id, 'true', 'act-inner');
+      assert.equal(await told('act-inner'), id.slice(0, 12));
+      assert.equal(feigned(), before);
+    } finally {
+      ground.podman('rm', '-f', '-t', '0', id);
+      // Its monitor may end a moment later.
+      const left = (PURE ? [ROOT] : readdirSync(ROOT).map((name) => join(ROOT, name))).map((at) => join(at, outer));
+      for (let tries = 0; !left.every(isRemoved); tries++) {
+        assert.ok(tries < 600, `somebody is still in ${left}`);
+        await sleep(100);
+      }
+    }
   });
 
   test('what a container names below its own group is its own', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { placeIn } from './own-places.ts';
+import { OwnPlaces, placeIn } from './own-places.ts';
 
 const [ID, OTHER] = ['a'.repeat(64), 'b'.repeat(64)];
 const PATHS = new Map([
@@ -20,4 +20,15 @@ test('a container’s place is where its engine put it, in each hierarchy, whate
   for (const [cgroups, unified, pids] of cases) assert.deepEqual(placeIn(ID, cgroups, number), { unified, pids });
   for (const cgroups of ['', '0::/\n', `0::/machine.slice/libpod-${OTHER}.scope\n`, 'nonsense'])
     assert.equal(placeIn(ID, cgroups, number), null, cgroups);
+});
+
+test('a container that has not begun has no place, and one that ran keeps its own', () => {
+  const places = new OwnPlaces();
+  assert.deepEqual([...places.of([{ id: ID, pid: null }, { id: OTHER }])], []);
+  // It runs, and stands nowhere by that name: the name is taken all the same.
+  const nowhere = { unified: 0n, pids: 0n };
+  assert.deepEqual([...places.of([{ id: ID, pid: process.pid }, { id: OTHER }])], [[ID, nowhere]]);
+  assert.deepEqual([...places.of([{ id: ID, pid: null }])], [[ID, nowhere]]);
+  assert.deepEqual([...places.of([{ id: OTHER, pid: null }])], []);
+  assert.deepEqual([...places.of([{ id: ID, pid: null }])], [], 'nobody speaks of it any more');
 });

@@ -6,18 +6,25 @@ import type { OwnPlace } from '../../observe/index.ts';
 const ROOT = '/sys/fs/cgroup';
 /** A process has a line for each hierarchy, and a path has 4 KB at most. */
 const CGROUPS_LENGTH_MAX = 128 * 1024;
+const NOWHERE: OwnPlace = { unified: 0n, pids: 0n };
 
-/** What was found of a container's first process is kept while the engine names the same one. */
+/**
+ * What was found of a container's first process is kept while the engine names the same one, and after its end. One that has not
+ * begun has no place: what begins it acts before the engine can say which its first process is.
+ */
 export class OwnPlaces {
   #kept = new Map<string, { readonly pid: number; readonly place: OwnPlace }>();
 
   of(words: readonly { readonly id: string; readonly pid?: number | null }[]): Map<string, OwnPlace> {
     const kept = new Map<string, { readonly pid: number; readonly place: OwnPlace }>();
     for (const { id, pid } of words) {
-      if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0) continue;
       const before = this.#kept.get(id);
-      const place = before?.pid === pid ? before.place : placeOf(id, pid);
-      if (place !== null) kept.set(id, { pid, place });
+      if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0) {
+        if (before !== undefined) kept.set(id, before);
+        continue;
+      }
+      const isKnown = before?.pid === pid && before.place !== NOWHERE;
+      kept.set(id, isKnown ? before : { pid, place: placeOf(id, pid) ?? NOWHERE });
     }
     this.#kept = kept;
     return new Map([...kept].map(([id, { place }]) => [id, place]));
