@@ -172,7 +172,14 @@ function isNo(error: unknown): boolean {
 function signalAll(postgres: ChildProcess, signal: 'SIGSTOP' | 'SIGCONT'): void {
   const pid = postgres.pid ?? assert.fail('PostgreSQL has a pid');
   const below = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' });
-  for (const one of [pid, ...below.trim().split(/\s+/).map(Number)]) process.kill(one, signal);
+  for (const one of [pid, ...below.trim().split(/\s+/).map(Number)]) {
+    try {
+      process.kill(one, signal);
+    } catch (error) {
+      // A session that was just closed may end meanwhile.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
 }
 
 async function freePort(): Promise<number> {

@@ -80,6 +80,8 @@ describe('the live console', { skip: missing ?? false, timeout: 240_000 }, () =>
       t.diagnostic(JSON.stringify(await page.evaluate(`${WATCH}(1500)`)));
       assert.ok((await page.getByRole('log').getByRole('row').count()) <= 201);
       await page.getByRole('button', { name: 'Hold still' }).click();
+      // From then on it is held: what came before the click may have been shown after it.
+      await page.getByRole('button', { name: 'Go on' }).waitFor();
       const first = page.getByRole('log').getByRole('row').nth(1);
       const held = await first.textContent();
       await page.waitForTimeout(500);
