@@ -157,8 +157,7 @@ class Units {
       sets.set(`${point},${point}`, [point, point]);
     }
     this.#byLines = places.has('line-start') || places.has('line-end');
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is meant.
-    this.#strange = this.#byLines ? /[^\0-\x0c\x0e-\x7f]/ : /[^\0-\x7f]/;
+    this.#strange = this.#byLines ? /\P{ASCII}|\r/u : /\P{ASCII}/u;
     const starts = new Set([ASCII_END]);
     for (const set of sets.values())
       for (let i = 0; i < set.length; i += 2)

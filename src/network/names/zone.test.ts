@@ -3,11 +3,11 @@ import { createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { decode } from 'dns-packet';
 import { silentLog } from '../../system/index.ts';
 import { NameServer } from './server.ts';
-import { ResolverUpstream, readNameservers } from './upstream.ts';
+import { ResolverUpstream, readNameservers, type Upstream } from './upstream.ts';
 import { askZone, type Zone, type ZoneClient } from './zone.ts';
 
 const WEB: ZoneClient = { pod: 'client', project: 'shop', environment: 'dev', outside: { kind: 'all' } };
@@ -109,30 +109,34 @@ test('a resolver of the host that has IPv6 alone is asked as any other', {
   assert.deepEqual(await upstream.ask(question, 'udp'), question);
 });
 
-test('while the resolvers of the host are away, names of the platform are answered and others fail at once, saying so', async (t) => {
+/** A server on a free port of loopback, with the clock that the test turns, and a resolver that asks it alone. */
+async function serveNames(t: TestContext, upstream: Upstream, services: Zone['services'] = []) {
   const port = await freePort();
   const told: boolean[] = [];
-  let isBack = false;
-  let nowMs = 1_000;
+  const clock = { nowMs: 1_000 };
   const server = new NameServer({
-    nowMs: () => nowMs,
-    upstream: {
-      ask: async (bytes) => (isBack ? bytes : Promise.reject(new Error('no answer in time'))),
-      answers: async () => isBack,
-    },
+    ...{ upstream, port, log: silentLog, open: async () => undefined },
+    nowMs: () => clock.nowMs,
     onUpstream: (isAway) => void told.push(isAway),
-    log: silentLog,
-    open: async () => undefined,
-    port,
   });
   t.after(() => server.close());
-  const [first] = ZONE.services;
-  assert.ok(first !== undefined);
-  const both = { ...first, pods: [...first.pods, { hostname: 'web-0', address: 'fd00::2' }] };
-  server.setZone({ services: [both], clients: new Map([['127.0.0.1', WEB]]) });
+  server.setZone({ services, clients: new Map([['127.0.0.1', WEB]]) });
   await server.listen('127.0.0.1');
   const resolver = new Resolver({ timeout: 5_000, tries: 1 });
   resolver.setServers([`127.0.0.1:${port}`]);
+  return { resolver, told, clock };
+}
+
+test('while the resolvers of the host are away, names of the platform are answered and others fail at once, saying so', async (t) => {
+  let isBack = false;
+  const [first] = ZONE.services;
+  assert.ok(first !== undefined);
+  const both = { ...first, pods: [...first.pods, { hostname: 'web-0', address: 'fd00::2' }] };
+  const upstream: Upstream = {
+    ask: async (bytes) => (isBack ? bytes : Promise.reject(new Error('no answer in time'))),
+    answers: async () => isBack,
+  };
+  const { resolver, told, clock } = await serveNames(t, upstream, [both]);
   const whole = 'web.shop-dev.svc.cluster.local';
   assert.deepEqual((await resolver.resolve4(whole)).sort(), ['10.0.0.2', '10.0.0.3']);
   assert.deepEqual(await resolver.resolve6(whole), ['fd00::2']);
@@ -147,15 +151,12 @@ test('while the resolvers of the host are away, names of the platform are answer
   isBack = false;
   for (let n = 0; n < 3; n += 1) await assert.rejects(resolver.resolve4('www.example.org'));
   assert.deepEqual(told, [true, false], 'a pod that asks for what nobody answers is not told of at each turn');
-  nowMs += 10_000;
+  clock.nowMs += 10_000;
   await assert.rejects(resolver.resolve4('www.example.org'));
   assert.deepEqual(told, [true, false, true]);
 });
 
 test('a pod that asks for nothing but a dead name, or loses what it asks, does not make the resolvers away', async (t) => {
-  const port = await freePort();
-  const told: boolean[] = [];
-  let nowMs = 1_000;
   let probes = 0;
   // Answers its own names, and leaves those of a dead authority open, as a resolver does that waits for it longer than we do.
   const there = createSocket('udp4');
@@ -170,29 +171,17 @@ test('a pod that asks for nothing but a dead name, or loses what it asks, does n
   await new Promise<void>((done) => there.bind(0, '127.0.0.1', done));
   const upstream = new ResolverUpstream(() => [{ address: '127.0.0.1', port: there.address().port }]);
   const seen: Promise<boolean>[] = [];
-  const server = new NameServer({
-    nowMs: () => nowMs,
-    upstream: {
-      ask: async () => Promise.reject(new Error('no answer in time')),
-      answers: () => {
-        const asked = upstream.answers();
-        seen.push(asked);
-        return asked;
-      },
+  const { resolver, told, clock } = await serveNames(t, {
+    ask: async () => Promise.reject(new Error('no answer in time')),
+    answers: () => {
+      const answered = upstream.answers();
+      seen.push(answered);
+      return answered;
     },
-    onUpstream: (isAway) => void told.push(isAway),
-    log: silentLog,
-    open: async () => undefined,
-    port,
   });
-  t.after(() => server.close());
-  server.setZone({ services: [], clients: new Map([['127.0.0.1', WEB]]) });
-  await server.listen('127.0.0.1');
-  const resolver = new Resolver({ timeout: 5_000, tries: 1 });
-  resolver.setServers([`127.0.0.1:${port}`]);
   for (let n = 0; n < 30; n += 1) {
     await assert.rejects(resolver.resolve4('dead.example'));
-    nowMs += 500;
+    clock.nowMs += 500;
   }
   assert.ok(seen.length >= 1 && seen.length <= 2, `asked ${seen.length} times in 15 seconds`);
   assert.deepEqual(
@@ -204,27 +193,15 @@ test('a pod that asks for nothing but a dead name, or loses what it asks, does n
 
 test('resolvers that came back are known to be back although no pod asks', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
-  const port = await freePort();
-  const told: boolean[] = [];
   let isBack = false;
-  let nowMs = 1_000;
-  const server = new NameServer({
-    nowMs: () => nowMs,
-    upstream: { ask: async () => Promise.reject(new Error('no answer in time')), answers: async () => isBack },
-    onUpstream: (isAway) => void told.push(isAway),
-    log: silentLog,
-    open: async () => undefined,
-    port,
+  const { resolver, told, clock } = await serveNames(t, {
+    ask: async () => Promise.reject(new Error('no answer in time')),
+    answers: async () => isBack,
   });
-  t.after(() => server.close());
-  server.setZone({ services: [], clients: new Map([['127.0.0.1', WEB]]) });
-  await server.listen('127.0.0.1');
-  const resolver = new Resolver({ timeout: 5_000, tries: 1 });
-  resolver.setServers([`127.0.0.1:${port}`]);
   for (let n = 0; n < 2; n += 1) await assert.rejects(resolver.resolve4('www.example.org'));
   assert.deepEqual(told, [true]);
   const turn = async (): Promise<void> => {
-    nowMs += 10_000;
+    clock.nowMs += 10_000;
     t.mock.timers.tick(10_000);
     await new Promise((done) => setImmediate(done));
   };
