@@ -106,31 +106,33 @@ function Waiting({ waiting, project, path }: { waiting: PolicyChange; project: s
   return (
     <>
       <Panel title={t('waitingTitle')}>
-        <p>
-          <strong className="mono">{`${waiting.before} → ${waiting.after}`}</strong>. {t('askedBy')}{' '}
-          <Actor actor={waiting.requestedBy} /> <When at={waiting.requestedAt} />
-          {waiting.reason === '' ? null : `: ${harmless(waiting.reason)}`}
-        </p>
-        {isOwn ? (
-          <p className="quiet-text">{t('own')}</p>
-        ) : mayDecide ? null : (
-          <p className="quiet-text">{t('notApprover')}</p>
-        )}
-        {failure === null ? null : <Failure error={failure} />}
-        <div className="panel-actions">
-          <Button busy={trial.isPending} onClick={() => trial.mutate(waiting.after)}>
-            {t('tryIt')}
-          </Button>
-          {mayDecide && !isOwn ? (
-            <Button look="primary" busy={decide.isPending} onClick={() => decide.mutate('approve')}>
-              {t('approve')}
+        <div className="stack">
+          <p>
+            <strong className="mono">{`${waiting.before} → ${waiting.after}`}</strong>. {t('askedBy')}{' '}
+            <Actor actor={waiting.requestedBy} /> <When at={waiting.requestedAt} />
+            {waiting.reason === '' ? null : `: ${harmless(waiting.reason)}`}
+          </p>
+          {isOwn ? (
+            <p className="quiet-text">{t('own')}</p>
+          ) : mayDecide ? null : (
+            <p className="quiet-text">{t('notApprover')}</p>
+          )}
+          {failure === null ? null : <Failure error={failure} />}
+          <div className="panel-actions">
+            <Button busy={trial.isPending} onClick={() => trial.mutate(waiting.after)}>
+              {t('tryIt')}
             </Button>
-          ) : null}
-          {mayDecide ? (
-            <Button busy={decide.isPending} onClick={() => decide.mutate('reject')}>
-              {t(isOwn ? 'withdraw' : 'reject')}
-            </Button>
-          ) : null}
+            {mayDecide && !isOwn ? (
+              <Button look="primary" busy={decide.isPending} onClick={() => decide.mutate('approve')}>
+                {t('approve')}
+              </Button>
+            ) : null}
+            {mayDecide ? (
+              <Button busy={decide.isPending} onClick={() => decide.mutate('reject')}>
+                {t(isOwn ? 'withdraw' : 'reject')}
+              </Button>
+            ) : null}
+          </div>
         </div>
       </Panel>
       {trial.data === undefined ? null : <Shown trial={trial.data} />}
@@ -160,41 +162,43 @@ function Another({ of, path }: { of: EnvironmentPolicy; path: string }) {
   return (
     <>
       <Panel title={t('other')}>
-        <Select
-          label={t('choose')}
-          value={policy}
-          onPick={(name) => {
-            setPolicy(name);
-            trial.reset();
-          }}
-          options={[['', '—'], ...others]}
-        />
-        <Field
-          label={t('reason')}
-          hint={t('reasonHint')}
-          value={reason}
-          onChange={(event) => setReason(event.target.value)}
-        />
-        {failure === null ? null : <Failure error={failure} />}
-        {give.data?.waiting == null ? null : <p role="status">{t('asked', { policy: give.data.policy })}</p>}
-        <div className="panel-actions">
-          <Button busy={trial.isPending} disabled={policy === ''} onClick={() => trial.mutate(policy)}>
-            {t('tryIt')}
-          </Button>
-          <Button
-            look="primary"
-            busy={give.isPending}
-            // It is seen whom it hits before it is given.
-            disabled={policy === '' || trial.data?.policy !== policy}
-            onClick={() => give.mutate(policy)}
-          >
-            {t(isProduction ? 'ask' : 'give')}
-          </Button>
-          {isProduction || of.followsFile ? null : (
-            <Button look="quiet" busy={give.isPending} onClick={() => give.mutate(null)}>
-              {t('back')}
+        <div className="stack">
+          <Select
+            label={t('choose')}
+            value={policy}
+            onPick={(name) => {
+              setPolicy(name);
+              trial.reset();
+            }}
+            options={[['', '—'], ...others]}
+          />
+          <Field
+            label={t('reason')}
+            hint={t('reasonHint')}
+            value={reason}
+            onChange={(event) => setReason(event.target.value)}
+          />
+          {failure === null ? null : <Failure error={failure} />}
+          {give.data?.waiting == null ? null : <p role="status">{t('asked', { policy: give.data.policy })}</p>}
+          <div className="panel-actions">
+            <Button busy={trial.isPending} disabled={policy === ''} onClick={() => trial.mutate(policy)}>
+              {t('tryIt')}
             </Button>
-          )}
+            <Button
+              look="primary"
+              busy={give.isPending}
+              // It is seen whom it hits before it is given.
+              disabled={policy === '' || trial.data?.policy !== policy}
+              onClick={() => give.mutate(policy)}
+            >
+              {t(isProduction ? 'ask' : 'give')}
+            </Button>
+            {isProduction || of.followsFile ? null : (
+              <Button look="quiet" busy={give.isPending} onClick={() => give.mutate(null)}>
+                {t('back')}
+              </Button>
+            )}
+          </div>
         </div>
       </Panel>
       {trial.data === undefined ? null : <Shown trial={trial.data} />}
@@ -234,7 +238,7 @@ function Changes({ changes }: { changes: readonly PolicyChange[] }) {
         </>
       ),
     },
-    { id: 'at', label: '', cell: ({ decidedAt, requestedAt }) => <When at={decidedAt ?? requestedAt} /> },
+    { id: 'at', label: t('when'), cell: ({ decidedAt, requestedAt }) => <When at={decidedAt ?? requestedAt} /> },
     { id: 'why', label: t('reason'), from: 'medium', cell: ({ reason }) => harmless(reason) },
   ];
   return (
