@@ -1,13 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, createReadStream, createWriteStream, openSync, writeSync } from 'node:fs';
+import { closeSync, createReadStream, openSync, writeSync } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { createZstdCompress } from 'node:zlib';
 import { cleanTarPath, FormatError, inflate, readTar, STREAM_CHUNK_BYTES, TarReader } from '../formats/index.ts';
 import { type Digest, digestOf, isDigest, MEDIA_TYPE, parseManifest } from '../oci/index.ts';
-import { Fault } from '../system/index.ts';
+import { Fault, streamToFile } from '../system/index.ts';
 import { advisoryFault } from './errors.ts';
 import { ARTIFACT_BYTES_MAX, ARTIFACT_DATABASE_BYTES_MAX, ARTIFACT_SMALL_BYTES_MAX } from './limits.ts';
 import type { AdvisoryStore } from './store.ts';
@@ -41,7 +39,7 @@ export async function packAdvisories(store: AdvisoryStore, folder: string): Prom
       }
     };
     const input = createReadStream(plain, { highWaterMark: STREAM_CHUNK_BYTES });
-    await pipeline(input, createZstdCompress(), counted, createWriteStream(path, { mode: 0o600 }));
+    await streamToFile(path, [input, createZstdCompress(), counted]);
     const digest = `sha256:${hash.digest('hex')}` as Digest;
     const manifestBytes = Buffer.from(
       JSON.stringify({
@@ -90,14 +88,14 @@ export async function receiveArtifact(
   const layerPath = `${archive}.layer`;
   const database = `${archive}.db`;
   try {
-    await pipeline(Readable.from(bounded(source, ARTIFACT_BYTES_MAX)), createWriteStream(archive, { mode: 0o600 }));
+    await streamToFile(archive, [bounded(source, ARTIFACT_BYTES_MAX)]);
     const { layer, manifest, bundles } = await readLayout(archive);
     if (!verify(manifest, bundles))
       throw advisoryFault('advisories.unsigned', { digest: manifest, count: bundles.length });
     await extractBlob(archive, layer, layerPath);
     const limits = { maxOutputBytes: ARTIFACT_DATABASE_BYTES_MAX, maxRatio: 1000 };
     const plain = inflate(createReadStream(layerPath, { highWaterMark: STREAM_CHUNK_BYTES }), 'zstd', limits);
-    await pipeline(Readable.from(plain), createWriteStream(database, { mode: 0o600 }));
+    await streamToFile(database, [plain]);
     return database;
   } catch (cause) {
     await rm(database, { force: true });

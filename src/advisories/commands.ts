@@ -1,8 +1,7 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import type { CliProgram, Json, Text } from '../system/index.ts';
+import { type CliProgram, type Json, streamToFile, type Text } from '../system/index.ts';
 import { changelogInput } from './changelog.ts';
 import type { AdvisorySource } from './database.ts';
 import { mirrorChangelogs } from './debian-mirror.ts';
@@ -144,7 +143,7 @@ export function advisoryCommands(cli: CliProgram): void {
       // Whoever sees the file by its name sees a whole one.
       const partial = `${file}.part`;
       try {
-        await pipeline(cli.api.download(`/archives?${query}`), createWriteStream(partial, { mode: 0o600 }));
+        await streamToFile(partial, [cli.api.download(`/archives?${query}`)]);
         await rename(partial, file);
       } catch (error) {
         await rm(partial, { force: true });

@@ -1,11 +1,11 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import type { Socket } from 'node:net';
 import { isAbsolute, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { detectCompression, STREAM_CHUNK_BYTES } from '../formats/index.ts';
-import { keptBundle } from '../system/index.ts';
+import { keptBundle, streamToFile } from '../system/index.ts';
 import { FRAME, FrameSender, readFrames } from './frames.ts';
 import { findInflater, type Inflater, inflateInto, LayerRefused } from './inflater.ts';
 import { NO_CLAIM } from './layer.ts';
@@ -164,7 +164,7 @@ export async function inflateConfined(from: string, to: string, options: { signa
     const feeding = pipeline(createReadStream(from, { highWaterMark: STREAM_CHUNK_BYTES }), child.stdin).catch(
       () => undefined,
     );
-    await pipeline(child.stdout, createWriteStream(to, { flags: 'wx', mode: 0o600 }));
+    await streamToFile(to, [child.stdout], { exclusive: true });
     await Promise.all([feeding, ended]);
     if (child.exitCode !== 0) throw new Error(await complaint);
   } finally {

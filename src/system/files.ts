@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import type { Text } from './text.ts';
 
 /**
@@ -30,6 +33,36 @@ export async function writeFileAtomic(
     throw error;
   }
   await syncFolder(dirname(path));
+}
+
+/** What comes first and what it goes through, as `pipeline` of `node:stream` takes them. */
+export type StreamStages = readonly [
+  NodeJS.ReadableStream | AsyncIterable<Uint8Array>,
+  ...(NodeJS.ReadWriteStream | ((source: AsyncIterable<Buffer>) => AsyncIterable<Uint8Array>))[],
+];
+
+/**
+ * Writes what the stages give into a file that only its owner may read (mode 0600). When this ends, well or not, nobody has
+ * the file open. `pipeline` alone does not wait for the opening of a file when its source fails: the file could appear
+ * after whoever failed had removed it.
+ *
+ * @param options.exclusive refuses a file that is there (EEXIST), and a link in its place
+ * @param options.flush what was written is on disk (fsync(2)) when this ends
+ * @throws what a stage threw, or the Error of open(2), write(2), fsync(2)
+ */
+export async function streamToFile(
+  path: string,
+  stages: StreamStages,
+  options: { readonly exclusive?: boolean; readonly flush?: boolean } = {},
+): Promise<void> {
+  const flags = options.exclusive === true ? 'wx' : 'w';
+  const file = createWriteStream(path, { mode: 0o600, flags, flush: options.flush === true });
+  try {
+    await pipeline([...stages, file] as never);
+  } catch (error) {
+    if (!file.closed) await once(file, 'close');
+    throw error;
+  }
 }
 
 /** Makes a rename or unlink in the folder durable (fsync(2): the directory entry needs its own fsync). */

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { pbkdf2 } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import {
   canonicalJson,
   defineFaults,
@@ -13,6 +16,7 @@ import {
   type ResolveName,
   runCommand,
   ServerAddresses,
+  streamToFile,
   writeFileAtomic,
 } from './index.ts';
 import { BUNDLES_FOLDER, type BundleRecord } from './kept-bundle.ts';
@@ -72,6 +76,32 @@ test('runCommand() names a program that is not there and an output that is too l
   await assert.rejects(runCommand('/usr/bin/yes', [], { timeoutMs: 5_000, maxOutputBytes: 1_000 }), {
     code: 'system.command-output',
   });
+});
+
+test('streamToFile() leaves nothing open: what failed can be removed, however late its file was opened', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'darsena-files-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const path = join(folder, 'whole.part');
+  for (let round = 0; round < 20; round += 1) {
+    // Calls that open files wait behind these.
+    const others = Array.from({ length: 8 }, () => promisify(pbkdf2)('password', 'salt', 5_000, 32, 'sha256'));
+    const source = async function* (): AsyncGenerator<Buffer> {
+      yield Buffer.from('half');
+      throw new Error('the other side is gone');
+    };
+    await assert.rejects(streamToFile(path, [source()]), /gone/);
+    await rm(path);
+    await Promise.all(others);
+    assert.deepEqual(await readdir(folder), []);
+  }
+  const upper = async function* (source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const piece of source) yield Buffer.from(piece.toString('utf8').toUpperCase());
+  };
+  await streamToFile(path, [Readable.from([Buffer.from('whole')]), upper], { flush: true });
+  assert.equal(await readFile(path, 'utf8'), 'WHOLE');
+  assert.equal((await stat(path)).mode & 0o777, 0o600);
+  await assert.rejects(streamToFile(path, [Readable.from([])], { exclusive: true }), { code: 'EEXIST' });
+  assert.equal(await readFile(path, 'utf8'), 'WHOLE');
 });
 
 test('writeFileAtomic() replaces the file and leaves no temporary one', async (t) => {

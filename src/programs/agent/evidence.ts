@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Duplex, Readable } from 'node:stream';
@@ -25,7 +25,15 @@ import {
   EVIDENCE_PACKET_BYTES_MAX,
   EVIDENCE_TEXT_BYTES_MAX,
 } from '../../respond/evidence/limits.ts';
-import { type Clock, Fault, type Json, type Log, runCommand, writeFileAtomic } from '../../system/index.ts';
+import {
+  type Clock,
+  Fault,
+  type Json,
+  type Log,
+  runCommand,
+  streamToFile,
+  writeFileAtomic,
+} from '../../system/index.ts';
 import { type SigningKey, signRecord } from '../../trust/index.ts';
 import type { EvidenceTask } from '../link/protocol.ts';
 import type { Instance } from '../setup/instance.ts';
@@ -199,7 +207,7 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
 async function writeArchive(path: string, gathering: Gathering): Promise<EvidenceManifest['archive']> {
   const hash = createHash('sha256');
   let bytes = 0;
-  await pipeline(
+  await streamToFile(path, [
     Readable.from(packTar(gathering.entries())),
     createGzip({ level: 6 }),
     async function* (source: AsyncIterable<Buffer>) {
@@ -210,8 +218,7 @@ async function writeArchive(path: string, gathering: Gathering): Promise<Evidenc
         yield piece;
       }
     },
-    createWriteStream(path, { mode: 0o600 }),
-  );
+  ]);
   return { sha256: hash.digest('hex'), bytes };
 }
 

@@ -1,12 +1,9 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join, parse as parsePath } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { Activity } from '../../events/index.ts';
-import { type CliProgram, defineFaults } from '../../system/index.ts';
+import { type CliProgram, defineFaults, streamToFile } from '../../system/index.ts';
 import { readCount } from './exec.ts';
 import { jsonText, printable } from './print.ts';
 
@@ -167,8 +164,7 @@ export function activityCommands(cli: CliProgram): void {
       const bytes = seen.follow(api.download(`/activity/capture?${query}`));
       // Whoever records decides who reads it: there are command lines in it. A file that somebody put there is not written to.
       await rm(part, { force: true });
-      const file = createWriteStream(part, { flags: 'wx', mode: 0o600 });
-      await pipeline(Readable.from(bytes), createGzip({ level: 6 }), file);
+      await streamToFile(part, [bytes, createGzip({ level: 6 })], { exclusive: true });
       const seal = seen.seal();
       if (seal === null) throw tailFault('cli.capture-cut');
       await rename(part, path);

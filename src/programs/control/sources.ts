@@ -1,9 +1,9 @@
-import { once } from 'node:events';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { deployFault } from '../../deploy/index.ts';
 import { packTar, type TarEntry, type TarInput, TarReader } from '../../formats/index.ts';
+import { streamToFile } from '../../system/index.ts';
 
 /** A source larger than this is no source: it is data that belongs in a volume. */
 const SOURCE_BYTES_MAX = 2 * 1024 ** 3;
@@ -37,7 +37,6 @@ export class SourceBundle {
   static async receive(folder: string, id: string, source: AsyncIterable<Uint8Array>): Promise<SourceBundle> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const path = join(folder, `${id}.tar`);
-    const file = createWriteStream(path, { mode: 0o600, flags: 'wx' });
     const entries: Entry[] = [];
     const reader = new TarReader((entry) => {
       if (entries.length >= ENTRIES_MAX)
@@ -49,18 +48,18 @@ export class SourceBundle {
     });
     let bytes = 0;
     try {
-      for await (const chunk of source) {
-        bytes += chunk.length;
-        if (bytes > SOURCE_BYTES_MAX)
-          throw deployFault('deploy.source-too-large', { limit: `${SOURCE_BYTES_MAX} bytes` });
-        reader.write(chunk);
-        if (!file.write(chunk)) await once(file, 'drain');
-      }
-      reader.end();
-      file.end();
-      await once(file, 'close');
+      const read = async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+        for await (const chunk of chunks) {
+          bytes += chunk.length;
+          if (bytes > SOURCE_BYTES_MAX)
+            throw deployFault('deploy.source-too-large', { limit: `${SOURCE_BYTES_MAX} bytes` });
+          reader.write(chunk);
+          yield chunk;
+        }
+        reader.end();
+      };
+      await streamToFile(path, [source, read], { exclusive: true });
     } catch (error) {
-      file.destroy();
       await rm(path, { force: true });
       if (error instanceof Error && 'code' in error && String(error.code).startsWith('deploy.')) throw error;
       throw deployFault(

@@ -1,8 +1,7 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
-import type { CliProgram } from '../../system/index.ts';
+import { type CliProgram, streamToFile } from '../../system/index.ts';
 import { archiveFault } from './errors.ts';
 import type { ImportResult } from './import.ts';
 import { ARCHIVE_TYPE, readImageName } from './names.ts';
@@ -49,7 +48,7 @@ export function addArchiveCommands(noun: Command, cli: CliProgram): void {
       // Whoever sees the file by its name sees a whole one.
       const partial = `${output}.part`;
       try {
-        await pipeline(counted(cli, api.download(`/archives?${query}`)), createWriteStream(partial, { mode: 0o600 }));
+        await streamToFile(partial, [counted(cli, api.download(`/archives?${query}`))]);
         await rename(partial, output);
       } catch (error) {
         await rm(partial, { force: true });

@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cleanTarPath, describeFormatError, FormatError, parseStrictJson, TarReader } from '../../formats/index.ts';
@@ -16,7 +15,7 @@ import {
   REGISTRY_NAME,
 } from '../../oci/index.ts';
 import type { StepHandle } from '../../progress/index.ts';
-import { Fault, type Language } from '../../system/index.ts';
+import { Fault, type Language, streamToFile } from '../../system/index.ts';
 import { isOurRepository } from '../names.ts';
 import type { Caller } from '../ports.ts';
 import type { Registry } from '../registry.ts';
@@ -59,7 +58,6 @@ export class ReceivedArchive {
   static async receive(folder: string, id: string, source: AsyncIterable<Uint8Array>): Promise<ReceivedArchive> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const path = join(folder, `${id}.tar`);
-    const file = createWriteStream(path, { mode: 0o600, flags: 'wx' });
     const places = new Map<string, Place>();
     const reader = new TarReader(
       (entry) => {
@@ -76,20 +74,20 @@ export class ReceivedArchive {
     );
     let bytes = 0;
     try {
-      for await (const chunk of source) {
-        bytes += chunk.length;
-        if (bytes > ARCHIVE_BYTES_MAX) {
-          throw archiveFault('archive.too-large', { why: `more than ${ARCHIVE_BYTES_MAX} bytes` });
+      const read = async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+        for await (const chunk of chunks) {
+          bytes += chunk.length;
+          if (bytes > ARCHIVE_BYTES_MAX) {
+            throw archiveFault('archive.too-large', { why: `more than ${ARCHIVE_BYTES_MAX} bytes` });
+          }
+          reader.write(chunk);
+          yield chunk;
         }
-        reader.write(chunk);
-        if (!file.write(chunk)) await once(file, 'drain');
-      }
-      reader.end();
-      file.end();
-      await once(file, 'close');
+        reader.end();
+      };
+      await streamToFile(path, [source, read], { exclusive: true });
       return new ReceivedArchive(path, places);
     } catch (error) {
-      file.destroy();
       await rm(path, { force: true });
       if (error instanceof FormatError)
         throw archiveFault('archive.invalid', { why: describeFormatError(error) }, { cause: error });

@@ -1,7 +1,5 @@
-import { createWriteStream } from 'node:fs';
 import { readFile, rename, rm } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
-import { type CliProgram, type Text, writeFileAtomic } from '../../system/index.ts';
+import { type CliProgram, streamToFile, type Text, writeFileAtomic } from '../../system/index.ts';
 import { readPublicKey } from '../../trust/index.ts';
 import { printable } from '../timeline.ts';
 import { evidenceFault } from './errors.ts';
@@ -133,10 +131,7 @@ export function evidenceCommands(cli: CliProgram): void {
       const output = options.output ?? cli.program.opts<{ output?: string }>().output ?? `evidence-${id}.tar`;
       const partial = `${output}.part`;
       try {
-        await pipeline(
-          api.download(`/evidence/${encodeURIComponent(id)}/archive`),
-          createWriteStream(partial, { mode: 0o600 }),
-        );
+        await streamToFile(partial, [api.download(`/evidence/${encodeURIComponent(id)}/archive`)]);
         await rename(partial, output);
       } catch (error) {
         await rm(partial, { force: true });

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { Kysely, Selectable } from 'kysely';
 import { packTar } from '../../formats/index.ts';
 import type { Journal } from '../../journal/index.ts';
-import { type Clock, Fault, type Json, newId, syncFolder } from '../../system/index.ts';
+import { type Clock, Fault, type Json, newId, streamToFile, syncFolder } from '../../system/index.ts';
 import {
   type PublicKey,
   readPublicKey,
@@ -399,23 +398,20 @@ export class EvidenceStore {
 async function receive(bytes: Readable, path: string): Promise<{ sha256: string; bytes: number }> {
   const hash = createHash('sha256');
   let count = 0;
-  await pipeline(
-    bytes,
-    async function* (source: AsyncIterable<Buffer>) {
-      for await (const piece of source) {
-        count += piece.length;
-        if (count > EVIDENCE_ARCHIVE_BYTES_MAX) {
-          throw evidenceFault('evidence.not-believed', {
-            host: '',
-            why: `more than ${EVIDENCE_ARCHIVE_BYTES_MAX} bytes`,
-          });
-        }
-        hash.update(piece);
-        yield piece;
+  const counted = async function* (source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const piece of source) {
+      count += piece.length;
+      if (count > EVIDENCE_ARCHIVE_BYTES_MAX) {
+        throw evidenceFault('evidence.not-believed', {
+          host: '',
+          why: `more than ${EVIDENCE_ARCHIVE_BYTES_MAX} bytes`,
+        });
       }
-    },
-    createWriteStream(path, { mode: 0o600, flush: true }),
-  );
+      hash.update(piece);
+      yield piece;
+    }
+  };
+  await streamToFile(path, [bytes, counted], { flush: true });
   return { sha256: hash.digest('hex'), bytes: count };
 }
 
