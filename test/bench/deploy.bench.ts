@@ -326,7 +326,7 @@ async function atRest(): Promise<{ share: number; lists: number; risingMs: numbe
       if (status.ready === 1) ready.add(`${status.key.environment}/${status.key.name}`);
       if (ready.size === AT_REST.workloads) rising.resolve();
     },
-    onEndpoints: () => undefined,
+    onEndpoints: () => Promise.resolve(),
   });
   const workloads: WantedWorkload[] = [];
   const services: WantedService[] = [];
@@ -384,7 +384,7 @@ async function adopted(): Promise<{ share: number; bare: number; requests: strin
       if (count === 1) ready.add(`${key.environment}/${key.name}`);
       if (ready.size === AT_REST.workloads) all.resolve();
     },
-    onEndpoints: () => undefined,
+    onEndpoints: () => Promise.resolve(),
   });
   const used = async (seconds: number, work: () => Promise<void>): Promise<number> => {
     const before = process.cpuUsage();

@@ -349,7 +349,7 @@ class Stage {
         this.history.set(one.key.name, [...kept, { atMs: Date.now(), status: one }]);
       },
       onGone: (key) => this.status.delete(key.name),
-      onEndpoints: (services) => {
+      onEndpoints: async (services) => {
         this.services = services;
       },
       readUsage,

@@ -72,7 +72,7 @@ function open(gate: StartGate = allowAll, storage: HostVolumes | null = null): S
     ...(storage === null ? {} : { storage }),
     onStatus: (one) => status.set(one.key.name, one),
     onGone: (key) => status.delete(key.name),
-    onEndpoints: (list) => {
+    onEndpoints: async (list) => {
       endpoints = list;
     },
   });

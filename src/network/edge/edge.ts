@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
-import { chown, readdir, readFile, rm } from 'node:fs/promises';
+import { access, chown, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type Clock, type Log, runCommand, type Text, writeFileAtomic } from '../../system/index.ts';
@@ -60,8 +60,11 @@ export interface EdgeOptions {
   /** Appended to. */
   readonly logFile: string;
   readonly certificate: IssuedCertificate;
-  /** Who keeps HAProxy running when it is not this process: it starts as soon as its configuration is there. */
-  readonly keeper?: { readonly pid: () => Promise<number | null> };
+  /**
+   * Who keeps HAProxy running when it is not this process: it starts it when there is a file `goFile`, which is made when the
+   * configuration is written and does not outlive the machine's run, as the addresses of replicas do not.
+   */
+  readonly keeper?: { readonly pid: () => Promise<number | null>; readonly goFile: string };
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -249,8 +252,13 @@ export class Edge {
     const text = renderConfig(this.#settings, published, slots);
     await this.#check(text);
     await this.#put('haproxy.cfg', text);
+    const mayHaveBegun = await this.#letGo();
     if (await this.running()) await this.#reload();
-    else await this.#spawn();
+    else {
+      await this.#spawn();
+      // One that its keeper was just starting may have read what was there before.
+      if (mayHaveBegun) await this.#reload();
+    }
     this.#slots = slots;
     this.#published = published;
     this.#listening = new Set(published.listeners.map(({ port }) => port));
@@ -259,6 +267,18 @@ export class Edge {
     this.#options.onWorker?.();
     const { routes, listeners } = published;
     this.#options.log.info({ routes: routes.length, listeners: listeners.length }, 'the edge has its routes');
+  }
+
+  /** Lets the keeper start HAProxy. @returns whether it might already have done so */
+  async #letGo(): Promise<boolean> {
+    const { keeper } = this.#options;
+    if (keeper === undefined) return false;
+    const isLetGo = await access(keeper.goFile).then(
+      () => true,
+      () => false,
+    );
+    if (!isLetGo) await writeFileAtomic(keeper.goFile, '');
+    return isLetGo;
   }
 
   /** Those that HAProxy has already, and those whose ports are free. */

@@ -108,9 +108,10 @@ export class HostEdge {
     });
   }
 
-  setEndpoints(services: readonly ServiceEndpoints[]): void {
+  /** Resolves when the edge follows, or has failed to and will try again. */
+  setEndpoints(services: readonly ServiceEndpoints[]): Promise<void> {
     this.#services = services;
-    this.#apply();
+    return this.#apply();
   }
 
   /** Resolves when the edge sends nothing to this pod any more. */
@@ -126,8 +127,8 @@ export class HostEdge {
     this.#accessLog.close();
   }
 
-  #apply(): void {
-    this.#queue(async () =>
+  #apply(): Promise<void> {
+    return this.#queue(async () =>
       this.#edge === undefined ? await this.#begin() : await this.#edge.apply(this.#published()),
     );
   }
@@ -154,7 +155,10 @@ export class HostEdge {
       certificate: order.certificate,
       own: order.own,
       onWorker: () => this.#accessLog.follow(),
-      keeper: { pid: async () => (await supervisedState(files.supervisors, 'edge')).child?.pid ?? null },
+      keeper: {
+        pid: async () => (await supervisedState(files.supervisors, 'edge')).child?.pid ?? null,
+        goFile: files.edge.current,
+      },
       clock: this.#clock,
       log: this.#log,
     });
@@ -164,7 +168,7 @@ export class HostEdge {
   }
 
   /** One change after the other; a failure is told and tried again, and HAProxy keeps the last good configuration. */
-  #queue(work: () => Promise<readonly Text[]>): void {
+  #queue(work: () => Promise<readonly Text[]>): Promise<void> {
     this.#applying = this.#applying.then(async () => {
       try {
         const problems = await work();
@@ -183,6 +187,7 @@ export class HostEdge {
         this.#retry = setTimeout(() => this.#queue(work), RETRY_MS);
       }
     });
+    return this.#applying;
   }
 
   #tell(state: EdgeState): void {

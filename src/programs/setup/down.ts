@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import type { CliAsk, Clock, Text } from '../../system/index.ts';
 import { setupFault } from './errors.ts';
 import { currentMode, type Instance, instanceFiles } from './instance.ts';
@@ -48,6 +49,7 @@ export async function takeDown(
         for (const program of PROGRAMS_TO_STOP) {
           if (await stopProgram(instanceFiles(instance).supervisors, program, clock)) stopped.push(program);
         }
+        await rm(instanceFiles(instance).edge.current, { force: true });
         if (instance.sensor) {
           // Native calls, which nothing else of the command line needs.
           const { removeFallback, removePins } = await import('../../observe/index.ts');

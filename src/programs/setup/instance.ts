@@ -180,6 +180,8 @@ export function instanceFiles(folders: InstanceFolders) {
       /** 0700, edge's user: HAProxy's own sockets. */
       run: join(run, 'edge'),
       socket: join(run, 'edge', 'haproxy.sock'),
+      /** The configuration is of this run of the machine; gone with it, and with `down`: addresses are others afterwards. */
+      current: join(run, 'agent', 'edge-is-current'),
     },
     build: {
       /** The home of the build user. */

@@ -62,7 +62,7 @@ export function describeProgram(instance: Instance, name: ProgramName): Supervis
     return {
       name,
       log,
-      waitFor: files.edge.config,
+      waitFor: files.edge.current,
       environment: baseEnvironment(instance),
       argv: [
         // Ports below 1024 without root: the one right that it keeps (capabilities(7), ambient).

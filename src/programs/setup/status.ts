@@ -131,7 +131,7 @@ async function localParts(instance: Instance): Promise<PartStatus[]> {
     const { supervisor, child } = await supervisedState(instanceFiles(instance).supervisors, name);
     const since = child === null ? null : await startedAt(child);
     const waiting =
-      name === 'edge' && supervisor !== null && child === null && !(await exists(instanceFiles(instance).edge.config));
+      name === 'edge' && supervisor !== null && child === null && !(await exists(instanceFiles(instance).edge.current));
     const detail = waiting
       ? { en: 'waits for the agent to write its configuration', es: 'espera a que el agente escriba su configuración' }
       : supervisor !== null && child === null

@@ -78,6 +78,8 @@ export const DRAIN_TIMEOUT_MS = 2_000;
 
 /** After a start of the agent: how long to wait for first probe answers of containers that already run. */
 export const ADOPT_PROBE_MS = 2_000;
+/** After a start of the agent: how long to wait, before anything else, for an edge that learns where nobody is any more. */
+export const VISITORS_MS = 10_000;
 
 /** Workloads, services, routes or volumes of one host: far above what it can run (an engine starts ten pods a second). */
 export const WANTED_ITEMS_MAX = 5_000;

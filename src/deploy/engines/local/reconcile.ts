@@ -53,6 +53,7 @@ import {
   REFUSED_RETRY_MS,
   RESTART_BACKOFF_MS,
   RESYNC_MS,
+  VISITORS_MS,
 } from './limits.ts';
 import {
   type Attempt,
@@ -126,7 +127,8 @@ export interface ReconcilerOptions {
   readonly onStatus?: (status: WorkloadStatus) => void;
   /** A workload that is no longer wanted and has no pods left. */
   readonly onGone?: (key: WorkloadKey) => void;
-  readonly onEndpoints?: (services: readonly ServiceEndpoints[]) => void;
+  /** Where each service is answered now; resolves when visitors are sent there and nowhere else. */
+  readonly onEndpoints?: (services: readonly ServiceEndpoints[]) => Promise<void>;
   /** Resolves when nobody outside sends requests to the pod any more; waited for at most two seconds. */
   readonly beforeStop?: (pod: string) => Promise<void>;
   readonly memory?: MemoryStore;
@@ -186,6 +188,7 @@ export class Reconciler {
   #memory: PlanMemory = EMPTY_MEMORY;
   #savedRollouts = '';
   #emittedEndpoints = '';
+  #visitorsSent = Promise.resolve();
   #pods: readonly ObservedPod[] = [];
   #readyPods: ReadonlySet<string> = new Set();
   #wake: ((reason: Wake) => void) | null = null;
@@ -399,7 +402,8 @@ export class Reconciler {
     for (const { name, gateway } of networks ?? []) this.#networks.set(name, gateway);
     if (!this.#hasWanted) return RESYNC_MS;
     this.#watchProbes(pods);
-    if (!this.#adopted) {
+    const isFirst = !this.#adopted;
+    if (isFirst) {
       await this.#prober.settle(ADOPT_PROBE_MS);
       this.#adopted = true;
     }
@@ -432,6 +436,7 @@ export class Reconciler {
     );
     this.#memory = result.memory;
     this.#readyPods = new Set(result.readyPods);
+    if (isFirst && result.actions.length > 0) await this.#sendVisitors();
     // Set before the actions start: a pod that is to stop waits until nobody is sent to it any more.
     const named = Promise.withResolvers<void>();
     this.#namesDone = named.promise;
@@ -448,6 +453,19 @@ export class Reconciler {
     await this.#saveMemory();
     const next = [result.nextCheckMs, this.#autoscaler.nextMs(this.#wanted)].filter((atMs) => atMs !== null);
     return Math.min(RESYNC_MS, Math.max(0, Math.min(...next) - clock.now().getTime()));
+  }
+
+  /**
+   * Before the first action: an edge that came back with its machine sends visitors where pods were, and an address may be
+   * given to a pod that is not ready, or to another project's.
+   */
+  async #sendVisitors(): Promise<void> {
+    await this.#nameServices();
+    const enough = new AbortController();
+    const signal = AbortSignal.any([enough.signal, this.#stop.signal]);
+    await Promise.race([this.#visitorsSent, this.#options.clock.sleep(VISITORS_MS, signal).catch(() => undefined)]);
+    enough.abort();
+    this.#stop.signal.throwIfAborted();
   }
 
   #tellScaling(status: WorkloadStatus): WorkloadStatus {
@@ -1312,7 +1330,7 @@ export class Reconciler {
     const text = JSON.stringify(list);
     if (text === this.#emittedEndpoints) return;
     this.#emittedEndpoints = text;
-    onEndpoints(list);
+    this.#visitorsSent = onEndpoints(list);
   }
 
   /** The weight of a pod while a new version of its workload serves a share only. */
