@@ -119,9 +119,15 @@ const REASON_CHARS_MAX = 1_500;
 
 const secondsOf = new Map<string, number>();
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+const unitBegan = performance.now();
 await Promise.all(unitTestRuns(wantedTests(UNIT_TESTS), 'spec').map(({ args, env }) => runUnitTests(args, env)));
+console.log(`unit tests: ${((performance.now() - unitBegan) / 1000).toFixed(0)} s`);
 const failures: Failure[] = [];
-for (const lanes of lanesOf(wantedTests(['test/real/*.test.ts', 'test/journeys/*.test.ts']))) await runLanes(lanes);
+for (const [index, lanes] of lanesOf(wantedTests(['test/real/*.test.ts', 'test/journeys/*.test.ts'])).entries()) {
+  const began = performance.now();
+  await runLanes(lanes);
+  console.log(`stage ${index + 1}: ${((performance.now() - began) / 1000).toFixed(0)} s`);
+}
 await runFailedAgain();
 printSlowest();
 printFailures();
@@ -149,8 +155,15 @@ async function runLanes([first, ...others]: readonly string[][]): Promise<void> 
     await runTests(files, output);
     return Buffer.concat(printed);
   });
-  await runTests(first);
+  const began = performance.now();
+  const ended = async (lane: Promise<unknown>, files: readonly string[]): Promise<string> => {
+    await lane;
+    return `lane of ${files[0]}: ${((performance.now() - began) / 1000).toFixed(0)} s`;
+  };
+  const lanes = [ended(runTests(first), first), ...held.map((lane, index) => ended(lane, others[index] ?? []))];
+  await lanes[0];
   for (const printed of held) process.stdout.write(await printed);
+  for (const line of lanes) console.log(await line);
 }
 
 function wantedTests(patterns: readonly string[]): string[] {

@@ -36,6 +36,7 @@ import {
   Sites,
 } from '../../src/network/index.ts';
 import { probeSite } from '../../src/network/sites/probe.ts';
+import { stopProgram, supervisedState, superviseProgram } from '../../src/programs/setup/index.ts';
 import { type Clock, openDatabase, silentLog, systemClock, type Text } from '../../src/system/index.ts';
 
 const skip = existsSync('/usr/sbin/haproxy') ? false : 'needs haproxy';
@@ -230,6 +231,58 @@ test('the edge outlives who started it and is taken over, and a new certificate 
   assert.ok(Date.parse(validTo) < Date.now() + 8 * 86_400_000, validTo);
   assert.equal(await workerPid(), worker);
   edge = next;
+});
+
+test('kept by its supervisor, it starts only when it is known where replicas are in this run of the machine', {
+  skip,
+}, async (t) => {
+  const place = join(folder, 'kept');
+  const [supervisors, goFile] = [join(place, 'supervisors'), join(place, 'current')];
+  for (const name of ['', 'etc', 'run', 'supervisors']) await mkdir(join(place, name), { mode: 0o700 });
+  const ports = { https: await freePort(), http: await freePort() };
+  const own: EdgeOptions = {
+    ...{ ...options, ports, user: null, folder: join(place, 'etc'), run: join(place, 'run') },
+    keeper: { pid: async () => (await supervisedState(supervisors, 'edge')).child?.pid ?? null, goFile },
+  };
+  const program = {
+    ...{
+      name: 'edge',
+      log: join(place, 'edge.log'),
+      waitFor: goFile,
+      environment: { PATH: process.env['PATH'] ?? '' },
+    },
+    argv: ['haproxy', '-W', '-db', '-f', join(own.folder, 'haproxy.cfg')],
+  };
+  const supervise = (): Promise<boolean> => superviseProgram(supervisors, program, { clock: systemClock });
+  const stop = (): Promise<boolean> => stopProgram(supervisors, 'edge', systemClock);
+  t.after(stop);
+  await supervise();
+  const before = new Edge(own);
+  const web = await backend('here before');
+  await before.start({ routes: [route([web])], listeners: [], proxies: [] });
+  assert.equal((await fetchEdge('/', {}, host, ports)).body, 'here before');
+  // The run of the machine ends: what is configured stays on its disk, the address may be another replica's.
+  await stop();
+  await rm(goFile);
+  await supervise();
+  await systemClock.sleep(1_000);
+  await assert.rejects(fetchEdge('/', {}, host, ports), { code: 'ECONNREFUSED' });
+  const next = new Edge(own);
+  await next.start({ routes: [route([])], listeners: [], proxies: [] });
+  assert.equal((await fetchEdge('/', {}, host, ports)).status, 503);
+  await next.apply({ routes: [route([web])], listeners: [], proxies: [] });
+  assert.equal((await fetchEdge('/', {}, host, ports)).body, 'here before');
+  // In the same run it comes back by itself.
+  const master = (): Promise<number | null> => own.keeper?.pid() ?? Promise.resolve(null);
+  const killed = await master();
+  process.kill(killed ?? 0, 'SIGKILL');
+  for (let left = 100; left > 0 && ((await master()) ?? killed) === killed; left -= 1) await systemClock.sleep(100);
+  let answer = '';
+  for (let left = 100; left > 0 && answer !== 'here before'; left -= 1) {
+    answer = await fetchEdge('/', {}, host, ports).then(({ body }) => body, String);
+    if (answer !== 'here before') await systemClock.sleep(100);
+  }
+  assert.equal(answer, 'here before');
 });
 
 test('a gRPC call reaches its service over HTTP/2 and brings its trailers back', { skip }, async () => {
@@ -1097,10 +1150,15 @@ interface Answer {
   readonly cookie: string;
 }
 
-function fetchEdge(path: string, headers: Record<string, string> = {}, name = host): Promise<Answer> {
+function fetchEdge(
+  path: string,
+  headers: Record<string, string> = {},
+  name = host,
+  ports = options.ports,
+): Promise<Answer> {
   const wanted: RequestOptions = {
     host: '127.0.0.1',
-    port: options.ports.https,
+    port: ports.https,
     path,
     servername: name,
     ca: authority.certificatePem,

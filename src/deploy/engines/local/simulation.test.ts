@@ -10,7 +10,7 @@ import { EMPTY_MEMORY, type PlanMemory } from './plan.ts';
 import type { AskProbe } from './probes.ts';
 import { type ClaimStorage, Reconciler, type StartGate } from './reconcile.ts';
 import { NO_FILES, randomFrom, SimulatedClock, sampleContainer, sampleState, sampleWorkload } from './simulation.ts';
-import type { WorkloadStatus } from './status.ts';
+import type { ServiceEndpoints, WorkloadStatus } from './status.ts';
 
 /** In full with DARSENA_SOAK=1; DARSENA_SIMULATION_ROUNDS says another number. */
 const ROUNDS = Number(process.env['DARSENA_SIMULATION_ROUNDS'] ?? (process.env['DARSENA_SOAK'] === '1' ? 500 : 100));
@@ -51,6 +51,7 @@ class World {
   #kill: () => void = () => undefined;
   wanted: WantedState = sampleState([]);
   readonly askProbe: AskProbe;
+  onEndpoints: (services: readonly ServiceEndpoints[]) => Promise<void> = async () => undefined;
   readonly #storage: ClaimStorage | undefined;
 
   constructor(
@@ -111,6 +112,7 @@ class World {
       ...(this.#storage === undefined ? {} : { storage: this.#storage }),
       onStatus: (status) => this.status.set(status.key.name, status),
       onGone: (key) => this.status.delete(key.name),
+      onEndpoints: (services) => this.onEndpoints(services),
       memory: {
         load: async () => this.memory,
         save: async (memory) => {
@@ -567,6 +569,40 @@ test('an agent that comes back leaves in service what was ready until its probe 
   assert.equal(least, 2);
   await world.clock.advance(10_000);
   assert.equal(named(), 0);
+  await world.close();
+});
+
+test('after a reboot nothing is started before the edge sends nobody where pods were, for ten seconds at most', async () => {
+  const world = new World(17);
+  const service = {
+    ...{ project: 'shop', environment: 'dev', name: 'web', selector: { app: 'web' } },
+    ports: [{ port: 80, name: null, targetPort: 80, protocol: 'TCP' }] as const,
+  };
+  world.want([sampleWorkload('web', 'v1')], { services: [service] });
+  await world.clock.advance(20_000);
+  assert.equal(world.status.get('web')?.phase, 'available');
+  const running = (): number => world.engine.snapshot().filter(({ infra }) => infra?.state === 'running').length;
+  let sent = Promise.withResolvers<void>();
+  const told: string[] = [];
+  world.onEndpoints = (services) => {
+    told.push(JSON.stringify(services.map(({ endpoints }) => endpoints.length)));
+    return sent.promise;
+  };
+  world.engine.reboot();
+  world.restart();
+  await world.clock.advance(5_000);
+  assert.deepEqual([told, running()], [['[0]'], 0]);
+  sent.resolve();
+  await world.clock.advance(20_000);
+  assert.deepEqual([told.at(-1), running()], ['[1]', 1]);
+  // An edge that cannot follow keeps no pod away.
+  sent = Promise.withResolvers<void>();
+  world.engine.reboot();
+  world.restart();
+  await world.clock.advance(9_000);
+  assert.equal(running(), 0);
+  await world.clock.advance(20_000);
+  assert.equal(running(), 1);
   await world.close();
 });
 
