@@ -43,7 +43,7 @@ export {
   type Problem,
   sayFault,
 } from './fault.ts';
-export { fileReason, type StreamStages, streamToFile, syncFolder, writeFileAtomic } from './files.ts';
+export { fileReason, streamToFile, syncFolder, writeFileAtomic } from './files.ts';
 export { newId } from './id.ts';
 export { describeIssue, describeIssues, expected } from './issue-words.ts';
 export { keptBundle } from './kept-bundle.ts';
