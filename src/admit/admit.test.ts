@@ -89,6 +89,9 @@ test('an agent takes a signed verdict for its image, workload and place only, in
   const { opened, admit, keys } = await open();
   const [verdict] = await admit.judge([question]);
   assert.ok(verdict);
+  const readAt = new Date(Date.now() - 5_000);
+  const [early] = await admit.judge([{ ...question, readAt }]);
+  assert.equal(early?.at, readAt.toISOString(), 'an answer is as old as what it was told');
   const record = admit.sign(verdict);
   const start = { project: 'tienda', environment: 'dev', digest, specHash: 'sha256:spec', now: new Date() };
   assert.deepEqual(checkVerdict(record, keys, start), verdict);

@@ -55,6 +55,8 @@ export interface AdmitQuestion {
   readonly specHash: string | null;
   /** Given when the image runs in the environment already. */
   readonly running?: Running;
+  /** When its facts began to be read: what changed since is not in them. @default now */
+  readonly readAt?: Date;
   readonly actor: string;
   /** What people call it: `tienda/dev/web`, `tienda/web`. */
   readonly subject: string;
@@ -329,7 +331,7 @@ export class Admit {
     const policy =
       question.policy === undefined ? this.policyFor(admission.environment.class) : this.policy(question.policy);
     const running = question.running ?? null;
-    const at = clock.now().toISOString();
+    const at = (question.readAt ?? clock.now()).toISOString();
     const { project, digest } = admission.image;
     const quarantine = this.#options.quarantined?.(project, digest) ?? null;
     const hostExceptions = ground.exceptions;

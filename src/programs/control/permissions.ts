@@ -166,7 +166,7 @@ export async function startVerdicts(
 function isStale(parts: PermissionParts, verdict: Verdict, environment: ActiveEnvironment): boolean {
   const policy = parts.admit.policy(environment.policy);
   if (verdict.policy.name !== policy.name || verdict.policy.version !== policy.version) return true;
-  if (Date.parse(verdict.at) < parts.factsChangedMs()) return true;
+  if (Date.parse(verdict.at) <= parts.factsChangedMs()) return true;
   // A refused release of the same image and specification says nothing about what runs.
   if (verdict.decision === 'refuse' && !verdict.restart) return true;
   if (Date.parse(verdict.expiresAt) - parts.clock.now().getTime() >= RENEW_BEFORE_MS) return false;

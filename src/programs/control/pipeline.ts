@@ -1044,7 +1044,8 @@ export class Pipeline implements Releases, RunStarter, Builds {
       readonly source: ReleaseSource | null;
     },
   ): Promise<{ question: AdmitQuestion; name: string; until: string }[]> {
-    const { intake, lastReport } = this.#parts;
+    const { intake, lastReport, clock } = this.#parts;
+    const readAt = clock.now();
     const documents = source === null ? [] : policyDocuments(source, environment.name);
     const asked: { question: AdmitQuestion; name: string; until: string }[] = [];
     for (const workload of composition.workloads) {
@@ -1078,6 +1079,7 @@ export class Pipeline implements Releases, RunStarter, Builds {
           admission: { ...admission, image: { ...admission.image, project } },
           policy: environment.policy,
           specHash: workload.specHash,
+          readAt,
           actor,
           subject: `${project}/${environment.name}/${workload.key.name}`,
         };
