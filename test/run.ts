@@ -94,8 +94,9 @@ const STAGES: readonly (readonly (readonly string[])[])[] = [
       'test/journeys/spine',
       'test/journeys/store',
       'test/real/build-tienda',
+      'test/real/network-',
     ],
-    ['test/real/build-', 'test/real/deploy-', 'test/real/network-'],
+    ['test/real/build-', 'test/real/deploy-'],
   ],
   // A browser gives up what it loads when a network comes or goes, as with each pod's.
   [['test/real/console-', 'test/journeys/console'], ['test/']],
@@ -266,7 +267,7 @@ async function runFiles(
 }
 
 function printSlowest(): void {
-  const slowest = [...secondsOf].sort(([, one], [, other]) => other - one).slice(0, 20);
+  const slowest = [...secondsOf].sort(([, one], [, other]) => other - one).slice(0, 40);
   for (const [file, seconds] of slowest) console.log(`${seconds.toFixed(1).padStart(7)} s  ${file}`);
 }
 

@@ -83,17 +83,18 @@ export async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** Waits for an answer that is neither null nor false. @throws when it takes too long */
+/** Waits for an answer that is neither null nor false. @throws when it takes too long, with what `look` finds then */
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T | null | false>,
   timeoutMs = 45_000,
+  look?: () => Promise<string>,
 ): Promise<T> {
   const end = performance.now() + timeoutMs;
   for (;;) {
     const found = await ask();
     if (found !== null && found !== false) return found;
-    assert.ok(performance.now() < end, `${what}: not within ${timeoutMs} ms`);
+    if (performance.now() > end) assert.fail(`${what}: not within ${timeoutMs} ms\n${(await look?.()) ?? ''}`);
     await systemClock.sleep(100);
   }
 }

@@ -481,6 +481,12 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
         return found?.ready === 1 && ids.length === 1 && !ids.includes(dead);
       },
       60_000,
+      async () => {
+        const logs = ['agent', 'control'].map((name) => readFile(ground.files.log(name), 'utf8'));
+        return [JSON.stringify(await worker()), ...(await Promise.all(logs)).map((text) => text.slice(-6_000))].join(
+          '\n',
+        );
+      },
     );
     t.diagnostic(`keys changed and started again: ${Math.round(performance.now() - began)} ms`);
   });
