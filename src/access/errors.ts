@@ -271,6 +271,19 @@ export const accessFault = defineFaults({
     en: { what: 'there is nothing at {path}' },
     es: { what: 'no hay nada en {path}' },
   },
+  'access.disk-full': {
+    kind: 'exhausted',
+    en: {
+      what: 'this was not done',
+      why: 'the disk of the platform’s state is full',
+      remedy: 'make room there, and ask again; nothing has to be started again (darsena doctor)',
+    },
+    es: {
+      what: 'esto no se ha hecho',
+      why: 'el disco del estado de la plataforma está lleno',
+      remedy: 'hacer sitio y volver a pedirlo; no hay que reiniciar nada (darsena doctor)',
+    },
+  },
   'access.internal': {
     kind: 'internal',
     en: { what: 'the platform failed', why: 'the log of control says more under {id}', remedy: 'darsena logs control' },

@@ -14,7 +14,16 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
-import { describeIssues, EXIT_CODE, Fault, type Log, languageOf, newId, withPatience } from '../system/index.ts';
+import {
+  describeIssues,
+  EXIT_CODE,
+  Fault,
+  isDiskFull,
+  type Log,
+  languageOf,
+  newId,
+  withPatience,
+} from '../system/index.ts';
 import { type Action, may, type Principal } from './action.ts';
 import { accessFault } from './errors.ts';
 import { ASKED_MS } from './limits.ts';
@@ -232,5 +241,6 @@ function toFault(error: unknown, { log, bodyLimit }: { readonly log: Log; readon
   }
   const id = newId();
   log.error({ err: error, id }, 'request failed');
+  if (isDiskFull(error)) return accessFault('access.disk-full', {}, { cause: error });
   return accessFault('access.internal', { id }, { cause: error });
 }

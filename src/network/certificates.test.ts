@@ -226,6 +226,8 @@ test('renewal is due when a third of the life is left, and an end-entity never o
   assert.equal(needsRenewal(certificatePem, clockAt('2026-03-01T00:00:00Z')), false);
   assert.equal(needsRenewal(certificatePem, clockAt('2026-03-02T00:00:00Z')), true);
   assert.equal(needsRenewal(certificatePem, clockAt('2027-01-01T00:00:00Z')), true);
+  // Issued while the clock was ahead, and set right since.
+  assert.equal(needsRenewal(certificatePem, clockAt('2025-06-01T00:00:00Z')), true);
   const long = issueServerCertificate(young, { names: ['a.darsena.localhost'], days: 365 });
   assert.equal(describeCertificate(long.certificatePem).notAfter, describeCertificate(young.certificatePem).notAfter);
 });

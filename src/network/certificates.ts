@@ -239,7 +239,9 @@ export function needsRenewal(certificatePem: string, clock: Clock): boolean {
   const certificate = new X509Certificate(certificatePem);
   const start = certificate.validFromDate.getTime();
   const end = certificate.validToDate.getTime();
-  return end - clock.now().getTime() <= (end - start) / 3;
+  const nowMs = clock.now().getTime();
+  // One that begins later was issued by a clock that has been set back since: nobody would take it until then.
+  return nowMs < start || end - nowMs <= (end - start) / 3;
 }
 
 /** What people and lists need to know of a certificate. */

@@ -150,7 +150,7 @@ export class FallbackProbe {
   /** Takes in what the kernel has told since the last time. */
   fill(): void {
     this.#looksLeft = BECOMING_TURN_LOOKS_MAX;
-    if (Date.now() - this.#lookedMs > MOUNTS_MS) {
+    if (Math.abs(Date.now() - this.#lookedMs) > MOUNTS_MS) {
       this.#lookForMounts();
       this.#audit?.askLost();
     }

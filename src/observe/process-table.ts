@@ -150,7 +150,7 @@ export class ProcessTable implements Surroundings {
   /** Asked several times for one event, and by few rules: the last answer is kept for a moment. */
   ask(pid: number): LivingFacts | null {
     const now = Date.now();
-    if (this.#asked.pid !== pid || now - this.#asked.atMs > ASKED_KEPT_MS)
+    if (this.#asked.pid !== pid || Math.abs(now - this.#asked.atMs) > ASKED_KEPT_MS)
       this.#asked = { pid, atMs: now, facts: new LivingProcess(pid, this.#image) };
     return this.#asked.facts;
   }
@@ -168,7 +168,7 @@ export class ProcessTable implements Surroundings {
   }
 
   #rereadNames(): void {
-    if (Date.now() - this.#usersReadMs <= USERS_REREAD_MS) return;
+    if (Math.abs(Date.now() - this.#usersReadMs) <= USERS_REREAD_MS) return;
     this.#users = readUsers();
     this.#groups = readUsers('/etc/group');
     this.#usersReadMs = Date.now();

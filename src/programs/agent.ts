@@ -85,6 +85,8 @@ const FROZEN_LOOK_MS = 10_000;
 const EVENTS_BACK_MS = 15 * 60_000;
 const LAST_EVENTS = { most: 5_000, lengthMax: 2 * 1024 * 1024 };
 const EVENTS_SETTLE_MS = 300;
+/** Whether its certificate nears its end is looked at this often. */
+const IDENTITY_LOOK_MS = 12 * 3_600_000;
 /** Whether events may be kept is asked of the host's own limits this often. */
 const KEEP_LOOK_MS = 30_000;
 /** A pull waits so long for control's first word. */
@@ -123,17 +125,16 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   await mkdir(files.agent.folder, { recursive: true, mode: 0o700 });
 
   const signer = await BuilderKey.open(files.agent.folder);
-  const identity = await joinWhenPossible(() =>
-    hostIdentity({
-      folder: files.agent.folder,
-      host,
-      caPath: files.ca,
-      tokenPath: files.control.joinToken,
-      port: instance.ports.agents,
-      address: LOOPBACK,
-      clock,
-    }),
-  );
+  const joining = {
+    folder: files.agent.folder,
+    host,
+    caPath: files.ca,
+    tokenPath: files.control.joinToken,
+    port: instance.ports.agents,
+    address: LOOPBACK,
+    clock,
+  };
+  const identity = await joinWhenPossible(() => hostIdentity(joining));
   const control = new PinnedControl(identity.verdictKeyPem, identity.formerVerdictKeyPems);
   const trust = await HostTrust.open(join(files.agent.folder, TRUST_FILE), { host, builder: signer, control });
   const gate = new HostStartGate({
@@ -359,6 +360,8 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   looking.unref();
   const lookingAtModules = setInterval(() => void tellModules(), MODULE_LOOK_MS);
   lookingAtModules.unref();
+  const lookingAtIdentity = setInterval(() => void renewIdentity(), IDENTITY_LOOK_MS);
+  lookingAtIdentity.unref();
   const lookingAtFrozen = setInterval(() => void lookAtFrozen(), FROZEN_LOOK_MS);
   lookingAtFrozen.unref();
   flows.start(FLOWS_EVERY_MS);
@@ -476,6 +479,21 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     control.follow(successions);
     trust.keysChanged();
     log.info({ key: control.standing.id.slice(0, 16) }, 'control signs with another key, named by the former one');
+  }
+
+  /** A host that runs for a year must not lose control over the end of its certificate. */
+  async function renewIdentity(): Promise<void> {
+    try {
+      const { certificatePem, privateKeyPem } = await hostIdentity(joining);
+      if (certificatePem === pinned.certificatePem) return;
+      // Whom it believes is changed by what the believed key says, not by joining again.
+      pinned = { ...pinned, certificatePem, privateKeyPem };
+      await keepIdentity(files.agent.folder, pinned);
+      link.renew({ cert: certificatePem, key: privateKeyPem });
+      log.info({ host }, 'this host has a new certificate');
+    } catch (error) {
+      log.warn({ err: error }, 'the certificate of this host could not be renewed');
+    }
   }
 
   /** After what that key signed is written down: with what was said of it, either alone is enough after a crash. */

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, statfs } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -293,6 +293,7 @@ const NOTICE_CHECK_MS = 2_000;
 const RUN_CHECK_MS = 1_000;
 /** Deadlines of refused images are told to the minute. */
 const GRACE_CHECK_MS = 60_000;
+const ROOM_CHECK_MS = 10_000;
 /** The name of the person who ran `up`: the first administrator. */
 const FIRST_ADMINISTRATOR = 'admin';
 
@@ -1169,6 +1170,10 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     every(DRILL_CHECK_MS, () => strangers.tick()),
     every(DRILL_CHECK_MS, async () => {
       if (await drills.isDue()) await startDrill('platform');
+    }),
+    every(ROOM_CHECK_MS, async () => {
+      const { bavail, bsize } = await statfs(files.control.folder);
+      status.room(bavail * bsize);
     }),
     every(GRACE_CHECK_MS, async () => {
       const open = (await registry.scrub.damages()).filter((one) => one.healedAt === null);

@@ -29,6 +29,19 @@ export const progressFault = defineFaults({
     en: { what: 'the work was cancelled', why: 'by {actor}' },
     es: { what: 'el trabajo se canceló', why: 'por {actor}' },
   },
+  'progress.disk-full': {
+    kind: 'exhausted',
+    en: {
+      what: 'the work ended half-way',
+      why: 'the disk of the platform’s state is full',
+      remedy: 'make room there, and begin it again; nothing has to be started again (darsena doctor)',
+    },
+    es: {
+      what: 'el trabajo quedó a medias',
+      why: 'el disco del estado de la plataforma está lleno',
+      remedy: 'hacer sitio y empezarlo otra vez; no hay que reiniciar nada (darsena doctor)',
+    },
+  },
   'progress.internal': {
     kind: 'internal',
     en: { what: 'the platform failed', why: '{why}', remedy: 'darsena logs control' },

@@ -1,11 +1,13 @@
 import type { Kysely } from 'kysely';
-import { type Clock, Fault, type Json, type Log, newId, type Text } from '../system/index.ts';
+import { type Clock, Fault, isDiskFull, type Json, type Log, newId, type Text } from '../system/index.ts';
 import { progressFault } from './errors.ts';
 import { createStep, type Operation, problemOf, type StepHandle } from './operation.ts';
 import { listOperations, type ProgressTables, readOperation, saveOperation } from './store.ts';
 
 /** Readers are told of a change at most this often: a progress bar needs no more, and a fast build makes thousands. */
 const NOTICE_MS = 100;
+/** The end of an operation that could not be written down is written again after this. */
+const SAVE_AGAIN_MS = 5_000;
 
 export interface OperationRequest {
   readonly kind: string;
@@ -94,7 +96,9 @@ export class Operations {
       const fault =
         error instanceof Fault
           ? error
-          : progressFault('progress.internal', { why: error instanceof Error ? error.message : String(error) });
+          : isDiskFull(error)
+            ? progressFault('progress.disk-full')
+            : progressFault('progress.internal', { why: error instanceof Error ? error.message : String(error) });
       if (fault.kind === 'internal') this.#log.error({ err: error, operation: operation.id }, 'operation failed');
       operation.state = live.abort.signal.aborted ? 'cancelled' : fault.kind === 'refused' ? 'refused' : 'failed';
       operation.problem = problemOf(fault);
@@ -109,15 +113,21 @@ export class Operations {
     }
     // What changed last is told with the end, after that was written down.
     clearTimeout(live.timer);
-    try {
-      await saveOperation(this.#db, operation);
-    } catch (error) {
-      this.#log.error({ err: error, operation: operation.id }, 'saving the end of an operation failed');
-    }
+    await this.#keepEnd(operation);
     clearTimeout(live.timer);
-    this.#live.delete(operation.id);
     this.#tell(operation);
     return operation;
+  }
+
+  /** What could not be written down, as on a full disk, is read from memory until it was: stored it would run for ever. */
+  async #keepEnd(operation: Operation): Promise<void> {
+    try {
+      await saveOperation(this.#db, operation);
+      this.#live.delete(operation.id);
+    } catch (error) {
+      this.#log.error({ err: error, operation: operation.id }, 'saving the end of an operation failed');
+      setTimeout(() => void this.#keepEnd(operation), SAVE_AGAIN_MS).unref();
+    }
   }
 
   /** @throws Fault progress.operation-unknown */

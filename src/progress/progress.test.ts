@@ -56,6 +56,26 @@ test('the end of an operation is told once, after it was written down, however l
   assert.deepEqual(told, ['done']);
 });
 
+test('an end that a full disk does not take is read as it was, and written when there is room', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { db, operations } = await open(t);
+  const { finished } = await operations.start(request, async () => {
+    await db.schema.alterTable('progress_operations').renameTo('away').execute();
+    throw Object.assign(new Error('database or disk is full'), { errcode: 13 });
+  });
+  const { id, state, problem } = await finished;
+  assert.deepEqual([state, problem?.en.code, problem?.en.status], ['failed', 'progress.disk-full', 507]);
+  assert.equal((await operations.read(id)).state, 'failed');
+  await db.schema.alterTable('away').renameTo('progress_operations').execute();
+  const stored = async () => (await db.selectFrom('progress_operations').select('state').execute())[0]?.state;
+  assert.equal(await stored(), 'running');
+  t.mock.timers.tick(5_000);
+  t.mock.timers.reset();
+  for (let tries = 0; tries < 600 && (await stored()) !== 'failed'; tries += 1) await systemClock.sleep(100);
+  assert.equal(await stored(), 'failed');
+  assert.equal((await operations.read(id)).state, 'failed');
+});
+
 test('a refusal by policy is told as one, with its problem in both languages', async (t) => {
   const { operations } = await open(t);
   const { finished } = await operations.start(request, async ({ step }) => {

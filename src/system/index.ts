@@ -30,6 +30,7 @@ export {
 } from './database/database.ts';
 export { type DatabaseReport, databasePlace, inspectPostgres } from './database/inspect.ts';
 export { withPatience } from './database/patience.ts';
+export { isDiskFull } from './disk-full.ts';
 export {
   defineFaults,
   EXIT_CODE,

@@ -29,6 +29,9 @@ import {
 } from './task.ts';
 import { newVolumeKey, placeFor, type VolumePorts, type Volumes } from './volumes.ts';
 
+/** A schedule whose next time is no later than this is asked for it when it comes. */
+const LOOKED_AHEAD_MS = 25 * 3_600_000;
+
 export interface CopiesOptions extends Pick<VolumePorts, 'run' | 'start' | 'host'> {
   readonly db: Kysely<VolumeTables>;
   readonly journal: Journal;
@@ -639,13 +642,9 @@ export class Copies {
     const { db, clock, log } = this.#options;
     if (this.#options.host() === null || this.#running.size > 0) return;
     const now = clock.now();
-    const due = await db
-      .selectFrom('volumes_schedules')
-      .selectAll()
-      .where('next_at', '<=', now.toISOString())
-      .orderBy('next_at')
-      .execute();
-    for (const row of due) {
+    const all = await db.selectFrom('volumes_schedules').selectAll().orderBy('next_at').execute();
+    for (const row of all) {
+      if (!this.#isDue(row, now)) continue;
       const schedule = toSchedule(row);
       const name = formatClaim(schedule);
       const nextMs = this.#options.nextTime(schedule.cron, now.getTime());
@@ -665,6 +664,13 @@ export class Copies {
         this.#running.delete(name);
       }
     }
+  }
+
+  /** A time beyond the next one of its schedule was set by a clock that was ahead: nothing would be saved until then. */
+  #isDue({ next_at: nextAt, cron }: VolumeTables['volumes_schedules'], now: Date): boolean {
+    const leftMs = Date.parse(nextAt) - now.getTime();
+    if (leftMs <= LOOKED_AHEAD_MS) return leftMs <= 0;
+    return leftMs > (this.#options.nextTime(cron, now.getTime()) ?? Number.POSITIVE_INFINITY) - now.getTime();
   }
 
   /** One run of a schedule: a backup, then what its retention lets go, then the trial of a restore when it is time. */
@@ -688,13 +694,13 @@ export class Copies {
       );
     }
     if (schedule.verifyDays === 0) return;
-    // One that did not come back is no trial that was passed: the next backup is tried at once.
-    const last =
-      mine
-        .map(({ verified }) => (verified?.same === true ? verified.at : ''))
-        .sort()
-        .at(-1) ?? '';
-    if (last !== '' && clock.now().getTime() - Date.parse(last) < schedule.verifyDays * 86_400_000) return;
+    const nowMs = clock.now().getTime();
+    // One that did not come back is no trial that was passed: the next backup is tried at once. One at a time still to come
+    // was made while the clock was ahead, and says nothing of when the next one is due.
+    const passed = mine
+      .map(({ verified }) => (verified?.same === true ? Date.parse(verified.at) : Number.NaN))
+      .filter((atMs) => atMs <= nowMs);
+    if (nowMs - Math.max(...passed) < schedule.verifyDays * 86_400_000) return;
     const row = await this.#row(schedule.project, id);
     await this.#verifyNow(toCopy(row), row.answer, actor, context);
   }

@@ -737,6 +737,29 @@ test('backups: the key stays in the vault, schedules keep as said, a restore nee
   assert.equal((await copies.show('shop', id)).verified?.same, false);
 });
 
+test('backups go on at their times after the clock was years ahead', async (t) => {
+  const { volumes, copies, answer, ended, pass, orders } = await platform(t);
+  await volumes.follow();
+  answer(() => ({ created: true }));
+  await ended((await copies.addRepository({ name: 'nas', location: '/srv/backup' }, 'user:ana')).id);
+  let number = 0;
+  answer((order): Json => {
+    if (order.action === 'verify') return { tree: TREE, files: 3, bytes: 99, same: true };
+    return { ...COPY, snapshot: `0123456${number++ % 10}`, path: '/x/_data', addedBytes: 5 };
+  });
+  const keep = { last: 9, daily: 0, weekly: 0, monthly: 0 };
+  await copies.setSchedule(asked, { repository: null, cron: '0 * * * *', keep, verifyDays: 7 }, 'user:ana');
+  const made = async (hours: number): Promise<[number, number]> => {
+    pass(hours);
+    await copies.tick();
+    const count = (action: string): number => orders.filter((order) => order.action === action).length;
+    return [count('backup'), count('verify')];
+  };
+  const years = 24 * 365 * 9;
+  const all = [await made(1), await made(years), await made(-years), await made(0), await made(1)];
+  assert.deepEqual(all.join(' '), '1,1 2,2 3,2 3,2 4,2');
+});
+
 test('a backup that is damaged, or that could not be tried, is an alarm until one comes back whole', async (t) => {
   const { volumes, copies, answer, ended, facts, pass, orders } = await platform(t);
   await volumes.follow();

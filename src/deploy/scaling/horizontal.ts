@@ -78,10 +78,17 @@ export interface HorizontalDecision {
 export function desiredReplicas(
   spec: HorizontalSpec,
   pods: readonly ScaledPod[],
-  memory: HorizontalMemory,
+  kept: HorizontalMemory,
   nowMs: number,
 ): HorizontalDecision {
   const { minReplicas, maxReplicas } = spec;
+  // What is still to come was decided before the clock was set back: it would hold every decision until then.
+  const past = (list: readonly TimedCount[]): TimedCount[] => list.filter(({ atMs }) => atMs <= nowMs);
+  const { added, removed, recommendations } = kept;
+  const memory = {
+    ...kept,
+    ...{ added: past(added), removed: past(removed), recommendations: past(recommendations) },
+  };
   const current = memory.replicas;
   const asked = spec.metrics.map((metric) => askMetric(metric, current, pods, spec, nowMs));
   const metrics = asked.map(({ measured }) => measured);

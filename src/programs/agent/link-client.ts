@@ -24,7 +24,7 @@ export interface ControlAddress {
 
 /** The agent's side of the connection to control: dials, keeps dialling, and hands every message on in order. */
 export class ControlLink {
-  readonly #address: ControlAddress;
+  #address: ControlAddress;
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #onMessage: (message: ToAgent) => void;
@@ -83,6 +83,11 @@ export class ControlLink {
       }
       wait = Math.min(wait * 2, RETRY_LAST_MS);
     }
+  }
+
+  /** Who this host is from the next connection on; the one that stands goes on. */
+  renew({ cert, key }: Pick<ControlAddress, 'cert' | 'key'>): void {
+    this.#address = { ...this.#address, cert, key };
   }
 
   /** Opens the byte stream of a session that control asked for. */

@@ -86,7 +86,7 @@ export class AdvisoryWork {
   async tick(): Promise<void> {
     const { urls, clock } = this.#parts;
     const nowMs = clock.now().getTime();
-    if (urls.length > 0 && !this.#updating && nowMs - this.#updatedMs >= UPDATE_EVERY_MS) {
+    if (urls.length > 0 && !this.#updating && Math.abs(nowMs - this.#updatedMs) >= UPDATE_EVERY_MS) {
       this.#updatedMs = nowMs;
       await this.#update();
     }

@@ -142,5 +142,6 @@ function isDue(
   nowMs: number,
 ): boolean {
   if (state.phase !== null || state.finishedAt === null) return true;
-  return nowMs - Date.parse(state.finishedAt) >= everyMs;
+  // Finished at a time still to come: the clock was set back since, and nobody knows how long ago it was.
+  return Math.abs(nowMs - Date.parse(state.finishedAt)) >= everyMs;
 }

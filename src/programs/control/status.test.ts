@@ -48,3 +48,19 @@ test('resolvers that do not answer are told beside the agent, and no more when o
   status.namesAway(false);
   assert.equal(agent()?.state, 'ok');
 });
+
+test('a disk of the state that is nearly full is told beside the database, and no more when there is room', () => {
+  const status = new PlatformStatus({
+    instance: { name: 'test', sensor: false, adaptations: [], ports: {} } as unknown as Instance,
+    ...{ clock: systemClock, detection: new DetectionPath(), database: 'SQLite' },
+  });
+  const database = (): Part | undefined =>
+    (status.describe([]) as { parts: Part[] }).parts.find(({ name }) => name === 'database');
+  assert.equal(database()?.state, 'ok');
+  status.room(34_567_890);
+  assert.equal(database()?.state, 'degraded');
+  assert.match(database()?.detail?.en ?? '', /^SQLite; the disk of the platform’s state is nearly full \(30 MB left\)/);
+  assert.match(database()?.detail?.es ?? '', /quedan 30 MB/);
+  status.room(10e9);
+  assert.deepEqual(database(), { ...database(), state: 'ok', detail: { en: 'SQLite', es: 'SQLite' } });
+});

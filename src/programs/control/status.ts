@@ -24,6 +24,9 @@ const NO_NAMES: Text = {
   es: 'ningún resolvedor del host responde (DNS): las cargas se encuentran entre sí, y ningún nombre de fuera; ver darsena doctor',
 };
 
+/** Below it the state is said to have little room; builds, scans and a night of alerts fit into it. */
+const ROOM_BYTES_MIN = 512 * 1024 ** 2;
+
 /** How the parts of the platform are, as `status` and the console show them. */
 export class PlatformStatus {
   readonly #instance: Instance;
@@ -39,6 +42,7 @@ export class PlatformStatus {
   #backups = 0;
   #ended = 0;
   #noNames = false;
+  #roomBytes = Number.POSITIVE_INFINITY;
 
   constructor(options: {
     readonly instance: Instance;
@@ -76,6 +80,11 @@ export class PlatformStatus {
   /** Volumes whose backups did not come back, could not be tried, or were not made when they should have been. */
   backupsTroubled(count: number): void {
     this.#backups = count;
+  }
+
+  /** What is left for ordinary users on the disk of control's state. */
+  room(bytes: number): void {
+    this.#roomBytes = bytes;
   }
 
   /** The resolvers of a host do not answer: pods know names of the platform, and none outside. */
@@ -118,7 +127,15 @@ export class PlatformStatus {
     };
     const isWhole = this.#damaged === 0;
     this.#set('control', this.#ready && isWhole ? 'ok' : 'degraded', isWhole ? null : damage);
-    this.#set('database', 'ok', { en: this.#database, es: this.#database });
+    const isTight = this.#roomBytes < ROOM_BYTES_MIN;
+    // In tens of megabytes, so that not each of them is a change.
+    const left = `${Math.floor(this.#roomBytes / 10e6) * 10} MB`;
+    const tight: Text = {
+      en: `${this.#database}; the disk of the platform’s state is nearly full (${left} left): what it cannot keep is refused, until there is room`,
+      es: `${this.#database}; el disco del estado de la plataforma está casi lleno (quedan ${left}): lo que no pueda guardar se rechaza, hasta que haya sitio`,
+    };
+    const whole: Text = { en: this.#database, es: this.#database };
+    this.#set('database', isTight ? 'degraded' : 'ok', isTight ? tight : whole);
     const volumes = troubleText(this.#volumes, {
       one: { en: '1 volume is full or unavailable', es: '1 volumen está lleno o no disponible' },
       many: (count) => ({

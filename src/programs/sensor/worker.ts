@@ -429,7 +429,8 @@ function run(): void {
     tellMet();
     const now = Date.now();
     if (!watches.isEmpty) watches.flush(now);
-    if (now - tickedMs >= TICK_MS) {
+    // The clock may be set back, which must not keep any of this from its turn.
+    if (Math.abs(now - tickedMs) >= TICK_MS) {
       tickedMs = now;
       keeper.flush(now);
       watcher.tick();
@@ -439,7 +440,7 @@ function run(): void {
       lane.connect();
       // What is gone cannot be hung in again by halves: a new start loads all of it.
       if (!stayOnGuard(now)) running = false;
-      if (now - checkedMs >= STATS_MS) tellStats();
+      if (Math.abs(now - checkedMs) >= STATS_MS) tellStats();
       else tellLosses(now);
       const lagMs = watcher.takeLagMs();
       worstLagMs = Math.max(worstLagMs, lagMs);

@@ -15,8 +15,8 @@ export function unitText(instance: Pick<Instance, 'name' | 'code'>): string {
   return `# Written by darsena up.
 [Unit]
 Description=Darsena container platform, instance ${instance.name}
-Wants=network-online.target
-After=network-online.target
+Wants=network-online.target time-sync.target
+After=network-online.target time-sync.target
 
 [Service]
 Type=oneshot

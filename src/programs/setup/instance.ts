@@ -188,6 +188,8 @@ export function instanceFiles(folders: InstanceFolders) {
       folder: join(data, 'build'),
     },
     podman: join(data, 'podman'),
+    /** Of which run of the machine the folder is. */
+    machineRun: join(run, 'machine-run'),
     /** Pid files and supervisors' words, root-owned. */
     supervisors: join(run, 'supervisors'),
     log: (program: string): string => join(logs, `${program}.log`),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { lchown, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { lchown, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +21,7 @@ import {
 } from './instance.ts';
 import { formatLogLine } from './logs.ts';
 import type { Machine } from './machine.ts';
+import { forgetFormerRun, runOfMachine } from './machine-run.ts';
 import { installCommand, missingFrom, neededPackages } from './packages.ts';
 import { planPodman } from './podman.ts';
 import { keeperOfPort, markPorts, unmarkPorts } from './port-marks.ts';
@@ -447,7 +448,8 @@ test('a log line of a program reads as a sentence; another is shown as it is', (
 test('the last words of a program are those that tell something', () => {
   const text = `{"level":30,"name":"control","msg":"opening \\"x\\""}
 file:///a.ts:2
-    ^^^^
+  import { y } from 'x';
+           ^^^^
 SyntaxError: no export named 'y'
     at async run (node:internal:5)
 
@@ -471,6 +473,23 @@ test('the boot unit starts the installed copy, never a clone', () => {
     unitText(instanceOf()),
     /ExecStart=\/opt\/darsena\/0\.1\.0-abc\/darsena up --instance test --yes --quiet/,
   );
+});
+
+test('numbers of processes and the edge’s mark of another run of the machine are forgotten, where its folder is on disk', async (t) => {
+  const instance = { ...instanceOf('rootless'), run: await folderOf(t) };
+  const { supervisors, edge, agent } = instanceFiles(instance);
+  const all = [edge.current, join(supervisors, 'agent.pid'), join(supervisors, 'agent.supervisor')];
+  for (const folder of [supervisors, agent.run]) await mkdir(folder);
+  const left = async (): Promise<string[]> => [...(await readdir(supervisors)), ...(await readdir(agent.run))].sort();
+  for (const path of all) await writeFile(path, '1 1\n');
+  const names = ['agent.pid', 'agent.supervisor', 'edge-is-current'];
+  // A folder from before runs were told apart is not of another one.
+  assert.equal(await forgetFormerRun(instance), false);
+  assert.equal(await forgetFormerRun(instance), false);
+  assert.deepEqual(await left(), names);
+  assert.equal(await forgetFormerRun(instance, 'another boot'), true);
+  assert.deepEqual(await left(), []);
+  assert.match(await runOfMachine(), /^[0-9a-f-]{36} \d*$/);
 });
 
 test('every fault of set-up is said in both languages with its parameters in both', () => {

@@ -89,8 +89,11 @@ export async function lastWords(log: string, lines = 2): Promise<string> {
 export function usefulLines(text: string): string[] {
   const noise =
     /^\s*at |^\s*\^*\s*$|^Node\.js v|"name":"supervisor"|^\s*[{}]\s*$|^ {2}(?:code|kind|params|details|\[cause\]): .*[{,]?$/;
-  return text
-    .split('\n')
-    .filter((line) => !noise.test(line))
-    .map((line) => /^\{.*"msg":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1] ?? line.trim());
+  return (
+    text
+      .split('\n')
+      // A line of the source, shown above what was thrown there, with its mark below.
+      .filter((line, at, all) => !noise.test(line) && !(/^\s+\S/.test(line) && /^\s*\^+\s*$/.test(all[at + 1] ?? '')))
+      .map((line) => /^\{.*"msg":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1] ?? line.trim())
+  );
 }

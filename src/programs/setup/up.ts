@@ -11,7 +11,7 @@ import {
 import { ApiClient } from '../cli/client.ts';
 import { type Credentials, connectionOf, credentialsPath, sudoAccount, writeCredentials } from '../cli/credentials.ts';
 import { type MachinePlan, planMachine, portName } from './adaptations.ts';
-import { type AuthorityCertificate, publishAuthority } from './authority.ts';
+import { type AuthorityCertificate, publishAuthority, readAuthority } from './authority.ts';
 import { enableAtBoot } from './boot.ts';
 import { codeFolder, codeName, installCode, OWN_CODE, readVersion } from './code.ts';
 import { buildConsole, consoleIsStale } from './console.ts';
@@ -37,6 +37,7 @@ import { mountKernelFilesystems } from './kernel-mounts.ts';
 import { localAnswers, requestCertificate, requestLoginCode } from './local.ts';
 import { withInstanceLock } from './lock.ts';
 import { detectMachine, type Machine } from './machine.ts';
+import { forgetFormerRun } from './machine-run.ts';
 import {
   installArguments,
   installCommand,
@@ -179,23 +180,30 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
         });
       };
 
-      await start('control', () => localAnswers(instance));
-      const authority = await publishAuthority(instance);
-      await writeProgramFiles(instance, plan, authority);
-      const own = await openLogin(instance, authority);
-      const api = new ApiClient({
-        connection: async () => connectionOf(own),
-        language: context.language,
-        signal: context.signal,
+      const startAll = async (): Promise<{ authority: AuthorityCertificate; own: Credentials }> => {
+        await start('control', () => localAnswers(instance));
+        const authority = await publishAuthority(instance);
+        await writeProgramFiles(instance, plan, authority);
+        const own = await openLogin(instance, authority);
+        const api = new ApiClient({
+          connection: async () => connectionOf(own),
+          language: context.language,
+          signal: context.signal,
+        });
+        try {
+          await waitReady(instance, 'control', () => partIs(api, 'control', ['ok', 'degraded']), context);
+          await start('agent', () => partIs(api, 'agent', ['ok', 'degraded']));
+          if (instance.sensor) await start('sensor', () => partIs(api, 'sensor', ['ok', 'degraded']));
+          await start('edge', () => partIs(api, 'edge', ['ok']));
+        } finally {
+          api.close();
+        }
+        return { authority, own };
+      };
+      const { authority, own } = await startAll().catch(async (error: unknown) => {
+        if (error instanceof Fault && known !== null) await startWithoutControl(instance, plan, context.clock);
+        throw error;
       });
-      try {
-        await waitReady(instance, 'control', () => partIs(api, 'control', ['ok', 'degraded']), context);
-        await start('agent', () => partIs(api, 'agent', ['ok', 'degraded']));
-        if (instance.sensor) await start('sensor', () => partIs(api, 'sensor', ['ok', 'degraded']));
-        await start('edge', () => partIs(api, 'edge', ['ok']));
-      } finally {
-        api.close();
-      }
       if (machine.systemd && machine.mode === 'root') await steps.run(TITLES.boot, () => enableAtBoot(instance));
       const credentials = await writeCallersCredentials(instance, authority, own);
       const login = await requestLoginCode(instance);
@@ -212,6 +220,17 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
       };
     }),
   );
+}
+
+/**
+ * A machine that comes back while control cannot, such as before the machine of its database: the host has what control said
+ * last, so its pods and services come back, and all is as before when control does.
+ */
+async function startWithoutControl(instance: Instance, plan: MachinePlan, clock: Clock): Promise<void> {
+  const authority = await readAuthority(instance);
+  if (authority === null) return;
+  await writeProgramFiles(instance, plan, authority);
+  for (const program of programsOf(instance)) await startProgram(instance, program, clock);
 }
 
 const TITLES = {
@@ -386,6 +405,7 @@ async function settleInstance(
     podman: planPodman(known, { mode: machine.mode, plan, registryPort: known.ports.console }).files,
   };
   await ensureFolders(instance);
+  await forgetFormerRun(instance);
   if (!isNew && (isOtherCode(known, choice) || known.bind !== instance.bind)) {
     // New code or another place to listen: the programs are started again with it, workloads stay as they are.
     for (const program of PROGRAMS_TO_STOP) await stopProgram(instanceFiles(instance).supervisors, program, clock);

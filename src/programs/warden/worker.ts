@@ -306,7 +306,7 @@ function run(): void {
       follow((received.message as ToWarden).guards);
     }
     drain(buffer);
-    if (Date.now() - lookedMs > MOUNTS_MS) {
+    if (Math.abs(Date.now() - lookedMs) > MOUNTS_MS) {
       lookedMs = Date.now();
       lookForMounts();
     }

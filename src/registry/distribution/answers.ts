@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Fault, type Json, type Text } from '../../system/index.ts';
+import { Fault, isDiskFull, type Json, type Text } from '../../system/index.ts';
 import { type RegistryFaultCode, registryFault } from '../errors.ts';
 import { DRAIN_BYTES_MAX, FULL_DRAIN_BYTES_MAX, WARNING_CHARACTERS_MAX, WARNINGS_BYTES_MAX } from '../limits.ts';
 import type { RemoteFaultCode } from '../remotes/errors.ts';
@@ -176,10 +176,4 @@ function hangUpAfter(request: IncomingMessage, response: ServerResponse): void {
   });
   request.on('error', () => response.destroy());
   request.resume();
-}
-
-function isDiskFull(error: unknown): boolean {
-  if (!(error instanceof Error) || !('code' in error)) return false;
-  // SQLite says "database or disk is full" (SQLITE_FULL, 13).
-  return error.code === 'ENOSPC' || error.code === 'EDQUOT' || ('errcode' in error && error.errcode === 13);
 }

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import type { Kysely, Selectable } from 'kysely';
 import { packTar } from '../../formats/index.ts';
 import type { Journal } from '../../journal/index.ts';
-import { type Clock, Fault, type Json, newId, streamToFile, syncFolder } from '../../system/index.ts';
+import { type Clock, Fault, isDiskFull, type Json, newId, streamToFile, syncFolder } from '../../system/index.ts';
 import {
   type PublicKey,
   readPublicKey,
@@ -181,7 +181,7 @@ export class EvidenceStore {
       await rm(`${path}.part`, { force: true });
       // A commit may stand of which the disk, or PostgreSQL, did not say so: what it names is not thrown away.
       if (!isAsked || !(await this.#mayStand(id))) await rm(path, { force: true });
-      if (isFull(error)) throw evidenceFault('evidence.disk-full', { folder }, { cause: error });
+      if (isDiskFull(error)) throw evidenceFault('evidence.disk-full', { folder }, { cause: error });
       throw error;
     } finally {
       this.#reserved -= EVIDENCE_ARCHIVE_BYTES_MAX;
@@ -423,13 +423,4 @@ function toEvidence(row: Selectable<RespondTables['respond_evidence']>): Evidenc
     ...{ takenBy: row.taken_by, reason: row.reason, at: row.at, bytes: row.bytes, deletedAt: row.deleted_at },
     manifest: JSON.parse(Buffer.from(payload, 'base64').toString('utf8')) as EvidenceManifest,
   };
-}
-
-/** No room for a file, or for the database (SQLITE_FULL), at whatever depth it was said. */
-function isFull(error: unknown): boolean {
-  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
-    if ('code' in at && (at.code === 'ENOSPC' || at.code === 'EDQUOT')) return true;
-    if ('errcode' in at && at.errcode === 13) return true;
-  }
-  return false;
 }

@@ -207,9 +207,9 @@ export class Autoscaler {
     this.#followReadiness(now, nowMs);
     const scaled = wanted.workloads.filter(isScaled);
     this.#forget(scaled, now.pods);
-    if (scaled.length === 0 || nowMs - this.#lookedMs < DECIDE_EVERY_MS) return;
+    if (scaled.length === 0 || isSoon(nowMs - this.#lookedMs, DECIDE_EVERY_MS)) return;
     this.#lookedMs = nowMs;
-    const sampling = nowMs - this.#sampledMs >= SAMPLE_EVERY_MS;
+    const sampling = !isSoon(nowMs - this.#sampledMs, SAMPLE_EVERY_MS);
     const previousMs = this.#sampledMs;
     if (sampling) this.#sampledMs = nowMs;
     const outgrown = new Map<string, Text>();
@@ -225,7 +225,7 @@ export class Autoscaler {
       await this.#fit(workload, workload.vertical, pods, now, outgrown, nowMs);
     }
     this.#outgrown = outgrown;
-    if (sampling && nowMs - this.#keptMs >= KEEP_EVERY_MS) {
+    if (sampling && !isSoon(nowMs - this.#keptMs, KEEP_EVERY_MS)) {
       this.#keptMs = nowMs;
       this.#changes++;
     }
@@ -528,6 +528,11 @@ const TOO_FEW = (least: number): Text => ({
 
 function isScaled({ horizontal, vertical }: WantedWorkload): boolean {
   return horizontal !== undefined || vertical !== undefined;
+}
+
+/** Less than so much has passed; a clock that was set back makes nothing wait. */
+function isSoon(passedMs: number, everyMs: number): boolean {
+  return Math.abs(passedMs) < everyMs;
 }
 
 function isOf(labels: Readonly<Record<string, string>>, key: WorkloadKey): boolean {

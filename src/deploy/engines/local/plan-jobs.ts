@@ -245,6 +245,9 @@ function retryDueMs(pods: readonly JobPod[]): number {
   return (ended[0]?.endedAtMs ?? 0) + Math.min(RETRY_MS.first * 2 ** (failedInRow - 1), RETRY_MS.most);
 }
 
+/** A clock that is kept right is corrected by less than this, and no run is made twice for it. */
+const CLOCK_SET_MS = 120_000;
+
 /** One run of a schedule, as its pods show it. */
 export interface CronRun {
   /** Unix time of its schedule in minutes. */
@@ -276,7 +279,8 @@ export function decideCron(
   // Without memory the pods say which run was last; without pods nothing before now is made up for.
   const newest = Math.max(...runs.map(({ run }) => Number(run) * 60_000));
   let last = Math.max(lastMs ?? Number.NEGATIVE_INFINITY, newest);
-  if (!Number.isFinite(last)) last = nowMs;
+  // A time well ahead was looked at before the clock was set back: nothing would run until then.
+  if (!Number.isFinite(last) || last - nowMs > CLOCK_SET_MS) last = nowMs;
   const drop = new Set(dropped(cron, runs));
   if (schedule === null) return { lastMs: last, start: null, drop: [...drop], nextMs: null };
   // Kubernetes: what is missed while it is suspended counts as missed, so the newest may be made up for afterwards.

@@ -315,6 +315,11 @@ test('a schedule starts its runs in its time zone, keeps its history, and forbid
   const resting = decideCron({ ...cron, suspend: true }, [], at - 1, at + 3_600_000);
   assert.deepEqual([resting.start, resting.nextMs], [null, null]);
   assert.equal(decideCron(cron, [], resting.lastMs, at + 3_600_000).start, String(at / 60_000 + 60));
+  // The clock was years ahead when it was looked at last, and was set right: it goes on from now, and a small correction changes nothing.
+  const years = at + 10 * 365 * 86_400_000;
+  const back = decideCron(cron, [{ run: String(years / 60_000), ended: 'succeeded' }], years, at - 1);
+  assert.deepEqual([back.start, back.lastMs, back.nextMs], [null, at - 1, at]);
+  assert.equal(decideCron(cron, [], at, at - 500).start, null);
 });
 
 test('a run of a schedule that was too late is told until the next one, though none of its pods is left', async () => {

@@ -347,3 +347,27 @@ test('a paused roll-out keeps both versions as they are, mends their number, and
   assert.equal(run([alone], three).statuses[0]?.phase, 'available', 'held back from nothing, it serves');
   assert.deepEqual(say(run([alone], []).actions), ['create 0', 'create 1', 'create 2'], 'after a reboot');
 });
+
+test('a clock that was set back makes nothing wait until the times from before come again', () => {
+  const ahead = NOW_MS + 7_200_000;
+  // What runs since "later" has had its time.
+  const young = podOf(v2, 0, { startedAtMs: ahead });
+  assert.deepEqual(say(run([v2], [...three, young]).actions), ['remove 2']);
+  // What ended "later", again and again, is begun at once.
+  const ended = { state: 'exited', exitCode: 1, startedAtMs: ahead - 5_000, exitedAtMs: ahead } as const;
+  const [, one, two] = three;
+  assert.ok(one !== undefined && two !== undefined);
+  const crashed = podOf(v1, 0, ended);
+  const [main] = crashed.containers;
+  assert.ok(main !== undefined);
+  const again = { ...crashed, containers: [{ ...main, labels: { ...main.labels, [LABEL.failures]: '4' } }] };
+  const mended = run([v1], [again, one, two]);
+  assert.deepEqual(say(mended.actions), ['mend create']);
+  // An earlier failure forbids no more than the longest pause there is.
+  const failed = (untilMs: number): PlanMemory => ({
+    ...EMPTY_MEMORY,
+    troubles: { [troubleOfSpec(v1.key, v1.specHash)]: { kind: 'failed', count: 1, untilMs, texts: [] } },
+  });
+  assert.deepEqual(say(run([v1], [], {}, failed(NOW_MS + 60_000)).actions), []);
+  assert.deepEqual(say(run([v1], [], {}, failed(ahead)).actions), ['create 0', 'create 1', 'create 2']);
+});

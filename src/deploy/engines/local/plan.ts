@@ -355,7 +355,7 @@ class Round {
   /** Whether an earlier failure still forbids a try; asks to be woken when it no longer does. */
   #isWaiting(name: string): boolean {
     const trouble = this.#memory.troubles[name];
-    if (trouble === undefined || trouble.untilMs <= this.#nowMs) return false;
+    if (trouble === undefined || !forbids(trouble, this.#nowMs)) return false;
     this.#wake(trouble.untilMs);
     return true;
   }
@@ -380,7 +380,7 @@ class Round {
           rolledBack: false,
         };
     const trouble = this.#memory.troubles[troubleOfSpec(workload.key, workload.specHash)];
-    const refused = trouble?.kind === 'refused' && trouble.untilMs > this.#nowMs;
+    const refused = trouble?.kind === 'refused' && forbids(trouble, this.#nowMs);
     const back = (rollout.rolledBack || refused) && workload.previous !== null;
     return { current: workload, target: back && workload.previous !== null ? workload.previous : workload, rollout };
   }
@@ -837,7 +837,7 @@ class Round {
       if (isBusy && container.postStart !== undefined) ready = false;
       const health = this.#observed.health.get(found.now.id);
       if (health?.failed) steps.push(stopStep(found.now.id, spec, health));
-      const readiness = readinessOf(container, found, health, workload.minReadySeconds);
+      const readiness = readinessOf(container, found, health, workload.minReadySeconds, this.#nowMs);
       ready &&= readiness.ready;
       unready ||= health?.unready === true;
       available &&= readiness.ready && readiness.availableAtMs <= this.#nowMs;
@@ -1131,7 +1131,23 @@ function backOff(ended: ObservedContainer, nowMs: number): { dueMs: number; fail
   const ranMs = exitedAtMs - (ended.startedAtMs ?? exitedAtMs);
   const past = ranMs >= RESTART_BACKOFF_MS.forgetAfter ? 0 : readCount(ended.labels, LABEL.failures);
   const waitMs = past === 0 ? 0 : Math.min(RESTART_BACKOFF_MS.first * 2 ** (past - 1), RESTART_BACKOFF_MS.most);
-  return { dueMs: exitedAtMs + waitMs, failures: past + 1 };
+  // The clock was set back since it ended: waiting for that time could take years.
+  return { dueMs: exitedAtMs > nowMs ? nowMs : exitedAtMs + waitMs, failures: past + 1 };
+}
+
+/** Whether an earlier failure still forbids a try. One from before the clock was set back may name a time years ahead. */
+export function forbids({ untilMs }: Trouble, nowMs: number): boolean {
+  return untilMs > nowMs && untilMs - nowMs <= RESTART_BACKOFF_MS.most;
+}
+
+/** With other deadlines, by so much later, for roll-outs that are under way. */
+export function withMoreTime(memory: PlanMemory, moreMs: (lastProgressMs: number) => number): PlanMemory {
+  const rollouts = Object.entries(memory.rollouts).map(([key, one]) =>
+    one.completed || one.rolledBack
+      ? ([key, one] as const)
+      : ([key, { ...one, lastProgressMs: one.lastProgressMs + moreMs(one.lastProgressMs) }] as const),
+  );
+  return { ...memory, rollouts: Object.fromEntries(rollouts) };
 }
 
 function stopStep(containerId: string, spec: WorkloadSpec, health: ContainerHealth): MendStep {
@@ -1208,16 +1224,23 @@ function readinessOf(
   found: Attempt,
   health: ContainerHealth | undefined,
   minReadySeconds: number,
+  nowMs: number,
 ): { ready: boolean; availableAtMs: number } {
+  // What began at a time still to come has run since before the clock was set back: nobody knows for how long.
+  const after = (sinceMs: number, waitMs: number): number => (sinceMs > nowMs ? nowMs : sinceMs + waitMs);
   const probed = container.readinessProbe !== null || container.startupProbe !== null;
   if (probed) {
-    const sinceMs = health?.readySinceMs ?? Number.POSITIVE_INFINITY;
-    return { ready: health?.ready === true, availableAtMs: sinceMs + minReadySeconds * 1000 };
+    const ready = health?.ready === true;
+    const sinceMs = health?.readySinceMs ?? null;
+    return {
+      ready,
+      availableAtMs: sinceMs === null ? Number.POSITIVE_INFINITY : after(sinceMs, minReadySeconds * 1000),
+    };
   }
   // After a crash, running again proves nothing yet: as long as the first pause of the back-off.
   const settleMs = readCount(found.now.labels, LABEL.failures) > 0 ? RESTART_BACKOFF_MS.first : SETTLE_MS;
   const waitMs = Math.max(settleMs, minReadySeconds * 1000);
-  return { ready: true, availableAtMs: (found.now.startedAtMs ?? 0) + waitMs };
+  return { ready: true, availableAtMs: after(found.now.startedAtMs ?? 0, waitMs) };
 }
 
 function specOf(workload: WantedWorkload, specHash: string): WorkloadSpec | null {

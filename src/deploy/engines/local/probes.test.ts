@@ -46,6 +46,30 @@ test('a probe that goes on failing in other words each time is told at once, the
   prober.stop();
 });
 
+test('a probe goes on counting when the clock is set back', async () => {
+  const clock = new SimulatedClock();
+  const prober = new Prober({ clock, ask: async () => ({ kind: 'failure', text: 'no' }), onChange: () => undefined });
+  const livenessProbe: ProbeSpec = {
+    action: { kind: 'tcp', port: 80 },
+    ...{ initialDelaySeconds: 5, periodSeconds: 10, timeoutSeconds: 1, successThreshold: 1, failureThreshold: 3 },
+  };
+  const container = sampleContainer({ startupProbe: null, readinessProbe: null, livenessProbe });
+  const startedAtMs = clock.now().getTime();
+  const target = { container, startedAtMs, adopted: false, endpoint: async () => null };
+  prober.sync([{ ...target, containerId: 'before' }]);
+  await clock.advance(6_000);
+  clock.setMs = -7_200_000;
+  // Started, as far as its engine can say, in two hours.
+  prober.sync([
+    { ...target, containerId: 'before' },
+    { ...target, containerId: 'after' },
+  ]);
+  await clock.advance(30_000);
+  const failed = (id: string): boolean => prober.health().get(id)?.failed != null;
+  assert.deepEqual([failed('before'), failed('after')], [true, true]);
+  prober.stop();
+});
+
 test('a probe asks for the path and with the headers that stand in the manifest, whatever letters they have', async (t) => {
   const seen: IncomingMessage[] = [];
   const server = createServer((request, response) => {

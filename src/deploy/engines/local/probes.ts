@@ -188,13 +188,14 @@ export class Prober {
     eager: () => boolean,
   ): AsyncIterable<ProbeOutcome> {
     const { signal } = watched.abort;
-    const beginMs = target.startedAtMs + probe.initialDelaySeconds * 1000;
-    const waitMs = beginMs - this.#clock.now().getTime();
+    const delayMs = probe.initialDelaySeconds * 1000;
+    // It was started before the clock was set back when that is still to come.
+    const waitMs = Math.min(delayMs, target.startedAtMs + delayMs - this.#clock.now().getTime());
     if (waitMs > 0) await this.#clock.sleep(waitMs, signal);
     const periodMs = probe.periodSeconds * 1000;
     let countedAtMs = Number.NEGATIVE_INFINITY;
     for (let round = 0; !signal.aborted; round++) {
-      const askedAtMs = this.#clock.now().getTime();
+      const askedAtMs = this.#clock.monotonicMs();
       const outcome = await this.#ask(target, probe, signal);
       if (signal.aborted) return;
       // An early question may bring success sooner; only those at the probe's own pace count against the container.
@@ -214,7 +215,7 @@ export class Prober {
     const { probes = [] } = watched.health;
     const known = probes.find((one) => one.kind === kind);
     if (known === undefined || (known.state === state && known.why === why)) return;
-    const nowMs = this.#clock.now().getTime();
+    const nowMs = this.#clock.monotonicMs();
     if (known.state === state && nowMs - (watched.toldAtMs[kind] ?? 0) < WHY_EVERY_MS) return;
     watched.toldAtMs[kind] = nowMs;
     this.#change(watched, { probes: probes.map((one) => (one === known ? { kind, state, why } : one)) });

@@ -72,12 +72,14 @@ import {
   type Busy,
   EMPTY_MEMORY,
   finishedOf,
+  forbids,
   type MendStep,
   type Overfull,
   type PlanMemory,
   plan,
   type Trouble,
   troubleOfSpec,
+  withMoreTime,
 } from './plan.ts';
 import { type AskProbe, Prober, type ProbeTarget } from './probes.ts';
 import { type Names, type PlacedPod, type PodFlow, Segments } from './segments.ts';
@@ -198,6 +200,8 @@ export class Reconciler {
   /** Whether something else than an event of the engine came since the last look. */
   #pressing = false;
   #adopted = false;
+  /** The clock at the last look, beside the one that is never set. */
+  #clockSeen: { readonly nowMs: number; readonly passedMs: number } | null = null;
   /** What was ready when the agent before this one last wrote it down: by container, when it was started. */
   #readyBefore: Readonly<Record<string, number>> = {};
   #awaySinceMs: number | null = null;
@@ -388,7 +392,7 @@ export class Reconciler {
   async #tick(): Promise<number> {
     const { engine, clock } = this.#options;
     const before = new Map(this.#busy);
-    const due = clock.now().getTime() - this.#lastSweepMs >= SWEEP_MS;
+    const due = clock.monotonicMs() - this.#lastSweepMs >= SWEEP_MS;
     const sweeping = due || this.#sweepSoon || this.#hasEmptyNetwork();
     this.#sweepSoon = false;
     const askedMs = clock.monotonicMs();
@@ -418,6 +422,7 @@ export class Reconciler {
     await this.#autoscaler.look(this.#wanted, { pods, readyPods: this.#readyPods, leaving: new Set(leaving) });
     this.#stop.signal.throwIfAborted();
     const nowMs = clock.now().getTime();
+    this.#followClock(nowMs);
     const result = plan(
       this.#options.instance,
       this.#autoscaler.apply(this.#wanted, pods),
@@ -448,11 +453,26 @@ export class Reconciler {
     }
     this.#stop.signal.throwIfAborted();
     this.#emit((await this.#tellUnenforced(result.statuses)).map((status) => this.#tellScaling(status)));
-    if (sweeping) await this.#sweep(nowMs);
-    await this.#measure(nowMs);
+    if (sweeping) await this.#sweep();
+    await this.#measure();
     await this.#saveMemory();
     const next = [result.nextCheckMs, this.#autoscaler.nextMs(this.#wanted)].filter((atMs) => atMs !== null);
     return Math.min(RESYNC_MS, Math.max(0, Math.min(...next) - clock.now().getTime()));
+  }
+
+  /** Roll-outs that are under way get the time in which nobody looked, and are not late because the clock was set. */
+  #followClock(nowMs: number): void {
+    const passedMs = this.#options.clock.monotonicMs();
+    const known = this.#clockSeen;
+    this.#clockSeen = { nowMs, passedMs };
+    if (known === null) {
+      this.#memory = withMoreTime(this.#memory, (lastProgressMs) => nowMs - lastProgressMs);
+      return;
+    }
+    const setMs = nowMs - known.nowMs - (passedMs - known.passedMs);
+    if (Math.abs(setMs) < CLOCK_SET_MS) return;
+    this.#options.log.warn({ seconds: Math.round(setMs / 1000) }, 'the clock of this machine was set');
+    this.#memory = withMoreTime(this.#memory, () => setMs);
   }
 
   /**
@@ -578,7 +598,8 @@ export class Reconciler {
 
   /** Asks about versions that have no pod yet, before the plan takes anything away for them. */
   async #gateNew(): Promise<void> {
-    const nowMs = this.#options.clock.now().getTime();
+    const { clock } = this.#options;
+    const nowMs = clock.monotonicMs();
     const present = new Set<string>();
     for (const { labels } of this.#pods) {
       const identity = readPodIdentity(labels);
@@ -589,7 +610,8 @@ export class Reconciler {
         const name = troubleOfSpec(workload.key, workload.specHash);
         const askedMs = this.#gated.get(name);
         if (workload.replicas === 0 || (askedMs !== undefined && nowMs - askedMs < REFUSED_RETRY_MS)) return;
-        if (present.has(name) || (this.#memory.troubles[name]?.untilMs ?? 0) > nowMs) return;
+        const trouble = this.#memory.troubles[name];
+        if (present.has(name) || (trouble !== undefined && forbids(trouble, clock.now().getTime()))) return;
         this.#gated.set(name, nowMs);
         try {
           await this.#checkGate(workload, workload);
@@ -1413,7 +1435,8 @@ export class Reconciler {
   }
 
   /** Once a minute: which pods hold more on disk than an emptyDir's sizeLimit or the limits of their containers let them. */
-  async #measure(nowMs: number): Promise<void> {
+  async #measure(): Promise<void> {
+    const nowMs = this.#options.clock.monotonicMs();
     if (nowMs - this.#measuredMs < MEASURE_MS) return;
     this.#measuredMs = nowMs;
     const over = new Map<string, Overfull>();
@@ -1467,8 +1490,9 @@ export class Reconciler {
     }
   }
 
-  async #sweep(nowMs: number): Promise<void> {
-    const { engine, log } = this.#options;
+  async #sweep(): Promise<void> {
+    const { engine, log, clock } = this.#options;
+    const nowMs = clock.monotonicMs();
     // The first one is followed by another soon: what the agent before this one had asked for may still come about.
     this.#lastSweepMs = this.#hasSwept ? nowMs : nowMs - SWEEP_MS + SECOND_SWEEP_MS;
     this.#hasSwept = true;
@@ -1514,6 +1538,9 @@ export class Reconciler {
 const SWEEP_MS = 600_000;
 
 const SECOND_SWEEP_MS = 60_000;
+
+/** A clock that is kept right is slewed, or set by less than this. */
+const CLOCK_SET_MS = 1_000;
 
 const MEASURE_MS = 60_000;
 

@@ -6,7 +6,7 @@ import type { WantedState, WantedWorkload } from '../../model.ts';
 import type { ContainerEngine } from './engine.ts';
 import { LABEL, readPodIdentity } from './labels.ts';
 import { MemoryEngine, type MemoryFate } from './memory.ts';
-import { EMPTY_MEMORY, type PlanMemory } from './plan.ts';
+import { EMPTY_MEMORY, type PlanMemory, withMoreTime } from './plan.ts';
 import type { AskProbe } from './probes.ts';
 import { type ClaimStorage, Reconciler, type StartGate } from './reconcile.ts';
 import { NO_FILES, randomFrom, SimulatedClock, sampleContainer, sampleState, sampleWorkload } from './simulation.ts';
@@ -603,6 +603,38 @@ test('after a reboot nothing is started before the edge sends nobody where pods 
   assert.equal(running(), 0);
   await world.clock.advance(20_000);
   assert.equal(running(), 1);
+  await world.close();
+});
+
+test('a roll-out that is under way is not late for the time in which nobody looked, nor because the clock was set', async () => {
+  const world = new World(19, allWell, (version) => (version === 'v2' ? 1 : null));
+  const late = { progressDeadlineSeconds: 600 };
+  const v1 = sampleWorkload('web', 'v1', late, { containers: [sampleContainer({ args: ['v1'] })] });
+  const v2 = sampleWorkload(
+    'web',
+    'v2',
+    { ...late, generation: 2 },
+    { containers: [sampleContainer({ args: ['v2'] })] },
+  );
+  world.want([v1]);
+  await world.clock.advance(MINUTE_MS);
+  world.want([{ ...v2, previous: v1 }]);
+  await world.clock.advance(2 * MINUTE_MS);
+  assert.equal(world.status.get('web')?.phase, 'progressing');
+  // The clock is set an hour ahead, and later right again.
+  for (const setMs of [60 * MINUTE_MS, 0]) {
+    world.clock.setMs = setMs;
+    await world.clock.advance(4 * MINUTE_MS);
+    assert.equal(world.status.get('web')?.phase, 'progressing', `${setMs}`);
+  }
+  // The machine is off for an hour.
+  world.memory = withMoreTime(world.memory, () => -60 * MINUTE_MS);
+  world.engine.reboot();
+  world.restart();
+  await world.clock.advance(5 * MINUTE_MS);
+  assert.equal(world.status.get('web')?.phase, 'progressing');
+  await world.clock.advance(10 * MINUTE_MS);
+  assert.equal(world.status.get('web')?.phase, 'rolled-back');
   await world.close();
 });
 

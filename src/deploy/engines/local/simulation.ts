@@ -19,8 +19,11 @@ export class SimulatedClock implements Clock {
     this.#nowMs = startMs;
   }
 
+  /** By how much it was set since. */
+  setMs = 0;
+
   now(): Date {
-    return new Date(this.#nowMs);
+    return new Date(this.#nowMs + this.setMs);
   }
 
   monotonicMs(): number {
