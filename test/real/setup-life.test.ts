@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { type Instance, instanceFiles, instanceFolders, readInstance } from '../../src/programs/setup/instance.ts';
 import { listProcesses, readPidFile } from '../../src/programs/setup/processes.ts';
+import { programsOf } from '../../src/programs/setup/programs.ts';
+import { supervisedState } from '../../src/programs/setup/supervisor.ts';
 import { ROLES, userName } from '../../src/programs/setup/users.ts';
 import { runCommand } from '../../src/system/index.ts';
+import { eventually } from './faults-ground.ts';
 
 // One instance of its own through its whole life, by the command line as a person types it.
 
@@ -52,7 +55,7 @@ async function exists(path: string): Promise<boolean> {
 
 const skip = await missingPart();
 
-suite('the life of an instance', { skip, timeout: 300_000 }, () => {
+suite('the life of an instance', { skip, timeout: 480_000 }, () => {
   let instance: Instance;
   const foreignVolume = `${name}-foreign`;
 
@@ -164,6 +167,29 @@ suite('the life of an instance', { skip, timeout: 300_000 }, () => {
     assert.equal(code, 3);
     assert.match(stderr, /way out: darsena --instance \S+ down --purge --yes/);
     assert.ok(await exists(files.description));
+  });
+
+  test('where control cannot start the host goes on with what it was told last, until control can', async () => {
+    const key = join(files.control.keys, 'master.key');
+    await rename(key, `${key}.away`);
+    const { code, stderr } = await darsena('up', '--yes');
+    assert.equal(code, 1);
+    assert.match(stderr, /the keys of this instance are not in/);
+    for (const program of programsOf(instance)) {
+      const { supervisor } = await supervisedState(files.supervisors, program);
+      assert.ok(supervisor !== null, `${program} is not kept running`);
+    }
+    await rename(`${key}.away`, key);
+    await eventually(
+      async () => (await darsena('status', '--json')).stdout,
+      (text) => {
+        const { parts } = JSON.parse(text) as { parts: { name: string; state: string }[] };
+        return ['control', 'agent', 'edge'].every((name) =>
+          parts.some((one) => one.name === name && one.state === 'ok'),
+        );
+      },
+      120_000,
+    );
   });
 
   test('up after down finds everything as it was', async () => {
