@@ -12,6 +12,7 @@ import { words } from './words.ts';
 /** What is wrong with a file, with its places. */
 export function Findings({ findings }: { findings: readonly RuleFinding[] }) {
   const t = useWords(words);
+  const text = useText();
   return (
     <ul className="rule-findings" aria-label={t('findings')}>
       {findings.map((one) => (
@@ -19,7 +20,7 @@ export function Findings({ findings }: { findings: readonly RuleFinding[] }) {
           <span className="mono">
             {one.line}:{one.column}
           </span>{' '}
-          <strong>{t(one.severity)}</strong> {one.message}
+          <strong>{t(one.severity)}</strong> {text({ en: one.message, es: one.spanish ?? one.message })}
           {one.hint === undefined ? null : <span className="quiet-text"> {one.hint}</span>} <code>{one.code}</code>
         </li>
       ))}

@@ -21,6 +21,7 @@ export interface RuleFinding {
   readonly severity: 'error' | 'warning';
   readonly code: string;
   readonly message: string;
+  readonly spanish?: string;
   readonly file: string;
   readonly line: number;
   readonly column: number;

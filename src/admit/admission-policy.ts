@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { parseYamlDocuments } from '../formats/index.ts';
+import { parseManifests } from '../formats/index.ts';
 import type { Json, Text } from '../system/index.ts';
 import type { Door } from './admission.ts';
 import { madeFrom, type PolicyValue, toPolicyValue } from './document.ts';
@@ -23,16 +23,10 @@ export interface WrittenObject {
 
 /** The objects of a text, those of a List one by one. */
 export function readObjects(text: string): WrittenObject[] {
-  return parseYamlDocuments(text, { maxBytes: POLICY_BYTES_MAX, scalars: 'kubernetes' }).flatMap((document) => {
-    const object = members(document.value);
-    if (object['kind'] !== 'List') return [{ object, locate: (path) => document.locate([...path]) }];
-    return items(object['items']).map(
-      (one, index): WrittenObject => ({
-        object: members(one),
-        locate: (path) => document.locate(['items', index, ...path]),
-      }),
-    );
-  });
+  return parseManifests(text, { maxBytes: POLICY_BYTES_MAX }).objects.map(({ value, locate }) => ({
+    object: members(value),
+    locate: (path) => locate([...path]),
+  }));
 }
 
 export type Members = Readonly<Record<string, Json>>;

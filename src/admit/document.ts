@@ -1,4 +1,4 @@
-import { parseYamlDocuments } from '../formats/index.ts';
+import { parseManifests } from '../formats/index.ts';
 import type { Json } from '../system/index.ts';
 import type { DirectScope } from './cel-direct.ts';
 import { CONTAINERS_MAX, DOCUMENT_NODES_MAX, INT32_MAX } from './limits.ts';
@@ -14,7 +14,7 @@ export interface PolicyDocument {
 
 /** A document with its place in a file. */
 export interface PlacedDocument extends PolicyDocument {
-  /** The line of the file where its YAML document starts. */
+  /** The line of the file where it starts. */
   readonly line: number;
 }
 
@@ -45,9 +45,7 @@ const LIST_DEPTH_MAX = 3;
  * @throws FormatError with the position when the YAML cannot be read
  */
 export function readDocuments(text: string): PlacedDocument[] {
-  return parseYamlDocuments(text, { scalars: 'kubernetes' }).flatMap(({ value, position }) =>
-    documentsOf(value, position.line, 0),
-  );
+  return parseManifests(text).objects.flatMap(({ value, position }) => documentsOf(value, position.line, 0));
 }
 
 /** The description of one object; what is not text is empty. */

@@ -51,7 +51,7 @@ items:
     readDocuments(text)
       .filter(({ kind }) => startsPods(kind))
       .map(({ kind, name, line }) => `${kind} ${name} ${line}`),
-    ['Pod p 5', 'CronJob cj 7', 'DaemonSet ds 7'],
+    ['Pod p 5', 'CronJob cj 9', 'DaemonSet ds 10'],
   );
   const rules = rulesOf(text);
   for (const name of ['p', 'cj', 'ds']) assert.ok(rules.includes(`${name} runs-as-root`), name);

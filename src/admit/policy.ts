@@ -1,4 +1,4 @@
-import { FormatError, parseYaml, type YamlDocument, type YamlPath } from '../formats/index.ts';
+import { FormatError, parseYaml, sayFormatError, type YamlDocument, type YamlPath } from '../formats/index.ts';
 import { DECISIONS } from '../scan/index.ts';
 import { fillTemplate, type Json, type Text } from '../system/index.ts';
 import { DOORS, type Door } from './admission.ts';
@@ -118,6 +118,8 @@ export interface PolicyProblem {
   readonly column: number;
   readonly rule: string | null;
   readonly reason: string;
+  /** The same in Spanish, where it is known. */
+  readonly spanish?: string;
 }
 
 /**
@@ -132,11 +134,14 @@ export function readPolicy(text: string, name: string, find: FindPolicy = () => 
   const [first] = problems;
   if (policy !== null && first === undefined) return policy;
   const place = first === undefined ? '' : `${first.line}:${first.column} `;
-  const rule = first?.rule ? `rule "${first.rule}": ` : '';
-  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
+  const [rule, regla] = first?.rule ? [`rule "${first.rule}": `, `regla "${first.rule}": `] : ['', ''];
+  const left = problems.length - 1;
+  const [more, otros] = left > 0 ? [` (and ${left} more)`, ` (y ${left} más)`] : ['', ''];
+  const reason = first?.reason ?? 'it is empty';
+  const spanish = first === undefined ? 'está vacía' : (first.spanish ?? first.reason);
   throw admitFault(
     'admit.policy-invalid',
-    { policy: name, reason: `${place}${rule}${first?.reason ?? 'it is empty'}${more}` },
+    { policy: name, reason: { en: `${place}${rule}${reason}${more}`, es: `${place}${regla}${spanish}${otros}` } },
     { details: problems.map((problem) => ({ ...problem })) },
   );
 }
@@ -205,6 +210,7 @@ function compilePolicy(text: string, problems: PolicyProblem[], find: FindPolicy
       column: error.position?.column ?? 1,
       rule: null,
       reason: error.message,
+      spanish: sayFormatError(error).es,
     });
     return null;
   }

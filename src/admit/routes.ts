@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type ApiApp, type Principal, personBehind, requirePerson } from '../access/index.ts';
-import { FormatError } from '../formats/index.ts';
+import { FormatError, sayFormatError } from '../formats/index.ts';
 import { parseDigest } from '../oci/index.ts';
 import type { Clock, Json } from '../system/index.ts';
 import { DOORS, type Door } from './admission.ts';
@@ -202,7 +202,7 @@ function readManifests(text: string): PlacedDocument[] {
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     const { line = 1, column = 1 } = error.position ?? {};
-    throw admitFault('admit.manifests-invalid', { line, column, reason: error.message });
+    throw admitFault('admit.manifests-invalid', { line, column, reason: sayFormatError(error) });
   }
 }
 

@@ -131,6 +131,11 @@ export const deployFault = defineFaults({
       remedy: 'dividirlo, o guardar sus datos en un volumen',
     },
   },
+  'deploy.file-unreadable': {
+    kind: 'invalid',
+    en: { what: '{path} cannot be read', why: '{why}' },
+    es: { what: '{path} no se puede leer', why: '{why}' },
+  },
   'deploy.base-missing': {
     kind: 'needs',
     en: { what: 'the base image {name} is not there', remedy: 'darsena base create {release}{include} --name {name}' },

@@ -1,5 +1,5 @@
 /** `darsena.yaml`: what a project is made of. Read whole, so that every mistake is told at once. */
-import { FormatError, parseYaml, type YamlDocument, type YamlPath } from '../formats/index.ts';
+import { FormatError, parseYaml, sayFormatError, type YamlDocument, type YamlPath } from '../formats/index.ts';
 import { isRepositoryName } from '../oci/index.ts';
 import { defineFaults, type Json, type Language, type Text } from '../system/index.ts';
 import type { Overlay } from './kubernetes/documents.ts';
@@ -85,7 +85,7 @@ export function parseProjectFile(text: string, file: string): ProjectFile {
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     const { line, column } = error.position ?? { line: 1, column: 1 };
-    throw refusal(file, [{ line, column, text: { en: error.message, es: `no se puede leer: ${error.message}` } }]);
+    throw refusal(file, [{ line, column, text: sayFormatError(error) }]);
   }
   const reader = new Reader(document, file);
   const project = reader.projectFile();

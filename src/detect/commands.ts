@@ -357,11 +357,11 @@ async function readRuleText(file: string): Promise<RuleText & { finding: Finding
 }
 
 /** `file:line:column: error CODE: message (item)`, the form that editors understand. */
-function describeFinding({ severity, code, message, file, line, column, item, hint }: Finding): Text {
+function describeFinding({ severity, code, message, spanish, file, line, column, item, hint }: Finding): Text {
   const place = `${file}:${line}:${column}`;
   const about = `${item === null ? '' : ` (${item})`}${hint === undefined ? '' : `; ${hint}`}`;
   return {
     en: `${place}: ${severity} ${code}: ${message}${about}`,
-    es: `${place}: ${severity === 'error' ? 'error' : 'aviso'} ${code}: ${message}${about}`,
+    es: `${place}: ${severity === 'error' ? 'error' : 'aviso'} ${code}: ${spanish ?? message}${about}`,
   };
 }

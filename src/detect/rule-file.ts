@@ -13,6 +13,7 @@ import {
   visit,
   type YAMLMap,
 } from 'yaml';
+import { sayYamlFault } from '../formats/index.ts';
 import { Hints } from './hint.ts';
 import { RULE_FILE_BYTES_MAX, YAML_ALIASED_NODES_MAX, YAML_ALIASES_MAX } from './limits.ts';
 import { TIMING_KEYS } from './timing-keys.ts';
@@ -47,6 +48,8 @@ export interface Finding {
   readonly severity: 'error' | 'warning';
   readonly code: FindingCode;
   readonly message: string;
+  /** The same in Spanish, where the message is not one of Falco’s own. */
+  readonly spanish?: string;
   readonly file: string;
   readonly line: number;
   readonly column: number;
@@ -150,7 +153,17 @@ class Reader {
     });
     if (!Array.isArray(documents)) return [];
     for (const error of documents.flatMap(({ errors }) => errors)) {
-      this.#error('LOAD_ERR_YAML_PARSE', error.message.split('\n')[0] ?? 'not YAML', this.#placeOf(error.pos[0]));
+      const sentence = (error.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
+      const { en, es } = sayYamlFault(error.code, sentence);
+      const place = this.#placeOf(error.pos[0]);
+      this.#findings.push({
+        severity: 'error',
+        code: 'LOAD_ERR_YAML_PARSE',
+        message: en,
+        spanish: es,
+        ...place,
+        item: null,
+      });
     }
     return this.#findings.length > 0 ? [] : documents.flatMap((document) => this.#itemsOf(document));
   }

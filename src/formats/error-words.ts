@@ -1,4 +1,4 @@
-import type { FormatError, FormatErrorCode } from './errors.ts';
+import type { FormatError, FormatErrorCode, Words } from './errors.ts';
 
 type KindOf<Code extends string> = Code extends `${string}.${infer Kind}` ? Kind : never;
 
@@ -28,12 +28,21 @@ const KINDS: Readonly<Record<KindOf<FormatErrorCode>, string>> = {
   doctype: 'declara un tipo de documento, que no se lee',
 };
 
-/** An error of this room in both languages: the English sentence as it was thrown, the Spanish one from its code. */
-export function describeFormatError(error: FormatError): { readonly en: string; readonly es: string } {
+/** An error of this room in both languages, without its place: as it was thrown, or in Spanish from its code. */
+export function sayFormatError(error: FormatError): Words {
   const [format, kind] = splitCode(error.code);
+  return { en: error.message, es: error.spanish ?? `${format} ${KINDS[kind]}` };
+}
+
+/** An error of this room in both languages, with its place where it has one. */
+export function describeFormatError(error: FormatError): Words {
+  const { en, es } = sayFormatError(error);
   const { position } = error;
-  const place = position === null ? '' : ` (línea ${position.line}, columna ${position.column})`;
-  return { en: error.message, es: `${format} ${KINDS[kind]}${place}` };
+  if (position === null) return { en, es };
+  return {
+    en: `${en} (line ${position.line}, column ${position.column})`,
+    es: `${es} (línea ${position.line}, columna ${position.column})`,
+  };
 }
 
 function splitCode(code: FormatErrorCode): [string, KindOf<FormatErrorCode>] {

@@ -11,6 +11,7 @@ export type FormatErrorCode =
   | 'yaml.depth'
   | 'yaml.size'
   | 'yaml.document-limit'
+  | 'text.encoding'
   | 'toml.syntax'
   | 'toml.depth'
   | 'toml.size'
@@ -59,6 +60,12 @@ export type FormatErrorCode =
   | 'scap.truncated'
   | 'scap.size'
   | 'capture.corrupt';
+
+/** One sentence in both languages. */
+export interface Words {
+  readonly en: string;
+  readonly es: string;
+}
 
 /** Where in a text the fault is; both count from 1. */
 export interface TextPosition {

@@ -8,7 +8,7 @@ export { scoreCvss3 } from './cvss.ts';
 export { scoreCvss4 } from './cvss4.ts';
 export type { DerValue } from './der.ts';
 export * as der from './der.ts';
-export { describeFormatError } from './error-words.ts';
+export { describeFormatError, sayFormatError } from './error-words.ts';
 export { FormatError, type FormatErrorCode, type TextPosition } from './errors.ts';
 export {
   detectExecutable,
@@ -40,6 +40,7 @@ export {
   ZSTD_WINDOW_LOG_MAX,
 } from './limits.ts';
 export { LineReader } from './lines.ts';
+export { parseManifests } from './manifests.ts';
 export { type OutlineNode, outlineChild, outlineValue, readOutline } from './outline.ts';
 export { type Paragraph, ParagraphReader } from './paragraphs.ts';
 export { formatPurl, type PurlParts, parsePurl } from './purl.ts';
@@ -48,6 +49,7 @@ export { RPM_TAG, RpmHeader, type RpmTag, readRpmNdb } from './rpm.ts';
 export { readSqliteTable, type SqliteRow, type SqliteValue } from './sqlite.ts';
 export { cleanTarPath, readTar, type TarEntry, type TarFile, type TarKind, TarReader, type TarSink } from './tar.ts';
 export { packTar, type TarInput } from './tar-writer.ts';
+export { decodeText } from './text.ts';
 export { parseToml } from './toml.ts';
 export { childOf, descendantsOf, type XmlElement, XmlReader } from './xml.ts';
 export {
@@ -58,4 +60,5 @@ export {
   type YamlOptions,
   type YamlPath,
 } from './yaml.ts';
+export { sayYamlFault } from './yaml-words.ts';
 export { listZip, readZip, type ZipEntry, type ZipFile } from './zip.ts';

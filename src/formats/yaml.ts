@@ -1,9 +1,10 @@
 import { createRequire } from 'node:module';
 import type * as Yaml from 'yaml';
 import type { CollectionTag, Document, LineCounter, Node, ParsedNode, ScalarTag, Tags } from 'yaml';
-import { FormatError, type TextPosition } from './errors.ts';
+import { FormatError, type FormatErrorCode, type TextPosition } from './errors.ts';
 import type { Json } from './json.ts';
 import { YAML_LIMITS, type YamlLimits } from './limits.ts';
+import { sayYamlFault } from './yaml-words.ts';
 
 let library: typeof Yaml | null = null;
 
@@ -46,12 +47,20 @@ export interface YamlOptions extends Partial<YamlLimits> {
  *
  * @throws FormatError with a `yaml.*` code and the position
  */
-export function parseYamlDocuments(text: string, options: YamlOptions = {}): YamlDocument[] {
+export function parseYamlDocuments(written: string, options: YamlOptions = {}): YamlDocument[] {
   const limits = { ...YAML_LIMITS, ...options };
-  const size = Buffer.byteLength(text);
+  const size = Buffer.byteLength(written);
   if (size > limits.maxBytes) {
-    throw new FormatError('yaml.size', `YAML has ${size} bytes, the limit is ${limits.maxBytes}`);
+    throw fault(
+      'yaml.size',
+      `YAML has ${size} bytes, the limit is ${limits.maxBytes}`,
+      `el YAML tiene ${size} bytes; el límite es ${limits.maxBytes}`,
+    );
   }
+  // The mark that some editors put before a text is no part of it, and a line may end with a carriage return alone (YAML 1.2, 5.4).
+  const text = (written.startsWith('\ufeff') ? written.slice(1) : written).replace(/\r(?!\n)/g, '\n');
+  const isOfGo = options.scalars === 'kubernetes' || options.scalars === 'compose';
+  if (isOfGo) refuseControls(text);
   const lines = new (yaml().LineCounter)();
   const merge = options.mergeKeys ?? options.scalars === 'kubernetes';
   const composer = new (yaml().Composer)({
@@ -74,7 +83,12 @@ export function parseYamlDocuments(text: string, options: YamlOptions = {}): Yam
     if (merge) refuseWideMerges(document, limits.maxBytes);
     if (document.contents === null || isEmpty(document)) return;
     if (documents.length >= limits.maxDocuments) {
-      throw new FormatError('yaml.document-limit', `YAML has more than ${limits.maxDocuments} documents`);
+      throw fault(
+        'yaml.document-limit',
+        `YAML has more than ${limits.maxDocuments} documents`,
+        `el YAML tiene más de ${limits.maxDocuments} documentos`,
+        positionAt(lines, contentStart(document)),
+      );
     }
     documents.push(toDocument(document, lines, limits.maxAliasCount, options.tags ?? []));
   };
@@ -83,14 +97,18 @@ export function parseYamlDocuments(text: string, options: YamlOptions = {}): Yam
   const within = (): void => {
     // A document and its outer collection take two places of the stack.
     if (parser.stack.length > limits.maxDepth * 2 + 2) {
-      throw new FormatError('yaml.depth', `YAML nests deeper than ${limits.maxDepth} levels`, {
-        position: positionAt(lines, parser.offset),
-      });
+      throw fault(
+        'yaml.depth',
+        `YAML nests deeper than ${limits.maxDepth} levels`,
+        `el YAML está anidado a más de ${limits.maxDepth} niveles`,
+        positionAt(lines, parser.offset),
+      );
     }
   };
   lines.addNewLine(0);
   try {
-    for (const lexeme of new (yaml().Lexer)().lex(text)) {
+    const lexer = isOfGo ? withoutInnerIndents(new (yaml().Lexer)()) : new (yaml().Lexer)();
+    for (const lexeme of lexer.lex(text)) {
       for (const token of parser.next(lexeme)) for (const document of composer.next(token)) take(document);
       within();
     }
@@ -98,8 +116,8 @@ export function parseYamlDocuments(text: string, options: YamlOptions = {}): Yam
     for (const document of composer.end()) take(document);
   } catch (error) {
     if (error instanceof RangeError)
-      throw new FormatError('yaml.depth', 'YAML nests too deep to be read', { cause: error });
-    throw error;
+      throw fault('yaml.depth', 'YAML nests too deep to be read', 'el YAML está anidado a demasiada profundidad');
+    throw error instanceof FormatError ? orTemplate(error, text) : error;
   }
   return documents;
 }
@@ -111,13 +129,65 @@ export function parseYamlDocuments(text: string, options: YamlOptions = {}): Yam
  */
 export function parseYaml(text: string, options: YamlOptions = {}): YamlDocument {
   const [first, second] = parseYamlDocuments(text, options);
-  if (!first) throw new FormatError('yaml.syntax', 'YAML is empty, expected one document');
+  if (!first) {
+    throw fault('yaml.syntax', 'YAML is empty, expected one document', 'el YAML está vacío; se esperaba un documento');
+  }
   if (second) {
-    throw new FormatError('yaml.document-limit', 'YAML has several documents, expected one', {
-      position: second.position,
-    });
+    throw fault(
+      'yaml.document-limit',
+      'YAML has several documents, expected one',
+      'el YAML tiene varios documentos; se esperaba uno',
+      second.position,
+    );
   }
   return first;
+}
+
+/**
+ * Between quotes, and between brackets, Go's reader of YAML asks for no indentation (go.yaml.in/yaml, scannerc.go), and writers of
+ * manifests rely on it; YAML wants such lines indented more than their key.
+ */
+function withoutInnerIndents(lexer: Yaml.Lexer): Yaml.Lexer {
+  const open = lexer as unknown as Record<
+    'parseQuotedScalar' | 'parseFlowCollection',
+    () => Generator<string, unknown>
+  > & {
+    indentNext: number;
+  };
+  for (const name of ['parseQuotedScalar', 'parseFlowCollection'] as const) {
+    const parse = open[name].bind(open);
+    open[name] = function* () {
+      const before = open.indentNext;
+      open.indentNext = 0;
+      try {
+        return yield* parse();
+      } finally {
+        open.indentNext = before;
+      }
+    };
+  }
+  return lexer;
+}
+
+function fault(code: FormatErrorCode, en: string, spanish: string, position: TextPosition | null = null): FormatError {
+  return new FormatError(code, en, { position, spanish });
+}
+
+/** What YAML takes nowhere in a text (section 5.1); Go's reader of it, which Kubernetes and Docker use, refuses the same. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the signs that are looked for.
+const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]/;
+
+function refuseControls(text: string): void {
+  const at = text.search(CONTROL);
+  if (at < 0) return;
+  const before = text.slice(0, at);
+  const sign = `U+${(text.codePointAt(at) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+  throw fault(
+    'yaml.syntax',
+    `YAML has a control character (${sign}), which it cannot carry; write it as an escape between double quotes`,
+    `el YAML tiene un carácter de control (${sign}), que no puede llevar; escribirlo como escape entre comillas dobles`,
+    { line: before.split('\n').length, column: at - before.lastIndexOf('\n') },
+  );
 }
 
 /**
@@ -151,9 +221,12 @@ function refuseLateMerges(document: Document.Parsed, lines: LineCounter): void {
       const late = items.findIndex(({ key }) => isMergeKey(key));
       const key = items[late]?.key;
       if (late <= 0 || !isMergeKey(key)) return;
-      throw new FormatError('yaml.syntax', 'YAML has << after other keys of its map; it has to come first', {
-        position: positionAt(lines, key.range?.[0] ?? 0),
-      });
+      throw fault(
+        'yaml.syntax',
+        'YAML has << after other keys of its map; it has to come first',
+        'el YAML tiene << después de otras claves de su mapa; tiene que ir primero',
+        positionAt(lines, key.range?.[0] ?? 0),
+      );
     },
   });
 }
@@ -203,7 +276,11 @@ function refuseWideMerges(document: Document.Parsed, most: number): void {
     return { members, made };
   };
   if (measure(document.contents).made > most)
-    throw new FormatError('yaml.alias-limit', `YAML takes more than ${most} members from other maps (<<)`);
+    throw fault(
+      'yaml.alias-limit',
+      `YAML takes more than ${most} members from other maps (<<)`,
+      `el YAML toma más de ${most} miembros de otros mapas (<<)`,
+    );
 }
 
 function isMergeKey(key: unknown): key is Yaml.Scalar {
@@ -216,16 +293,33 @@ function isEmpty(document: Document.Parsed): boolean {
 }
 
 function refuseFaults(document: Document.Parsed, lines: LineCounter, tags: readonly string[]): void {
-  // A warning is a tag nobody knows: reading on would give the value another meaning than the author's.
-  const isKnown = ({ code, message }: { readonly code: string; readonly message: string }): boolean =>
-    code === 'TAG_RESOLVE_FAILED' && tags.includes(/^Unresolved tag: (\S+)/.exec(message)?.[1] ?? '');
-  const fault = document.errors[0] ?? document.warnings.find((warning) => !isKnown(warning));
-  if (!fault) return;
-  const reason = (fault.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
-  throw new FormatError('yaml.syntax', `YAML cannot be read: ${reason}`, {
-    cause: fault,
-    position: positionAt(lines, fault.pos[0]),
+  // A warning is a tag nobody knows: reading on would give the value another meaning than the author's. That a closing
+  // bracket stands as far left as its key is only a matter of taste, and other readers take it.
+  const isFine = ({ code, message }: { readonly code: string; readonly message: string }): boolean =>
+    code === 'BAD_INDENT' ||
+    (code === 'TAG_RESOLVE_FAILED' && tags.includes(/^Unresolved tag: (\S+)/.exec(message)?.[1] ?? ''));
+  const found = document.errors[0] ?? document.warnings.find((warning) => !isFine(warning));
+  if (!found) return;
+  const sentence = (found.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
+  const { en, es } = sayYamlFault(found.code, sentence);
+  const position = positionAt(lines, found.pos[0]);
+  throw new FormatError('yaml.syntax', `YAML cannot be read: ${en}`, {
+    cause: found,
+    position,
+    spanish: `el YAML no se puede leer: ${es}`,
   });
+}
+
+/** Text between {{ and }} is no YAML yet, and what is wrong with it as YAML leads astray. */
+function orTemplate(error: FormatError, text: string): FormatError {
+  const line = text.split('\n')[(error.position?.line ?? 0) - 1] ?? '';
+  if (error.code !== 'yaml.syntax' || !/^[^#"']*\{\{/.test(line)) return error;
+  return fault(
+    'yaml.syntax',
+    'YAML cannot be read: it has {{ … }}, so it is a template and no YAML yet; render it first, as with helm template',
+    'el YAML no se puede leer: tiene {{ … }}, así que es una plantilla y todavía no es YAML; generarlo antes, como con helm template',
+    error.position,
+  );
 }
 
 function toDocument(
@@ -236,7 +330,7 @@ function toDocument(
 ): YamlDocument {
   checkNodes(document.contents, lines, maxAliasCount);
   return {
-    value: toValue(document, maxAliasCount),
+    value: toValue(document, lines, maxAliasCount),
     position: positionAt(lines, contentStart(document)),
     locate: (path) => positionAt(lines, locateNode(document, path)),
     marks: tags.length === 0 ? [] : marksOf(document.contents, tags),
@@ -260,14 +354,47 @@ function marksOf(root: unknown, tags: readonly string[]): { tag: string; path: Y
   return found;
 }
 
-function toValue(document: Document.Parsed, maxAliasCount: number): Json {
+function toValue(document: Document.Parsed, lines: LineCounter, maxAliasCount: number): Json {
   try {
     return document.toJS({ maxAliasCount, mapAsMap: false }) as Json;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const code = reason.includes('Excessive alias count') ? 'yaml.alias-limit' : 'yaml.syntax';
-    throw new FormatError(code, `YAML aliases cannot be followed: ${reason}`, { cause });
+    if (reason.includes('Excessive alias count')) {
+      throw fault(
+        'yaml.alias-limit',
+        `YAML aliases stand for more than ${maxAliasCount} values`,
+        `los alias del YAML representan más de ${maxAliasCount} valores`,
+      );
+    }
+    const name = /^Unresolved alias .*: (.*)$/.exec(reason)?.[1];
+    if (name !== undefined) {
+      throw fault(
+        'yaml.syntax',
+        `YAML has no anchor &${name} before the alias *${name}; put text that begins with * in quotes`,
+        `el YAML no tiene un ancla &${name} antes del alias *${name}; un texto que empieza por * va entre comillas`,
+        positionAt(lines, aliasStart(document, name)),
+      );
+    }
+    throw new FormatError('yaml.syntax', `YAML aliases cannot be followed: ${reason}`, {
+      cause,
+      spanish: reason.startsWith('Merge sources')
+        ? 'el YAML toma con << algo que no es un mapa'
+        : 'los alias del YAML no se pueden seguir',
+    });
   }
+}
+
+/** Where the first alias of a name stands. */
+function aliasStart(document: Document.Parsed, name: string): number {
+  let at: number | undefined;
+  yaml().visit(document, {
+    Alias: (_, { source, range }) => {
+      if (source !== name) return undefined;
+      at = range?.[0];
+      return yaml().visit.BREAK;
+    },
+  });
+  return at ?? contentStart(document);
 }
 
 function contentStart(document: Document.Parsed): number {
@@ -298,7 +425,12 @@ function checkNodes(root: ParsedNode | null, lines: LineCounter, maxAliasCount: 
   const waiting: unknown[] = [root];
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
     if (yaml().isAlias(node) && ++aliases > maxAliasCount) {
-      throw new FormatError('yaml.alias-limit', `YAML has more than ${maxAliasCount} aliases`);
+      throw fault(
+        'yaml.alias-limit',
+        `YAML has more than ${maxAliasCount} aliases`,
+        `el YAML tiene más de ${maxAliasCount} alias`,
+        positionAt(lines, node.range?.[0] ?? 0),
+      );
     }
     if (!yaml().isCollection(node)) continue;
     if (!yaml().isMap(node)) {
@@ -309,15 +441,21 @@ function checkNodes(root: ParsedNode | null, lines: LineCounter, maxAliasCount: 
     for (const { key, value } of node.items) {
       waiting.push(value ?? null);
       if (!yaml().isScalar(key)) {
-        throw new FormatError('yaml.syntax', 'YAML uses a list or a map as a key, expected text', {
-          position: positionAt(lines, (key as Node | null)?.range?.[0] ?? node.range?.[0] ?? 0),
-        });
+        throw fault(
+          'yaml.syntax',
+          'YAML uses a list or a map as a key, expected text; put a value that begins with { or [ in quotes',
+          'el YAML usa una lista o un mapa como clave, se esperaba texto; un valor que empieza por { o [ va entre comillas',
+          positionAt(lines, (key as Node | null)?.range?.[0] ?? node.range?.[0] ?? 0),
+        );
       }
       const name = String(key.value);
       if (seen.has(name)) {
-        throw new FormatError('yaml.syntax', `YAML names the key ${JSON.stringify(name)} twice in one map`, {
-          position: positionAt(lines, key.range?.[0] ?? 0),
-        });
+        throw fault(
+          'yaml.syntax',
+          `YAML names the key ${JSON.stringify(name)} twice in one map`,
+          `el YAML nombra la clave ${JSON.stringify(name)} dos veces en un mapa`,
+          positionAt(lines, key.range?.[0] ?? 0),
+        );
       }
       seen.add(name);
     }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { describeFormatError, FormatError, parseYaml } from '../formats/index.ts';
+import { FormatError, parseYaml, sayFormatError } from '../formats/index.ts';
 import { describeIssue, expected, type Text } from '../system/index.ts';
 import { preventFault } from './errors.ts';
 import type { PreventPolicy } from './guard.ts';
@@ -85,9 +85,7 @@ export function readPreventPolicy(source: string): PreventPolicy {
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     const { position } = error;
-    throw invalid([
-      { at: position === null ? '' : `${position.line}:${position.column}`, ...describeFormatError(error) },
-    ]);
+    throw invalid([{ at: position === null ? '' : `${position.line}:${position.column}`, ...sayFormatError(error) }]);
   }
   const parsed = preventPolicy.safeParse(document.value);
   if (parsed.success) return parsed.data;

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { describeFormatError, FormatError, parseYaml } from '../formats/index.ts';
+import { FormatError, parseYaml, sayFormatError } from '../formats/index.ts';
 import { describeIssue, type Fault, type Json, type Text } from '../system/index.ts';
 import { POLICY_BYTES_MAX } from './limits.ts';
 
@@ -51,7 +51,7 @@ export function readShaped<Value>(
     document = parseYaml(source);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    throw refuse([{ ...whole, ...error.position, reason: describeFormatError(error) }]);
+    throw refuse([{ ...whole, ...error.position, reason: sayFormatError(error) }]);
   }
   const parsed = shape.safeParse(document.value);
   if (parsed.success) return parsed.data;

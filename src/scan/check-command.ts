@@ -124,7 +124,10 @@ function showFiles(cli: CliProgram, files: readonly CheckedFile[], everyField: b
   const rows = files.flatMap(({ misconfigurations }) => misconfigurations);
   for (const { path, unreadable } of files) {
     if (unreadable !== null)
-      cli.print.note({ en: `${path} cannot be read: ${unreadable}`, es: `${path} no se puede leer: ${unreadable}` });
+      cli.print.note({
+        en: `${path} cannot be read: ${unreadable.en}`,
+        es: `${path} no se puede leer: ${unreadable.es}`,
+      });
   }
   if (rows.length > 0)
     cli.print.table(

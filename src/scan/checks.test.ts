@@ -374,7 +374,7 @@ test('checks: a folder is read without following links; what cannot be read is s
     files.map(({ path }) => path),
     ['Containerfile', 'k8s/a.yaml'],
   );
-  assert.match(files[1]?.unreadable ?? '', /name/);
+  assert.match(files[1]?.unreadable?.en ?? '', /name/);
   // What is asked for by name may be a link itself, to a folder and to a file.
   await symlink('k8s', join(folder, 'deploy'));
   assert.deepEqual(
@@ -386,7 +386,7 @@ test('checks: a folder is read without following links; what cannot be read is s
   await writeFile(join(folder, 'deep.yaml'), '['.repeat(100_000));
   await writeFile(join(folder, 'values.yaml'), 'a: 1\n');
   const [deep] = await checkPath(join(folder, 'deep.yaml'));
-  assert.match(deep?.unreadable ?? '', /deeper/, 'who names a file is told that it cannot be read');
+  assert.match(deep?.unreadable?.en ?? '', /deeper/, 'who names a file is told that it cannot be read');
   assert.deepEqual(await checkPath(join(folder, 'values.yaml')), []);
   assert.equal(checkFile('README.md', 'kind: x'), null);
 });

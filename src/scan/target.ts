@@ -6,7 +6,6 @@ import { scanFault } from './errors.ts';
 import type { openRemoteImage as OpenRemoteImage } from './remote.ts';
 import { type LayerCache, noLayerCache, type ScanRequest, type ScanResult, scanImage, scanTree } from './scan.ts';
 import { scoreImage } from './score.ts';
-import { whyText } from './spanish.ts';
 import type { Skipped, TreeOptions } from './tree.ts';
 
 /** Something that can be scanned without the platform, opened. Whoever opens it closes it. */
@@ -164,9 +163,7 @@ async function withChecks({ tree, name }: TreeTarget & { name: string }, result:
   const files = await (await import('./checks/folder.ts')).checkPath(name);
   const misconfigurations = files.flatMap((file) => file.misconfigurations);
   const decisions = result.report.findings.map(({ decision }) => decision);
-  const unread = files.flatMap(({ path, unreadable }) =>
-    unreadable === null ? [] : [{ path, reason: whyText(unreadable) }],
-  );
+  const unread = files.flatMap(({ path, unreadable }) => (unreadable === null ? [] : [{ path, reason: unreadable }]));
   const notices = [...(result.report.notices ?? []), ...unread];
   return {
     ...result,

@@ -172,7 +172,7 @@ test('a policy that is no YAML is refused by name, in both languages', () => {
     (error: unknown) =>
       error instanceof Fault &&
       error.code === 'trust.policy-invalid' &&
-      /^.*YAML no está bien escrito/.test(error.text('es').why ?? error.text('es').what) &&
-      !/está/.test(error.message),
+      /el YAML no se puede leer: falta el cierre \]/.test(error.text('es').why ?? error.text('es').what) &&
+      !/falta/.test(error.message),
   );
 });

@@ -1,5 +1,12 @@
 import { posix } from 'node:path';
-import { FormatError, parseYaml, type YamlDocument, type YamlOptions } from '../../formats/index.ts';
+import {
+  decodeText,
+  FormatError,
+  parseYaml,
+  sayFormatError,
+  type YamlDocument,
+  type YamlOptions,
+} from '../../formats/index.ts';
 import type { Json, Text } from '../../system/index.ts';
 import { type FieldPath, formatPath, isObject, type ManifestProblem, type Place } from '../kubernetes/documents.ts';
 import {
@@ -244,7 +251,7 @@ class Loader {
     if (text === null)
       return fail({ en: `there is no file ${file} in the project`, es: `no existe el archivo ${file} en el proyecto` });
     try {
-      const origin = { file, document: parseYaml(text, COMPOSE_YAML) };
+      const origin = { file, document: parseYaml(this.#whole(file, text), COMPOSE_YAML) };
       if (weightOf(origin.document.value) > VALUES_MAX) {
         return fail({
           en: `its aliases make more than ${VALUES_MAX} values of it`,
@@ -257,8 +264,14 @@ class Loader {
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       const { line, column } = error.position ?? { line: 1, column: 1 };
-      return fail({ en: error.message, es: `no se puede leer: ${error.message}` }, line, column);
+      return fail(sayFormatError(error), line, column);
     }
+  }
+
+  /** The text of a file of which letters were lost when it was read as UTF-8. @throws FormatError when it is in no known encoding */
+  #whole(file: string, text: string): string {
+    const bytes = text.includes('\ufffd') ? this.#input.bytes?.(file) : undefined;
+    return bytes === undefined || bytes === null ? text : decodeText(bytes);
   }
 
   /** One file with its includes, in its long form; paths in it are made to lead from the project's folder. */

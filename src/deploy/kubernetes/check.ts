@@ -7,10 +7,11 @@ import {
   type ProblemKind,
   problemAt,
 } from './documents.ts';
-import { KINDS, KINDS_REFUSED } from './kinds/index.ts';
+import { KINDS, kindOf, whyRefused } from './kinds/index.ts';
 import { parseQuantity } from './quantity.ts';
 import { ENFORCED, type Field, type Kind, type Shape, type Treatment } from './schema.ts';
 import { nearestName } from './suggest.ts';
+import { FORMER_FIELDS } from './versions.ts';
 
 /** Judges every field of one document; gives its kind when that is known, and all problems at once. */
 export function checkDocument(document: ManifestDocument): {
@@ -42,8 +43,10 @@ export function saidBy(value: Json): Json {
 }
 
 function saidOf(value: Json, withoutItems: boolean): Json {
-  const kind = isObject(value) ? KINDS.find((one) => one.kind === value['kind']) : undefined;
-  if (kind === undefined) return value;
+  const { kind: written, apiVersion } = isObject(value) ? value : {};
+  if (typeof written !== 'string') return value;
+  const kind = kindOf(written, typeof apiVersion === 'string' ? apiVersion : '');
+  if (kind === null) return value;
   return withoutUnset(value, kind.shape, { document: value, withoutItems });
 }
 
@@ -151,6 +154,13 @@ class Check {
 
   findKind(): Kind | null {
     const { value } = this.#document;
+    if (Array.isArray(value)) {
+      this.#report([], 'wrong-value', {
+        en: 'a list of objects is no manifest, for kubectl neither: write apiVersion: v1, kind: List and the objects as its items, or part them with ---',
+        es: 'una lista de objetos no es un manifiesto, tampoco para kubectl: escribir apiVersion: v1, kind: List y los objetos en items, o separarlos con ---',
+      });
+      return null;
+    }
     if (!isObject(value)) {
       this.#report(
         [],
@@ -159,27 +169,30 @@ class Check {
       );
       return null;
     }
-    const written = value['kind'];
-    const known = KINDS.find(({ kind }) => kind === written);
-    if (known !== undefined) return known;
+    const { kind: written, apiVersion } = value;
     if (typeof written !== 'string') {
       this.#report(['kind'], 'missing-field', { en: 'kind is missing', es: 'falta kind' });
-    } else if (Object.hasOwn(KINDS_REFUSED, written)) {
-      const why = KINDS_REFUSED[written];
-      this.#report(['kind'], 'refused', {
-        en: `${written} is refused: ${why?.en}`,
-        es: `${written} se rechaza: ${why?.es}`,
-      });
-    } else {
-      const near = nearestName(
-        written,
-        KINDS.map(({ kind }) => kind),
-      );
-      this.#report(['kind'], 'unknown-kind', {
-        en: `there is no kind ${quote(written)}${near === null ? '' : `; ${near} is near`}; what only a controller in a Kubernetes cluster reads has no effect here: leave it out`,
-        es: `no existe el tipo ${quote(written)}${near === null ? '' : `; ${near} se parece`}; lo que solo lee un controlador de un clúster de Kubernetes aquí no tiene efecto: omitirlo`,
-      });
+      return null;
     }
+    const version = typeof apiVersion === 'string' ? apiVersion : '';
+    const known = kindOf(written, version);
+    if (known !== null) return known;
+    const why = whyRefused(written, version);
+    if (why !== null) {
+      this.#report(['kind'], 'refused', {
+        en: `${written} is refused: ${why.en}`,
+        es: `${written} se rechaza: ${why.es}`,
+      });
+      return null;
+    }
+    const near = nearestName(
+      written,
+      KINDS.map(({ kind }) => kind),
+    );
+    this.#report(['kind'], 'unknown-kind', {
+      en: `there is no kind ${quote(written)}${near === null ? '' : `; ${near} is near`}; what only a controller in a Kubernetes cluster reads has no effect here: leave it out`,
+      es: `no existe el tipo ${quote(written)}${near === null ? '' : `; ${near} se parece`}; lo que solo lee un controlador de un clúster de Kubernetes aquí no tiene efecto: omitirlo`,
+    });
     return null;
   }
 
@@ -271,7 +284,7 @@ class Check {
       const refusedOther = Object.keys(value).some(
         (name) => shape.fields[name]?.treatment.kind === 'refused' && isWritten(name),
       );
-      if (written.length > 1 || (written.length === 0 && !refusedOther)) {
+      if (written.length > 1 || (written.length === 0 && !refusedOther && shape.orNone !== true)) {
         this.#report(path, written.length > 1 ? 'conflict' : 'missing-field', {
           en: `exactly one of ${oneOf.join(', ')} is needed, there ${written.length > 1 ? `are ${written.join(', ')}` : 'is none'}`,
           es: `se necesita exactamente uno de ${oneOf.join(', ')}, ${written.length > 1 ? `hay ${written.join(', ')}` : 'no hay ninguno'}`,
@@ -384,6 +397,12 @@ class Check {
   }
 
   #unknown(path: FieldPath, name: string, shape: ObjectShape): void {
+    const { kind } = isObject(this.#document.value) ? this.#document.value : {};
+    const formerly = typeof kind === 'string' && Object.hasOwn(FORMER_FIELDS, kind) ? FORMER_FIELDS[kind] : undefined;
+    if (formerly !== undefined && Object.hasOwn(formerly, name)) {
+      this.#report(path, 'unknown-field', formerly[name] ?? { en: '', es: '' });
+      return;
+    }
     const near = nearestName(name, Object.keys(shape.fields));
     this.#report(path, 'unknown-field', {
       en: `${this.#owner} has no field ${quote(name)} here${near === null ? '' : `; ${near} is near`}`,

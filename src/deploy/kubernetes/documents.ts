@@ -1,6 +1,7 @@
-import { FormatError, parseYamlDocuments } from '../../formats/index.ts';
+import { FormatError, parseManifests, sayFormatError, type YamlDocument } from '../../formats/index.ts';
 import type { Json, Text } from '../../system/index.ts';
 import { nearestName } from './suggest.ts';
+import { toServedVersion } from './versions.ts';
 
 export interface ManifestFile {
   /** As people know it, relative to their project. */
@@ -63,15 +64,13 @@ export function readManifests(files: readonly ManifestFile[]): {
   const problems: ManifestProblem[] = [];
   for (const { path, text } of files) {
     try {
-      for (const { value, locate } of parseYamlDocuments(text, { scalars: 'kubernetes' })) {
-        // A List is a way to write several documents in one.
-        const items =
-          isObject(value) && value['kind'] === 'List' && Array.isArray(value['items']) ? value['items'] : null;
-        if (items === null) documents.push({ value, locate: (field) => ({ file: path, ...locate(field) }) });
-        for (const [index, item] of (items ?? []).entries()) {
-          documents.push({ value: item, locate: (field) => ({ file: path, ...locate(['items', index, ...field]) }) });
-        }
-      }
+      const { objects, lists } = parseManifests(text);
+      const inFile = ({ value, locate }: YamlDocument): ManifestDocument => ({
+        value,
+        locate: (field) => ({ file: path, ...locate(field) }),
+      });
+      for (const list of lists) problems.push(...judgeList(inFile(list)));
+      documents.push(...objects.map((object) => toServedVersion(inFile(object))));
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       const position = error.position ?? { line: 1, column: 1 };
@@ -80,12 +79,37 @@ export function readManifests(files: readonly ManifestFile[]): {
         ...position,
         kind: 'syntax',
         field: '',
-        text: { en: error.message, es: `no se puede leer: ${error.message}` },
+        text: sayFormatError(error),
       });
     }
   }
   const { kept, owned } = withoutOwned(documents);
   return { documents: kept, owned, problems };
+}
+
+/** A List is a way to write several documents in one; what else is written in it nobody would read. */
+function judgeList(list: ManifestDocument): ManifestProblem[] {
+  const value = isObject(list.value) ? list.value : {};
+  const unknown = Object.keys(value).filter((name) => !['apiVersion', 'kind', 'metadata', 'items'].includes(name));
+  return [
+    ...unknown.map((name) =>
+      problemAt(list, [name], 'unknown-field', {
+        en: `a ${value['kind']} has apiVersion, kind, metadata and items, and no field ${JSON.stringify(name)}`,
+        es: `un ${value['kind']} tiene apiVersion, kind, metadata e items, y ningún campo ${JSON.stringify(name)}`,
+      }),
+    ),
+    ...(typeof value['apiVersion'] === 'string'
+      ? []
+      : [problemAt(list, ['apiVersion'], 'missing-field', { en: 'apiVersion is missing', es: 'falta apiVersion' })]),
+    ...(Array.isArray(value['items'])
+      ? []
+      : [
+          problemAt(list, ['items'], 'missing-field', {
+            en: 'items is missing: a List without objects',
+            es: 'falta items: un List sin objetos',
+          }),
+        ]),
+  ];
 }
 
 export interface OwnedDocument {

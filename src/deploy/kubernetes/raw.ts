@@ -336,7 +336,7 @@ export interface RawIngress {
         readonly http?: Maybe<{
           readonly paths: readonly {
             readonly path?: Maybe<string>;
-            readonly pathType: 'Prefix' | 'Exact';
+            readonly pathType: 'Prefix' | 'Exact' | 'ImplementationSpecific';
             readonly backend: RawBackend;
           }[];
         }>;

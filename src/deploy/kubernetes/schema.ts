@@ -14,6 +14,8 @@ export type Shape =
       readonly kind: 'object';
       readonly fields: Readonly<Record<string, Field>>;
       readonly oneOf?: readonly string[];
+      /** None of them is right as well. */
+      readonly orNone?: true;
       /** What any other name means, where names are not all known (resources). */
       readonly rest?: Field;
     }
@@ -123,8 +125,12 @@ export function allRefused(why: Text, names: readonly string[]): Record<string, 
   return Object.fromEntries(names.map((name) => [name, refused(why)]));
 }
 
-export function object(fields: Record<string, Field>, oneOf?: readonly string[]): Extract<Shape, { kind: 'object' }> {
-  return oneOf === undefined ? { kind: 'object', fields } : { kind: 'object', fields, oneOf };
+export function object(
+  fields: Record<string, Field>,
+  oneOf?: readonly string[],
+  more: { readonly orNone?: true } = {},
+): Extract<Shape, { kind: 'object' }> {
+  return oneOf === undefined ? { kind: 'object', fields } : { kind: 'object', fields, oneOf, ...more };
 }
 
 /** A map of which some names are known; every other one means `rest`. */

@@ -912,12 +912,14 @@ class Translator {
 
   /** Containers of a pod share one network, so two cannot listen on one port. */
   #refuseSharedPorts(document: ManifestDocument, path: FieldPath, containers: readonly ContainerSpec[]): void {
-    const seen = new Set<string>();
+    const owners = new Map<string, number>();
     for (const [index, container] of containers.entries()) {
       for (const [at, { port, protocol }] of container.ports.entries()) {
         const id = `${port}/${protocol}`;
-        if (seen.has(id)) this.#report(document, [...path, index, 'ports', at], 'conflict', twice(id));
-        seen.add(id);
+        const owner = owners.get(id) ?? index;
+        // One container may name a port of its own twice.
+        if (owner !== index) this.#report(document, [...path, index, 'ports', at], 'conflict', twice(id));
+        owners.set(id, owner);
       }
     }
   }
@@ -1200,7 +1202,7 @@ class Translator {
       readOnlyRootFilesystem: own.readOnlyRootFilesystem ?? false,
       allowPrivilegeEscalation: own.allowPrivilegeEscalation ?? true,
       capabilitiesAdd: own.capabilities?.add ?? [],
-      capabilitiesDrop: own.capabilities?.drop ?? [],
+      capabilitiesDrop: (own.capabilities?.drop ?? []).map((name) => name.toUpperCase()),
       ...this.#readProfiles(document, path, own, pod),
     };
   }
@@ -1245,12 +1247,15 @@ class Translator {
   #readVolume(scope: PodScope, path: FieldPath, raw: RawVolume): VolumeSpec | null {
     const { document } = scope;
     const { emptyDir, projected, downwardAPI } = raw;
-    if (emptyDir != null) {
-      const sizeBytes = emptyDir.sizeLimit == null ? null : parseQuantity(emptyDir.sizeLimit);
+    const { configMap, secret, persistentVolumeClaim } = raw;
+    const isBare = [configMap, secret, persistentVolumeClaim, projected, downwardAPI].every((one) => one == null);
+    // Kubernetes: a volume of which only the name is written is an emptyDir.
+    if (emptyDir != null || isBare) {
+      const sizeBytes = emptyDir?.sizeLimit == null ? null : parseQuantity(emptyDir.sizeLimit);
       return {
         kind: 'scratch',
         name: raw.name,
-        ...(emptyDir.medium === 'Memory' ? { memory: true } : {}),
+        ...(emptyDir?.medium === 'Memory' ? { memory: true } : {}),
         // Kubernetes: 0 limits nothing.
         ...(sizeBytes === null || sizeBytes === 0 ? {} : { sizeBytes: Math.ceil(sizeBytes) }),
       };
@@ -1472,7 +1477,15 @@ class Translator {
       }
       return (http?.paths ?? []).map((one, index): WantedRoute => {
         const to = this.#readBackend(document, [...place, 'paths', index, 'backend'], one.backend, raw, services);
-        return { ...to, host: host ?? null, path: one.path ?? '/', pathType: one.pathType };
+        const path = one.path ?? '/';
+        const isOpen = one.pathType === 'ImplementationSpecific';
+        if (isOpen && /[*()$+]/.test(path)) {
+          this.#report(document, [...place, 'paths', index, 'path'], 'refused', {
+            en: 'refused: with ImplementationSpecific this is a pattern of another controller; write the beginning of the path with Prefix, or the whole with Exact',
+            es: 'rechazado: con ImplementationSpecific esto es un patrón de otro controlador; escribir el comienzo de la ruta con Prefix, o toda con Exact',
+          });
+        }
+        return { ...to, host: host ?? null, path, pathType: one.pathType === 'Exact' ? 'Exact' : 'Prefix' };
       });
     });
     if (defaultBackend == null) return routes;

@@ -329,11 +329,20 @@ export class RuleBook {
     const errors = findings.filter((one) => one.severity === 'error' && !before.has(findingKey(one)));
     const [first] = errors;
     if (first === undefined) return findings;
-    const why = `${first.line}:${first.column}: ${first.code}: ${first.message}`;
+    const say = (message: string): string => escapeControls(`${first.line}:${first.column}: ${first.code}: ${message}`);
+    const why = { en: say(first.message), es: say(first.spanish ?? first.message) };
     throw detectFault(
       'detect.rules-invalid',
-      { file: first.file, errors: errors.length, why: escapeControls(why) },
-      { details: { findings: errors.map(({ hint, ...one }) => ({ ...one, hint: hint ?? null })) } },
+      { file: first.file, errors: errors.length, why },
+      {
+        details: {
+          findings: errors.map(({ hint, spanish, ...one }) => ({
+            ...one,
+            spanish: spanish ?? null,
+            hint: hint ?? null,
+          })),
+        },
+      },
     );
   }
 

@@ -2,7 +2,15 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { deployFault } from '../../deploy/index.ts';
-import { packTar, type TarEntry, type TarInput, TarReader } from '../../formats/index.ts';
+import {
+  decodeText,
+  describeFormatError,
+  FormatError,
+  packTar,
+  type TarEntry,
+  type TarInput,
+  TarReader,
+} from '../../formats/index.ts';
 import { streamToFile } from '../../system/index.ts';
 
 /** A source larger than this is no source: it is data that belongs in a volume. */
@@ -71,7 +79,7 @@ export class SourceBundle {
     return new SourceBundle(path, entries);
   }
 
-  /** The text of a file; null when there is none. @throws Fault deploy.file-too-large */
+  /** The text of a file; null when there is none. @throws Fault deploy.file-too-large, deploy.file-unreadable */
   async text(path: string): Promise<string | null> {
     const entry = this.#entries.find((one) => one.path === posix.normalize(path) && one.kind === 'file');
     if (entry === undefined) return null;
@@ -83,19 +91,27 @@ export class SourceBundle {
     try {
       const bytes = Buffer.alloc(entry.sizeBytes);
       await handle.read(bytes, 0, entry.sizeBytes, entry.offsetBytes);
-      return bytes.toString('utf8');
+      return textOf(entry.path, bytes);
     } finally {
       await handle.close();
     }
   }
 
-  /** YAML files at a path: the file itself, or those directly in the folder, by name. */
+  /**
+   * Manifests at a path: the file itself, or those directly in the folder, by name. As kubectl does, JSON too; but not beside
+   * darsena.yaml, where other tools keep theirs.
+   */
   yamlFiles(path: string): string[] {
     const wanted = posix.normalize(path).replace(/\/$/, '');
     return this.#entries
-      .filter((entry) => entry.kind === 'file' && /\.ya?ml$/.test(entry.path))
+      .filter((entry) => entry.kind === 'file' && /\.(?:ya?ml|json)$/.test(entry.path))
       .map((entry) => entry.path)
-      .filter((name) => name === wanted || posix.dirname(name) === wanted || (wanted === '.' && !name.includes('/')))
+      .filter(
+        (name) =>
+          name === wanted ||
+          posix.dirname(name) === wanted ||
+          (wanted === '.' && !name.includes('/') && !name.endsWith('.json')),
+      )
       .sort();
   }
 
@@ -151,4 +167,18 @@ function cleanPath(path: string): string {
     throw deployFault('deploy.source-broken', { why: `"${path}" leads out of the source` });
   }
   return clean;
+}
+
+/** @throws Fault deploy.file-unreadable */
+function textOf(path: string, bytes: Uint8Array): string {
+  try {
+    return decodeText(bytes);
+  } catch (cause) {
+    if (!(cause instanceof FormatError)) throw cause;
+    throw deployFault(
+      'deploy.file-unreadable',
+      { path: path.slice(0, 200), why: describeFormatError(cause) },
+      { cause },
+    );
+  }
 }

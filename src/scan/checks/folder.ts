@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
 import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FormatError, parseYamlDocuments } from '../../formats/index.ts';
+import { decodeText, describeFormatError, FormatError, parseManifests } from '../../formats/index.ts';
+import type { Text } from '../../system/index.ts';
 import { CHECK_FILE_MAX_BYTES, CHECK_FILES_MAX } from '../limits.ts';
 import { type AskSupport, type CheckedFile, checkFile, mayCheck } from './index.ts';
 
@@ -40,11 +41,13 @@ export async function checkPath(path: string, support?: AskSupport): Promise<Che
 async function unreadableOne(place: string, path: string): Promise<CheckedFile | null> {
   if (!/\.(?:ya?ml|json)$/i.test(path)) return null;
   try {
-    parseYamlDocuments(await readFile(place, 'utf8'), { maxBytes: CHECK_FILE_MAX_BYTES, scalars: 'kubernetes' });
-    return null;
+    const { objects } = parseManifests(decodeText(await readFile(place)), { maxBytes: CHECK_FILE_MAX_BYTES });
+    if (objects.length > 0) return null;
+    const unreadable: Text = { en: 'it holds no object', es: 'no contiene ningún objeto' };
+    return { kind: 'kubernetes', path, misconfigurations: [], unreadable };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    return { kind: 'kubernetes', path, misconfigurations: [], unreadable: error.message };
+    return { kind: 'kubernetes', path, misconfigurations: [], unreadable: describeFormatError(error) };
   }
 }
 
@@ -55,10 +58,22 @@ async function checkOne(place: string, name: string, support?: AskSupport): Prom
     const { size } = await file.stat();
     if (size > CHECK_FILE_MAX_BYTES) {
       const kind = /\.ya?ml$/i.test(name) ? 'kubernetes' : 'containerfile';
-      const unreadable = `the file has ${size} bytes, the limit is ${CHECK_FILE_MAX_BYTES}`;
+      const unreadable: Text = {
+        en: `the file has ${size} bytes, the limit is ${CHECK_FILE_MAX_BYTES}`,
+        es: `el archivo tiene ${size} bytes; el límite es ${CHECK_FILE_MAX_BYTES}`,
+      };
       return { kind, path: name, misconfigurations: [], unreadable };
     }
-    const text = await file.readFile('utf8');
+    const bytes = await file.readFile();
+    let text: string;
+    try {
+      text = decodeText(bytes);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      // Of a folder only what is surely meant for a deploy is somebody's mistake.
+      if (!/\.ya?ml$/i.test(name) || !bytes.includes('apiVersion')) return null;
+      return { kind: 'kubernetes', path: name, misconfigurations: [], unreadable: describeFormatError(error) };
+    }
     const checked = checkFile(name, text);
     if (support === undefined || checked === null || checked.kind === 'containerfile') return checked;
     return { ...checked, support: support(checked.kind, name, text) };

@@ -1,11 +1,11 @@
-import { FormatError, parseYamlDocuments } from '../../formats/index.ts';
+import { describeFormatError, FormatError, parseManifests, parseYamlDocuments } from '../../formats/index.ts';
 import type { Text } from '../../system/index.ts';
 import type { Misconfiguration } from '../report.ts';
 import type { Check } from './check.ts';
 import { COMPOSE_CHECKS, COMPOSE_YAML, checkComposeDocuments, isCompose } from './compose.ts';
 import { CONTAINERFILE_CHECKS, checkContainerfile } from './containerfile.ts';
 import { IMAGE_CHECKS } from './image.ts';
-import { checkKubernetesDocuments, isKubernetesObject, KUBERNETES_CHECKS } from './kubernetes.ts';
+import { checkKubernetesDocuments, isMeantForKubernetes, KUBERNETES_CHECKS } from './kubernetes.ts';
 
 export type { Check } from './check.ts';
 export { checkCompose } from './compose.ts';
@@ -39,7 +39,7 @@ export interface CheckedFile {
   readonly path: string;
   readonly misconfigurations: readonly Misconfiguration[];
   /** Why the file could not be read; then nothing is said of it. */
-  readonly unreadable: string | null;
+  readonly unreadable: Text | null;
   /** What the platform would do with each of its fields; only where somebody was asked (`AskSupport`). */
   readonly support?: FieldSupport | null;
 }
@@ -74,11 +74,11 @@ export function checkFile(path: string, text: string): CheckedFile | null {
   if (!YAML_NAME.test(path)) return null;
   const isComposeName = /(?:^|\/)(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml$/i.test(path);
   // Most YAML is neither; looking for the two words costs a thousandth of parsing it.
-  if (!isComposeName && !(text.includes('apiVersion') && text.includes('kind')) && !text.includes('services'))
-    return null;
+  const mayBeKubernetes = text.includes('kind') && (text.includes('apiVersion') || text.includes('metadata'));
+  if (!isComposeName && !mayBeKubernetes && !text.includes('services')) return null;
   try {
-    const documents = parseYamlDocuments(text, isComposeName ? COMPOSE_YAML : { scalars: 'kubernetes' });
-    if (documents.some(({ value }) => isKubernetesObject(value))) {
+    const documents = isComposeName ? parseYamlDocuments(text, COMPOSE_YAML) : parseManifests(text).objects;
+    if (documents.some(({ value }) => isMeantForKubernetes(value))) {
       return {
         kind: 'kubernetes',
         path,
@@ -98,7 +98,7 @@ export function checkFile(path: string, text: string): CheckedFile | null {
       kind: isComposeName ? 'compose' : 'kubernetes',
       path,
       misconfigurations: [],
-      unreadable: error.message,
+      unreadable: describeFormatError(error),
     };
   }
 }

@@ -1,4 +1,4 @@
-import { FormatError, parseYamlDocuments, type YamlDocument, type YamlPath } from '../../formats/index.ts';
+import { FormatError, parseManifests, type YamlDocument, type YamlPath } from '../../formats/index.ts';
 import type { Json } from '../../system/index.ts';
 import type { Misconfiguration } from '../report.ts';
 import { type Check, misconfigured } from './check.ts';
@@ -32,7 +32,7 @@ const LIST_DEPTH_MAX = 3;
  * @throws FormatError with the position when the YAML cannot be read
  */
 export function checkKubernetes(text: string, path: string | null): Misconfiguration[] {
-  return checkKubernetesDocuments(parseYamlDocuments(text, { scalars: 'kubernetes' }), path);
+  return checkKubernetesDocuments(parseManifests(text).objects, path);
 }
 
 export function checkKubernetesDocuments(documents: readonly YamlDocument[], path: string | null): Misconfiguration[] {
@@ -43,6 +43,15 @@ export function checkKubernetesDocuments(documents: readonly YamlDocument[], pat
 export function isKubernetesObject(value: Json): boolean {
   const object = members(value);
   return typeof object['apiVersion'] === 'string' && typeof object['kind'] === 'string';
+}
+
+/** An object, a list of them, or one that lacks its version or its kind: its author is told. */
+export function isMeantForKubernetes(value: Json): boolean {
+  const { apiVersion, kind, metadata, spec } = members(value);
+  if (Array.isArray(value)) return value.some(isKubernetesObject);
+  const said = [apiVersion, kind].filter((one) => typeof one === 'string').length;
+  const isFilled = [metadata, spec].some((one) => typeof one === 'object' && one !== null);
+  return said === 2 || (said === 1 && isFilled);
 }
 
 function checkObject(
@@ -115,7 +124,7 @@ function checkPod(
 /** Whether a text reads as Kubernetes objects at all; what is no YAML is none. */
 export function readsAsKubernetes(text: string): boolean {
   try {
-    return parseYamlDocuments(text, { scalars: 'kubernetes' }).some(
+    return parseManifests(text).objects.some(
       ({ value }) => isKubernetesObject(value) || items(value).some(isKubernetesObject),
     );
   } catch (error) {

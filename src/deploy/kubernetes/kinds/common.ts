@@ -1,7 +1,6 @@
 import type { Json, Text } from '../../../system/index.ts';
 import { ULIMITS_ANNOTATION, ULIMITS_MEANING } from '../../ulimits.ts';
 import {
-  allRefused,
   choice,
   emulated,
   enforced,
@@ -15,6 +14,7 @@ import {
   type Shape,
   TEXT,
 } from '../schema.ts';
+import { OTHER_VERSIONS } from '../versions.ts';
 
 export const FOREIGN_STORAGE: Text = {
   en: 'it names storage of a cloud or a driver that is not here; ask for it with a PersistentVolumeClaim',
@@ -51,10 +51,6 @@ export const SERVER: Text = {
 export const RECORD: Text = {
   en: 'left aside, as a record of another cluster, which asks for nothing',
   es: 'se deja de lado, como registro de otro clúster, que no pide nada',
-};
-export const NAMESPACE: Text = {
-  en: 'the environment that is deployed to decides; leave it out',
-  es: 'lo decide el entorno al que se despliega; omitirlo',
 };
 export const NO_API: Text = {
   en: 'there is no Kubernetes API here that a workload could speak to',
@@ -238,22 +234,26 @@ export const POD_ANNOTATIONS: Field = emulated(ANNOTATIONS, {
   es: `${ULIMITS_ANNOTATION} limita los procesos, como ulimits en Compose: ${ULIMITS_MEANING.es}; las demás anotaciones se conservan`,
 });
 
+const UNREAD: Text = {
+  en: 'nothing acts on it, as in Kubernetes: pods are named after their workload and stand in its environment',
+  es: 'nada actúa por ello, como en Kubernetes: los pods llevan el nombre de su carga de trabajo y están en su entorno',
+};
+
 export const TEMPLATE_METADATA: Field = enforced(
   object({
     labels: enforced(LABELS),
     annotations: POD_ANNOTATIONS,
-    name: refused({
-      en: 'pods are named after their workload',
-      es: 'los pods llevan el nombre de su carga de trabajo',
-    }),
-    namespace: refused(NAMESPACE),
-    ...allRefused(SERVER, ['finalizers', 'generateName']),
+    // What controllers of Kubernetes take of a template is its labels, annotations and finalizers (GetPodFromTemplate).
+    name: emulated(TEXT, UNREAD),
+    namespace: emulated(TEXT, UNREAD),
+    generateName: emulated(TEXT, UNREAD),
+    finalizers: refused(SERVER),
     ...RECORDS,
   }),
 );
 
 export const HEAD = (kind: string, apiVersion: string): Record<string, Field> => ({
-  apiVersion: required(choice([apiVersion])),
+  apiVersion: required(choice([apiVersion], OTHER_VERSIONS[kind] ?? {})),
   kind: required(choice([kind])),
   status: record(RECORD),
 });

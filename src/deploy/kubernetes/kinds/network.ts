@@ -69,6 +69,10 @@ const STAYS: Text = {
   en: 'each pod asks the replicas in an order of its own that stays; at the edge ClientIP lets the address of a client choose the replica',
   es: 'cada pod pregunta a las réplicas en un orden propio que se mantiene; en el borde, con ClientIP la dirección del cliente elige la réplica',
 };
+const ONE_CLASS: Text = {
+  en: 'there is one edge, which takes what names no class: leave it out, or write darsena',
+  es: 'hay un solo borde, que toma lo que no nombra clase alguna: omitirlo, o escribir darsena',
+};
 const ONE_EDGE: Text = {
   en: 'there is one edge, with the addresses of its host',
   es: 'hay un solo borde, con las direcciones de su host',
@@ -261,11 +265,13 @@ export const INGRESS: Kind = {
                             es: 'una ruta tal como figura en una dirección',
                           },
                         }),
-                        pathType: required(
-                          choice(['Prefix', 'Exact'], {
-                            ImplementationSpecific: { en: 'say Prefix or Exact', es: 'decir Prefix o Exact' },
+                        pathType: {
+                          ...emulated(choice(['Prefix', 'Exact', 'ImplementationSpecific']), {
+                            en: 'ImplementationSpecific is Prefix at this edge; a path that is a pattern of another controller is refused with it',
+                            es: 'ImplementationSpecific es Prefix en este borde; con él se rechaza una ruta que sea un patrón de otro controlador',
                           }),
-                        ),
+                          required: true,
+                        },
                         backend: required(BACKEND),
                       }),
                       { least: 1 },
@@ -297,7 +303,7 @@ export const INGRESS: Kind = {
             es: 'toda ruta se sirve por TLS: con el certificado añadido para su host o, si no, con el de la plataforma',
           },
         ),
-        ingressClassName: refused({ en: 'there is one edge', es: 'hay un solo borde' }, 'darsena'),
+        ingressClassName: refused(ONE_CLASS, 'darsena'),
         defaultBackend: emulated(BACKEND, {
           en: 'what no rule takes goes there: under each host of the rules, and under the published name of that service',
           es: 'lo que no toma ninguna regla va ahí: bajo cada host de las reglas y bajo el nombre publicado de ese servicio',

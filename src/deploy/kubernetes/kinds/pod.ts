@@ -222,7 +222,8 @@ const CONTAINER_SECURITY: Shape = object({
       drop: enforced(
         list({
           kind: 'text',
-          pattern: /^[A-Z][A-Z_]{1,40}$/,
+          // As run-times take it; what is added is written as policies look for it.
+          pattern: /^[A-Za-z][A-Za-z_]{1,40}$/,
           meaning: { en: 'a capability such as ALL', es: 'una capacidad como ALL' },
         }),
       ),
@@ -706,6 +707,7 @@ const VOLUME: Shape = object(
     ...allRefused(FOREIGN_STORAGE, VOLUME_TYPES_REFUSED),
   },
   ['configMap', 'secret', 'emptyDir', 'persistentVolumeClaim', 'projected', 'downwardAPI'],
+  { orNone: true },
 );
 
 export const POD_SPEC: Shape = object({
