@@ -1,4 +1,27 @@
-import type { ForeignRules, ResponsePolicy, StoredPlaybook } from '../api/types.ts';
+import type { ForeignRules, Incident, ResponsePolicy, StoredPlaybook } from '../api/types.ts';
+
+const PRIORITIES = ['emergency', 'alert', 'critical', 'error', 'warning', 'notice', 'informational', 'debug'];
+const UNCLOSED: readonly string[] = ['open', 'acknowledged', 'contained'];
+
+/** The queue as the platform narrows it: by state, priority and worse, owner, environment and words. */
+export function narrowed<One extends Incident>(all: readonly One[], query: URLSearchParams, me: string): One[] {
+  const asked = (name: string): string => query.get(name) ?? '';
+  const state = asked('state');
+  const owner = asked('owner') === 'me' ? me : asked('owner');
+  const words = asked('text').toLowerCase().split(/\s+/);
+  const rank = PRIORITIES.indexOf(asked('priority'));
+  return all.filter((one) => {
+    const { number, rule, title, project, workload, container, host } = one;
+    const searched = [number, rule, title, project, one.environment, workload, container, host, one.owner].join(' ');
+    return (
+      (state === '' || (state === 'unclosed' ? UNCLOSED.includes(one.state) : one.state === state)) &&
+      (rank === -1 || PRIORITIES.indexOf(one.priority.toLowerCase()) <= rank) &&
+      (owner === '' || one.owner === owner) &&
+      (asked('environment') === '' || one.environment === asked('environment')) &&
+      words.every((word) => searched.toLowerCase().includes(word))
+    );
+  });
+}
 
 /** What a text says wrongly, as the control program tells it. */
 export interface MockMistake {

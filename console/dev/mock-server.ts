@@ -43,6 +43,7 @@ import {
   mockPlaybooks,
   mockPolicies,
   mockWouldDo,
+  narrowed,
   readPlaybook,
   readPolicy,
 } from './mock-response.ts';
@@ -764,7 +765,7 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
         : (storage.operation(params[0]) ?? found(data.operations.find((item) => item.id === params[0]))),
     ),
     route('POST', '/operations/:id/cancel', () => ({})),
-    route('GET', '/incidents', () => list(data.incidents)),
+    route('GET', '/incidents', ({ query }) => list(narrowed(data.incidents, query, data.me.actor))),
     route('GET', '/incidents/:n', ({ params }) => incidentOf(params[0])),
     route('GET', '/incidents/:n/comments', () => ({
       items: [{ id: 'c1', at: '2026-11-22T10:00:00.000Z', author: 'user:ana', text: 'Looks like the load test.' }],
