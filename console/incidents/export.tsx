@@ -1,4 +1,5 @@
 import { useMutation } from '@tanstack/react-query';
+import { csvLine } from '../../src/formats/csv.ts';
 import { api, apiPath } from '../api/client.ts';
 import type { Incident, List } from '../api/types.ts';
 import { useWords } from '../shell/language.tsx';
@@ -13,20 +14,13 @@ const COLUMNS = [
   ...(['host', 'digest', 'alerts', 'openedAt', 'lastAlertAt', 'closedAt', 'owner', 'decision', 'reason'] as const),
 ];
 
-/** A text that a spreadsheet would run has an apostrophe before it: names in a container are whoever's was there. */
-function cellOf(value: unknown): string {
-  if (typeof value !== 'string') return value == null ? '' : String(value);
-  const plain = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
-}
-
 async function exportAll(filter: QueueFilter & { readonly environment: string }): Promise<void> {
-  const lines = [COLUMNS.join(',')];
+  const lines = [csvLine(COLUMNS)];
   let before: string | null = null;
   do {
     const path = apiPath(['incidents'], { ...filter, before, limit: PAGE });
     const page: List<Incident> = await api.get(path);
-    for (const one of page.items) lines.push(COLUMNS.map((column) => cellOf(one[column])).join(','));
+    for (const one of page.items) lines.push(csvLine(COLUMNS.map((column) => one[column] ?? null)));
     before = page.next ?? null;
   } while (before !== null);
   // The mark of the byte order: without it spreadsheets take accents for something else.
