@@ -397,6 +397,11 @@ function factOf(kind: string, exception: Exception, actor: string) {
 /** Rules of the presets that speak of hosts and of no workload. */
 const HOST_RULES: readonly string[] = ['host-runtime', 'host-unknown'];
 
+/** Whether a rule of the presets speaks of a host, and of no workload. */
+export function isOfHost(rule: string): boolean {
+  return HOST_RULES.includes(rule);
+}
+
 /**
  * The answer about several containers as one: the worst decision and every reason, each naming whose it is. For people
  * and for the release; starts are permitted by the verdicts themselves.
@@ -412,11 +417,7 @@ export function joinVerdicts(
     verdict.reasons.map((reason) => ({
       ...reason,
       // What stands against a host stands against it once, and its message names it.
-      subject: HOST_RULES.includes(reason.rule)
-        ? null
-        : reason.subject === null
-          ? subject
-          : `${subject}: ${reason.subject}`,
+      subject: isOfHost(reason.rule) ? null : reason.subject === null ? subject : `${subject}: ${reason.subject}`,
     })),
   );
   const keyOf = ({ rule, subject, message }: Reason): string => `${rule}\n${subject ?? message.en}`;

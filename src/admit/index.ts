@@ -15,7 +15,7 @@ export {
   type StatementFacts,
   type WorkloadFacts,
 } from './admission.ts';
-export { Admit, type AdmitOptions, type AdmitQuestion, joinVerdicts } from './admit.ts';
+export { Admit, type AdmitOptions, type AdmitQuestion, isOfHost, joinVerdicts } from './admit.ts';
 export { asAsked, type PolicyDocument, startsPods, toDocument } from './document.ts';
 export { admitFault } from './errors.ts';
 export { covers, coversImage, EVERY_RULE, type Exception, type ExceptionState, stateOf } from './exception.ts';

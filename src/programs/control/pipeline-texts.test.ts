@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Reason } from '../../admit/index.ts';
-import { reasonTexts, refusal } from './pipeline-texts.ts';
+import type { Reason, Verdict } from '../../admit/index.ts';
+import { reasonTexts, refusal, showRefused } from './pipeline-texts.ts';
 
 const warning = (rule: string, en: string, subject: string | null): Reason => ({
   ...{ rule, effect: 'warn', message: { en, es: en }, remedy: null, subject, exception: null },
@@ -51,4 +51,20 @@ test('a refusal says its ways out, a few of many, and none where there is none',
   assert.equal(refusal('a', 'b', refused(['one', 'one', null]), 'darsena x').text('en').remedy, 'one; darsena x');
   const many = refusal('a', 'b', refused(Array.from({ length: 50 }, (_, at) => `way ${at}`)), null);
   assert.equal(many.text('en').remedy?.split('; ').length, 12);
+});
+
+test('the way out shows the image that was refused, whether or not this project built it, and no image where a host was', () => {
+  const [good, bad] = [`sha256:${'a'.repeat(64)}`, `sha256:${'b'.repeat(64)}`];
+  const references = [`darsena.registry/tienda/web@${good}`, `darsena.registry/base/tools@${bad}`];
+  const verdict = (digest: string, ...reasons: Reason[]): Verdict => ({ digest, reasons }) as unknown as Verdict;
+  const refused = (rule: string): Reason => ({ ...warning(rule, 'it may not run', null), effect: 'refuse' });
+  const allowed = verdict(good, warning('old', 'the scan is old', null));
+  const show = (...verdicts: Verdict[]) => showRefused(references, verdicts);
+  assert.equal(show(allowed, verdict(bad, refused('unsigned'))), `darsena image show base/tools@${bad}`);
+  assert.equal(show(verdict(good, refused('host-runtime')), verdict(bad, refused('host-runtime'))), null);
+  assert.equal(
+    show(verdict(good, refused('host-runtime')), verdict(bad, refused('cve'))),
+    `darsena image show base/tools@${bad}`,
+  );
+  assert.equal(show(allowed), null);
 });

@@ -1,5 +1,6 @@
-import type { Reason, Verdict } from '../../admit/index.ts';
-import { deployFault, type PinnedImage, type WorkloadStatus } from '../../deploy/index.ts';
+import { isOfHost, type Reason, type Verdict } from '../../admit/index.ts';
+import { deployFault, type WorkloadStatus } from '../../deploy/index.ts';
+import { parseReference } from '../../oci/index.ts';
 import type { ScanReport } from '../../scan/index.ts';
 import { Fault, type Language, type Text } from '../../system/index.ts';
 
@@ -8,18 +9,16 @@ export function said(text: Text): string {
   return text.en;
 }
 
-/** The command that shows the image that was refused first, null when no image was; reasons begin with the name of their workload. */
-export function showRefused(
-  project: string,
-  images: readonly PinnedImage[],
-  reasons: readonly Reason[],
-): string | null {
-  const subject = reasons
-    .find((reason) => reason.effect === 'refuse' && reason.subject !== null)
-    ?.subject?.split(':')[0];
-  if (subject === undefined) return null;
-  const image = images.find((one) => one.name === subject) ?? images[0];
-  return `darsena image show ${image?.repository ?? project}`;
+/**
+ * The command that shows the image that was refused first, whoever built it; null when none was: a host may be what is refused.
+ * @param references the images that would run, each with its digest
+ */
+export function showRefused(references: readonly string[], verdicts: readonly Verdict[]): string | null {
+  const refusing = verdicts.find(({ reasons }) =>
+    reasons.some(({ rule, effect }) => effect === 'refuse' && !isOfHost(rule)),
+  );
+  const image = references.map(parseReference).find(({ digest }) => digest === refusing?.digest);
+  return image === undefined || image.digest === null ? null : `darsena image show ${image.repository}@${image.digest}`;
 }
 
 /** Braces in a reason are text, not places of a template. */

@@ -194,7 +194,7 @@ export class Pipeline implements Releases, RunStarter, Builds {
         },
       },
       async (context) => {
-        const { composition, verdict } = await this.#compose(
+        const { composition, verdict, show } = await this.#compose(
           source.source,
           source.release.digests,
           to,
@@ -204,13 +204,7 @@ export class Pipeline implements Releases, RunStarter, Builds {
           context,
         );
         const promotion = await deployments.requestPromotion({ source: source.release, to, verdict, by });
-        if (verdict.decision === 'refuse')
-          throw refusal(
-            project,
-            to.name,
-            verdict.reasons,
-            showRefused(project, source.release.digests, verdict.reasons),
-          );
+        if (verdict.decision === 'refuse') throw refusal(project, to.name, verdict.reasons, show);
         if (promotion.state === 'awaiting-approval') {
           context.step({ en: 'Approval by another person', es: 'Aprobación de otra persona' }).done({
             en: `waits for ${promotion.required}`,
@@ -470,8 +464,7 @@ export class Pipeline implements Releases, RunStarter, Builds {
         digest,
         body: { image: order.image, rules: verdict.reasons.map(({ rule }) => rule) },
       });
-      const shown = [{ name: order.name, repository: parseReference(image).repository, digest }];
-      throw refusal(project, environment.name, verdict.reasons, showRefused(project, shown, verdict.reasons));
+      throw refusal(project, environment.name, verdict.reasons, showOf(composition, verdicts));
     }
     return {
       id,
@@ -559,7 +552,7 @@ export class Pipeline implements Releases, RunStarter, Builds {
     // One after the other: builds share the layer cache and the machine.
     for (const name of Object.keys(file.images)) built.push(await this.#build(file, name, bundle, request, context));
     const source = await this.#carried(read, file.project, environment.name);
-    const { composition, verdict } = await this.#compose(
+    const { composition, verdict, show } = await this.#compose(
       source,
       built,
       environment,
@@ -582,8 +575,7 @@ export class Pipeline implements Releases, RunStarter, Builds {
       authors: [personBehind(by)],
       canary: request.canary,
     });
-    if (verdict.decision === 'refuse')
-      throw refusal(file.project, environment.name, verdict.reasons, showRefused(file.project, built, verdict.reasons));
+    if (verdict.decision === 'refuse') throw refusal(file.project, environment.name, verdict.reasons, show);
     return this.#watch(release, composition, context);
   }
 
@@ -870,7 +862,7 @@ export class Pipeline implements Releases, RunStarter, Builds {
       readonly prepare?: (composition: Composition) => Promise<void>;
     },
     context: OperationContext,
-  ): Promise<{ composition: Composition; verdict: Verdict }> {
+  ): Promise<{ composition: Composition; verdict: Verdict; show: string | null }> {
     const step = context.step({ en: 'Verdict', es: 'Veredicto' });
     const file = parseProjectFile(source.projectFile, 'darsena.yaml');
     const translation = translate(source, file, environment.name, this.#parts.contentKey);
@@ -897,7 +889,7 @@ export class Pipeline implements Releases, RunStarter, Builds {
     const text = decisionText(verdict);
     if (verdict.decision === 'refuse') step.fail(text);
     else step.done(text);
-    return { composition, verdict };
+    return { composition, verdict, show: showOf(composition, verdicts) };
   }
 
   /** What would run, narrowed to what is signed beside its images. */
@@ -953,10 +945,8 @@ export class Pipeline implements Releases, RunStarter, Builds {
     const { digest } = parseReference(image ?? '');
     if (verdict === null || image === undefined || digest === null)
       throw deployFault('deploy.image-unknown', { image: image ?? workload });
-    if (verdict.decision === 'refuse') {
-      const shown = [{ name, repository: parseReference(image).repository, digest }];
-      throw refusal(project, environment.name, verdict.reasons, showRefused(project, shown, verdict.reasons));
-    }
+    if (verdict.decision === 'refuse')
+      throw refusal(project, environment.name, verdict.reasons, showOf(composition, verdicts));
     const placing = { project, environment: environment.name };
     const order = { ...NO_ORDER, name, image };
     await quotas.take({ composition, ...placing, beside: true }, () =>
@@ -1368,6 +1358,11 @@ function ofRelease(image: string, released: readonly string[]): string | null {
   const { repository, tag, digest, registry } = parseReference(image);
   if (tag !== null || digest !== null || (registry !== null && registry !== REGISTRY_NAME)) return null;
   return released.find((one) => parseReference(one).repository === repository) ?? null;
+}
+
+function showOf(composition: Composition, verdicts: readonly { readonly verdict: Verdict }[]): string | null {
+  const judged = verdicts.map(({ verdict }) => verdict);
+  return showRefused(collectImages(composition.workloads), judged);
 }
 
 function showReplicas(step: StepHandle | undefined, status: WorkloadStatus): void {
