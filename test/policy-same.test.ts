@@ -34,9 +34,11 @@ const PODS: readonly string[] = [
 ];
 
 const SELECTED = 'metadata: { name: w }\nspec: { selector: { matchLabels: { app: w } }, ';
-const LABELLED = 'metadata: { labels: { app: w } }';
+const LIMITED = '"nofile=1024:2048, core=0; a: memlock=-1, nofile=65536"';
+const LABELLED = `metadata: { labels: { app: w }, annotations: { darsena/ulimits: ${LIMITED} } }`;
 const KINDS: Readonly<Record<string, (pod: string) => string>> = {
-  Pod: (pod) => `apiVersion: v1\nkind: Pod\nmetadata: { name: w }\nspec: { ${pod} }\n`,
+  Pod: (pod) =>
+    `apiVersion: v1\nkind: Pod\nmetadata: { name: w, annotations: { darsena/ulimits: ${LIMITED} } }\nspec: { ${pod} }\n`,
   Deployment: (pod) =>
     `apiVersion: apps/v1\nkind: Deployment\n${SELECTED}template: { ${LABELLED}, spec: { ${pod} } } }\n`,
   StatefulSet: (pod) =>
@@ -65,7 +67,8 @@ test('a policy is told the same of a workload where it is only tried as at a dep
         assert.ok(workload !== undefined && document !== undefined, text);
         const asked = asAsked(toDocument(document.value), saidBy);
         const [found] = podsOf(asked);
-        const tried = describeWorkload(asked.kind, asked.name, found?.spec ?? null, () => ({ user: '', uid: null }));
+        const user = () => ({ user: '', uid: null });
+        const tried = describeWorkload(asked.kind, asked.name, found?.spec ?? null, user, found?.metadata);
         const deployed = workloadFacts(workload.key.name, kind, workload.pod, () => '');
         const sorted = (facts: typeof tried) => ({
           ...facts,

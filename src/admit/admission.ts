@@ -165,6 +165,15 @@ export interface ContainerFacts {
   readonly hasMemoryLimit: boolean;
   readonly hasReadinessProbe: boolean;
   readonly hasLivenessProbe: boolean;
+  /** Limits of its processes that the workload asks for, of each name one; -1 is no limit. Not those that the host gives to all. */
+  readonly ulimits: readonly UlimitFacts[];
+}
+
+export interface UlimitFacts {
+  /** As docker and podman call it: `nofile`. */
+  readonly name: string;
+  readonly soft: number;
+  readonly hard: number;
 }
 
 /** The workload of a door that has none. */
@@ -200,6 +209,7 @@ type FieldType =
   | 'list<int>'
   | 'list<Finding>'
   | 'list<Container>'
+  | 'list<Ulimit>'
   | 'list<HostIssue>';
 export type Schema = Readonly<Record<string, FieldType>>;
 
@@ -239,7 +249,9 @@ export const SCHEMAS = {
     hasMemoryLimit: 'bool',
     hasReadinessProbe: 'bool',
     hasLivenessProbe: 'bool',
+    ulimits: 'list<Ulimit>',
   },
+  Ulimit: { name: 'string', soft: 'int', hard: 'int' },
   HostIssue: { key: 'string', label: 'string', package: 'string', version: 'string', onHost: 'string' },
   image: {
     digest: 'string',
@@ -332,7 +344,8 @@ function convertObject(value: unknown, fields: Fields, path: string): Record<str
   const converted: Record<string, unknown> = {};
   for (const [name, type] of fields) {
     const member = Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
-    converted[name] = convert(member, type, path, name);
+    // What was recorded before there was such a fact says nothing of it.
+    converted[name] = convert(member === undefined && type === 'list<Ulimit>' ? [] : member, type, path, name);
   }
   return converted;
 }
@@ -342,6 +355,7 @@ function convert(value: unknown, type: string, path: string, name: string): unkn
   switch (type) {
     case 'Finding':
     case 'Container':
+    case 'Ulimit':
     case 'HostIssue':
       return convertObject(value, FIELDS[type], `${path}${name}`);
     case 'int':

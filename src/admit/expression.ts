@@ -82,6 +82,7 @@ const environment = new Environment({
   limits: { maxAstNodes: EXPRESSION_NODES_MAX, maxDepth: EXPRESSION_DEPTH_MAX },
 })
   .registerType('Finding', { fields: SCHEMAS.Finding })
+  .registerType('Ulimit', { fields: SCHEMAS.Ulimit })
   .registerType('Container', { fields: SCHEMAS.Container })
   .registerType('HostIssue', { fields: SCHEMAS.HostIssue })
   .registerVariable('door', 'string')

@@ -244,6 +244,46 @@ test('no way of writing uid 0 is taken for another user (A2)', () => {
   assert.equal(user({ runAsUser: 1 }, { user: 'root', uid: 0 }), false);
 });
 
+test('a policy sees the limits of processes of each container, and none where none were known yet', () => {
+  const policy = readPolicy(
+    `
+name: t
+version: "1"
+description: { en: t, es: t }
+doors: { start: closed }
+rules:
+  - id: many-files
+    each: workload.containers.filter(c, c.ulimits.exists(u, u.name == 'nofile' && (u.hard == -1 || u.hard > 65536)))
+    effect: refuse
+    message: { en: "too many files: {subject}", es: "demasiados archivos: {subject}" }
+`,
+    't',
+  );
+  const asks = (written: string | null): Admission => {
+    const metadata = written === null ? null : { annotations: { 'darsena/ulimits': written } };
+    const workload = describeWorkload('Deployment', 'web', goodPod, () => ({ user: '', uid: null }), metadata);
+    return { ...good, workload };
+  };
+  const [first = ''] = asks(null).workload.containers.map(({ key }) => key);
+  const rows: [string | null, boolean][] = [
+    [null, false],
+    ['nofile=65536', false],
+    ['nofile=1024:65537', true],
+    ['nofile=-1', true],
+    [`nofile=-1; ${first}: nofile=1024`, false],
+    [`nofile=1024; ${first}: nofile=unlimited`, true],
+    ['nproc=-1', false],
+    ['nofile: all of them', true],
+  ];
+  for (const [written, refused] of rows) {
+    assert.deepEqual(rules(ask(policy, asks(written))), refused ? ['many-files refuse'] : [], String(written));
+    for (const name of ['dev', 'prod']) assert.equal(ask(name, asks(written)).decision, 'allow', String(written));
+  }
+  const { containers, ...rest } = good.workload;
+  const before = { ...good, workload: { ...rest, containers: containers.map(({ ulimits: _later, ...one }) => one) } };
+  assert.deepEqual(rules(ask(policy, before as unknown as Admission)), []);
+});
+
 test('a rule that cannot be evaluated refuses, or warns at a door that fails open', () => {
   const broken = {
     ...good,

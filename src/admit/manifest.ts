@@ -30,9 +30,9 @@ export function judgeDocument(
   const { kind, name, line } = document;
   const unreadable = (en: string, es: string) =>
     admitFault('admit.manifest-unreadable', { kind, name, line, reason: { en, es } });
-  const workloads = podsOf(document).map(({ spec }) => {
+  const workloads = podsOf(document).map(({ metadata, spec }) => {
     try {
-      return describeWorkload(kind, name, spec, () => UNKNOWN_USER);
+      return describeWorkload(kind, name, spec, () => UNKNOWN_USER, metadata);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       throw unreadable(

@@ -1,3 +1,4 @@
+import { listUlimits, parseUlimits, ULIMIT_NAMES, ULIMITS_ANNOTATION, type Ulimits } from '../formats/index.ts';
 import type { Json } from '../system/index.ts';
 import type { ContainerFacts, WorkloadFacts } from './admission.ts';
 import { CONTAINERS_MAX } from './limits.ts';
@@ -15,14 +16,17 @@ export interface ImageUser {
  * container of every list is looked at. A value of the wrong type counts as the dangerous one, so that a field written
  * as text does not slip by.
  * @param imageUser the user of each container's image, asked by the image reference as written
+ * @param podMetadata of the pod, whose annotation says limits of processes
  */
 export function describeWorkload(
   kind: string,
   name: string,
   podSpec: Json,
   imageUser: (image: string) => ImageUser,
+  podMetadata: Json = null,
 ): WorkloadFacts {
   const spec = members(podSpec);
+  const ulimitsOf = readUlimits(members(members(podMetadata)['annotations'])[ULIMITS_ANNOTATION]);
   const podContext = members(spec['securityContext']);
   const lists = [
     ['main', spec['containers']],
@@ -30,7 +34,13 @@ export function describeWorkload(
     ['ephemeral', spec['ephemeralContainers']],
   ] as const;
   const containers = lists.flatMap(([role, list]) =>
-    items(list).map((container) => describeContainer(role, members(container), podContext, imageUser)),
+    items(list).map((item) => {
+      const container = members(item);
+      return {
+        ...describeContainer(role, container, podContext, imageUser),
+        ulimits: listUlimits(ulimitsOf(textOf(container['name']))),
+      };
+    }),
   );
   if (containers.length > CONTAINERS_MAX) {
     throw new RangeError(`expected at most ${CONTAINERS_MAX} containers in ${kind} ${name}, got ${containers.length}`);
@@ -57,7 +67,7 @@ function describeContainer(
   container: Members,
   podContext: Members,
   imageUser: (image: string) => ImageUser,
-): ContainerFacts {
+): Omit<ContainerFacts, 'ulimits'> {
   const context = members(container['securityContext']);
   const capabilities = members(context['capabilities']);
   const limits = members(members(container['resources'])['limits']);
@@ -98,6 +108,15 @@ function runsAsRoot(written: Json, image: ImageUser): boolean {
   if (/^[0-9]{1,10}$/.test(user)) return !isOrdinaryUid(Number(user));
   return user === '' || image.uid === null || !isOrdinaryUid(image.uid);
 }
+
+/** The limits of each container; an annotation that cannot be read counts as all of them lifted. */
+function readUlimits(written: Json | undefined): (container: string) => Ulimits {
+  if (written === undefined || written === null) return () => ({});
+  const limits = parseUlimits(textOf(written));
+  return (container) => (limits === null ? LIFTED : { ...limits.get(null), ...limits.get(container) });
+}
+
+const LIFTED: Ulimits = Object.fromEntries(ULIMIT_NAMES.map((name) => [name, { soft: -1, hard: -1 }]));
 
 /** From 1 to 2^32 - 2; 2^32 - 1 is "no user" to the kernel. */
 function isOrdinaryUid(value: Json): boolean {

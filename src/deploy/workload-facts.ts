@@ -1,4 +1,5 @@
 import type { ContainerFacts, WorkloadFacts } from '../admit/index.ts';
+import { listUlimits } from '../formats/index.ts';
 import type { ContainerSpec, PodSpec } from './model.ts';
 
 /**
@@ -47,6 +48,7 @@ function containerFacts(role: string, container: ContainerSpec, imageUser: (imag
     hasMemoryLimit: resources.memoryLimitBytes !== null,
     hasReadinessProbe: container.readinessProbe !== null,
     hasLivenessProbe: container.livenessProbe !== null,
+    ulimits: listUlimits(container.ulimits ?? {}),
   };
 }
 

@@ -51,6 +51,18 @@ export { cleanTarPath, readTar, type TarEntry, type TarFile, type TarKind, TarRe
 export { packTar, type TarInput } from './tar-writer.ts';
 export { decodeText } from './text.ts';
 export { parseToml } from './toml.ts';
+export {
+  formatUlimits,
+  isUlimit,
+  listUlimits,
+  parseUlimit,
+  parseUlimits,
+  ULIMIT_NAMES,
+  ULIMITS_ANNOTATION,
+  type Ulimit,
+  type UlimitName,
+  type Ulimits,
+} from './ulimits.ts';
 export { childOf, descendantsOf, type XmlElement, XmlReader } from './xml.ts';
 export {
   parseYaml,
