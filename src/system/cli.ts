@@ -92,6 +92,8 @@ export interface CliPrint {
   age(at: string | null): string;
   /** `12.3 MB`. */
   bytes(sizeBytes: number): string;
+  /** A text of ours: the commands in it name the instance that the caller named. */
+  command(text: string): string;
   /** Marks words that also say it by themselves. Nothing without a terminal or with NO_COLOR. */
   colour(kind: 'good' | 'warn' | 'bad' | 'faint' | 'strong', text: string): string;
 }
@@ -104,6 +106,8 @@ export interface CliColumn<Row> {
   readonly wide?: boolean;
   /** Never cut: for the last column, when it holds sentences. */
   readonly long?: boolean;
+  /** Its texts are ours alone: commands in them name the instance that the caller named. */
+  readonly own?: boolean;
 }
 
 export interface CliAsk {

@@ -309,7 +309,11 @@ function step(part: Partial<StepView> & { id: string }): StepView {
 }
 
 const at = (seconds: number): Date => new Date(Date.parse('2026-01-01T00:00:00Z') + seconds * 1_000);
-const style = (language: Language) => ({ language, columns: 80, colour: (_kind: string, text: string) => text });
+const style = (language: Language) => ({
+  ...{ language, columns: 80 },
+  colour: (_kind: string, text: string) => text,
+  command: (text: string) => text,
+});
 const running = (steps: StepView[]): Pick<OperationView, 'steps' | 'state'> => ({ steps, state: 'running' });
 
 test('without a terminal each step is a line when it ends, and when it begins only if it is long', () => {
@@ -487,6 +491,64 @@ test('the way out names the instance that the caller named', () => {
     forInstance(text, 't1').remedy,
     'darsena --instance t1 status   (is it running?), sudo darsena --instance t1 up',
   );
+});
+
+test('every command that is printed names the instance that the caller named, and what others wrote stays as it is', async () => {
+  const say = (cli: CliProgram) => {
+    cli.program.command('show').action(() => {
+      const { print } = cli;
+      print.line({ en: 'next: darsena deploy FOLDER', es: 'siguiente: darsena deploy CARPETA' });
+      print.line('  darsena incident close 1 --reason "…"');
+      print.line(`  isolate – user:ana: darsena incident approve 1 isolate`);
+      print.line('12:00 Terminal shell: sh ran /opt/darsena up and darsena up');
+      print.note('shop/web: it waits; darsena host uncordon ends it');
+      print.result('darsena down');
+      print.result({ en: 'a: darsena up', es: 'a: darsena up' });
+      print.table(
+        [
+          { title: { en: 'a', es: 'a' }, value: ({ text }) => text },
+          { title: { en: 'b', es: 'b' }, value: ({ text }) => text, own: true },
+        ],
+        [{ text: 'darsena logs' }],
+      );
+      print.table([], [], { empty: { en: 'none: darsena up', es: 'nada: darsena up' } });
+      print.json({ remedy: 'darsena up' });
+    });
+  };
+  const printed = async (...words: string[]): Promise<string> => {
+    const { frame, target } = frameOf(say);
+    assert.equal(await frame.run([...words, 'show']), 0);
+    return target.out + target.error;
+  };
+  const plain = await printed();
+  assert.doesNotMatch(plain, /--instance/);
+  const named = await printed('--instance', 't1');
+  for (const line of [
+    'next: darsena --instance t1 deploy FOLDER',
+    '  darsena --instance t1 incident close 1 --reason "…"',
+    '  isolate – user:ana: darsena --instance t1 incident approve 1 isolate',
+    '12:00 Terminal shell: sh ran /opt/darsena up and darsena up',
+    'shop/web: it waits; darsena --instance t1 host uncordon ends it',
+    'darsena down',
+    'a: darsena --instance t1 up',
+    'darsena logs  darsena --instance t1 logs',
+    'none: darsena --instance t1 up',
+    '  "remedy": "darsena up"',
+  ])
+    assert.ok(named.split('\n').includes(line), `${line}\n${named}`);
+  const json = await printed('--instance', 't1', '--json');
+  assert.doesNotMatch(json.replace(/^shop.*$/m, ''), /--instance/);
+});
+
+test('progress names the instance in its details and notes', () => {
+  let out = '';
+  const named = { ...style('en'), command: (text: string) => text.replace('darsena ', 'darsena --instance t1 ') };
+  const view = createLineView((text) => {
+    out += text;
+  }, named);
+  const hint = { en: 'NOT READY: darsena logs control', es: '' };
+  view.end(running([step({ id: '1', state: 'failed', detail: hint, notes: [hint] })]), at(1));
+  assert.equal(out.match(/darsena --instance t1 logs control/g)?.length, 2, out);
 });
 
 test('an error without why or way out is one line', () => {

@@ -19,7 +19,7 @@ import { cliFault } from './errors.ts';
 import { addHabits } from './habits.ts';
 import { createProgram, HELP_WORDS, usageFault } from './help.ts';
 import { createView, followOperation } from './operations.ts';
-import { createPrint, type PrintTarget, printable } from './print.ts';
+import { createPrint, type PrintTarget, printable, withInstance } from './print.ts';
 
 export interface Frame {
   readonly cli: CliProgram;
@@ -94,8 +94,9 @@ export function createFrame(options: {
     const given = program.opts<{ json?: boolean; quiet?: boolean; output?: string }>();
     return { json: given.json === true, quiet: given.quiet === true, wide: given.output === 'wide' };
   };
-  const instance = (): string => instanceName(program.opts<{ instance?: string }>().instance, environment);
-  const print = createPrint(target, language, clock, choices);
+  const named = (): string | undefined => program.opts<{ instance?: string }>().instance;
+  const instance = (): string => instanceName(named(), environment);
+  const print = createPrint(target, language, clock, choices, named);
   const api = new ApiClient({
     // Only commands that ask the platform need to read and check credentials.
     connection: async () =>
@@ -149,8 +150,7 @@ export function createFrame(options: {
     if (interrupt.signal.aborted && !(error instanceof Fault)) return report(interrupt.signal.reason, command);
     const { text, kind, json } = describeError(error, language);
     if (choices().json) print.json({ error: json });
-    const named = program.opts<{ instance?: string }>().instance;
-    target.writeError(formatError(forInstance(text, named), language, print.colour));
+    target.writeError(formatError(forInstance(text, named()), language, print.colour));
     return CARRIES_CODE.has(command) ? carriedCode(error) : EXIT_CODE[kind];
   };
 
@@ -243,8 +243,9 @@ export function guardWords(argv: readonly string[], program: Command): string[] 
 
 /** A way out that names a command names the instance too, where the caller did. */
 export function forInstance(text: FaultText, instance: string | undefined): FaultText {
-  if (instance === undefined || text.remedy === undefined) return text;
-  return { ...text, remedy: text.remedy.replace(/\bdarsena (?=[a-z])/g, `darsena --instance ${instance} `) };
+  return instance === undefined || text.remedy === undefined
+    ? text
+    : { ...text, remedy: withInstance(text.remedy, instance) };
 }
 
 /** What failed on what; why; the way out. */

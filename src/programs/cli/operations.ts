@@ -20,12 +20,12 @@ const RECONNECT_MS = 500;
 /** The view that fits where the caller reads: tree, lines, or nothing. */
 export function createView(
   target: PrintTarget,
-  print: Pick<CliPrint, 'colour'>,
+  print: Pick<CliPrint, 'colour' | 'command'>,
   language: Language,
   silent: boolean,
 ): ProgressView {
   if (silent) return { update: () => undefined, end: () => undefined };
-  const style = { language, columns: target.columns, colour: print.colour };
+  const style = { language, columns: target.columns, colour: print.colour, command: print.command };
   return target.terminal
     ? createTreeView((text) => target.write(text), { ...style, rows: () => process.stdout.rows ?? 24 })
     : createLineView((text) => target.write(text), style);

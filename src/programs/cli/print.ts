@@ -20,17 +20,22 @@ const COLOURS = { good: '32', warn: '33', bad: '31', faint: '2', strong: '1' } a
 /** A cell without `-o wide` is cut here, so that a line stays within 100 characters. */
 const CELL_CHARACTERS_MAX = 48;
 
+/** @param named the instance that the caller named, which commands that are printed name too */
 export function createPrint(
   target: PrintTarget,
   language: Language,
   clock: Clock,
   choices: () => PrintChoices,
+  named: () => string | undefined = () => undefined,
 ): CliPrint {
-  const say = (text: Text | string): string => harmless(typeof text === 'string' ? text : text[language]);
+  const command = (text: string): string => withInstance(text, named());
+  const say = (text: Text | string): string =>
+    harmless(typeof text === 'string' ? atPlacesOfCommands(text, command) : command(text[language]));
   const colour: CliPrint['colour'] = (kind, text) =>
     target.colour ? `${ESCAPE}${COLOURS[kind]}m${text}${ESCAPE}0m` : text;
   return {
     colour,
+    command,
     table: (columns, rows, options) => {
       if (choices().json) {
         target.write(`${jsonText(options?.json ?? { items: rows }, 2)}\n`);
@@ -41,7 +46,10 @@ export function createPrint(
         return;
       }
       target.write(
-        formatTable(columns, rows, { language, wide: choices().wide, heading: (text) => colour('faint', text) }),
+        formatTable(columns, rows, {
+          ...{ language, wide: choices().wide, command },
+          heading: (text) => colour('faint', text),
+        }),
       );
     },
     json: (value) => target.write(`${jsonText(value, 2)}\n`),
@@ -49,7 +57,8 @@ export function createPrint(
       if (!choices().json && !choices().quiet) target.write(`${say(text)}\n`);
     },
     result: (text) => {
-      if (!choices().json) target.write(`${say(text)}\n`);
+      // A plain text is what was asked for, and stays as it is.
+      if (!choices().json) target.write(`${typeof text === 'string' ? harmless(text) : say(text)}\n`);
     },
     note: (text) => target.writeError(`${say(text)}\n`),
     age: (at) => (at === null ? '-' : formatAge(clock.now().getTime() - Date.parse(at))),
@@ -57,16 +66,36 @@ export function createPrint(
   };
 }
 
+/** The commands in a text of ours with the instance that the caller named, so that they can be pasted. */
+export function withInstance(text: string, instance: string | undefined): string {
+  return instance === undefined ? text : text.replace(/\bdarsena (?=[a-z])/g, `darsena --instance ${instance} `);
+}
+
+/** In a line that holds other people's words a command of ours begins the line, or stands after a mark. */
+function atPlacesOfCommands(text: string, command: (text: string) => string): string {
+  return text.replace(PLACE_OF_COMMAND, command);
+}
+const PLACE_OF_COMMAND = new RegExp(
+  `(?:^|[:;→(] |\`)[ ]*(?:${ESCAPE.replace('[', '\\[')}\\d+m)?darsena (?=[a-z])[a-z]`,
+  'gm',
+);
+
 /** Columns two spaces apart; control characters of foreign data never reach the terminal. */
 export function formatTable<Row>(
   columns: readonly CliColumn<Row>[],
   rows: readonly Row[],
-  options: { language: Language; wide: boolean; heading?: (text: string) => string },
+  options: {
+    language: Language;
+    wide: boolean;
+    heading?: (text: string) => string;
+    command?: (text: string) => string;
+  },
 ): string {
+  const { command = (text: string) => text } = options;
   const shown = columns.filter((column) => options.wide || column.wide !== true);
   const cells = rows.map((row) =>
     shown.map((column) => {
-      const text = printable(column.value(row));
+      const text = printable(column.own === true ? command(column.value(row)) : column.value(row));
       return options.wide || column.long === true || width(text) <= CELL_CHARACTERS_MAX
         ? text
         : `${text.slice(0, CELL_CHARACTERS_MAX - 1)}…`;

@@ -17,6 +17,8 @@ export interface ProgressStyle {
   readonly language: Language;
   readonly columns: number;
   readonly colour: (kind: 'good' | 'warn' | 'bad' | 'faint', text: string) => string;
+  /** A text of ours with the instance that the caller named in its commands. */
+  readonly command: (text: string) => string;
 }
 
 /** Draws an operation. `update` may be called as often as the operation changes, `end` once. */
@@ -65,7 +67,7 @@ export function createLineView(write: (text: string) => void, style: ProgressSty
   const update = (operation: Snapshot, now: Date): void => {
     for (const step of inOrderOfEnding(operation.steps)) {
       for (const note of step.notes.slice(notes.get(step.id) ?? 0)) {
-        write(`${path(operation.steps, step, style.language)}: ${printable(note[style.language])}\n`);
+        write(`${path(operation.steps, step, style.language)}: ${style.command(printable(note[style.language]))}\n`);
       }
       notes.set(step.id, step.notes.length);
       const elapsed = now.getTime() - Date.parse(step.startedAt);
@@ -103,7 +105,8 @@ function treeLines(
   const indent = '  '.repeat(depth);
   const line = `${indent}${mark(step, style)} ${printable(step.title[style.language])}${facts(step, now, style)}`;
   const lines = [fit(line, style.columns)];
-  for (const note of step.notes) lines.push(fit(`${indent}    ${printable(note[style.language])}`, style.columns));
+  for (const note of step.notes)
+    lines.push(fit(`${indent}    ${style.command(printable(note[style.language]))}`, style.columns));
   for (const child of steps) {
     if (child.parent === step.id) lines.push(...treeLines(steps, child, now, style, depth + 1));
   }
@@ -146,7 +149,7 @@ function facts(step: StepView, now: Date, style: ProgressStyle): string {
         : `${unit === 'bytes' ? formatBytes(step.done) : step.done}/${say(step.total)}`,
     );
   }
-  if (step.detail !== null) parts.push(printable(step.detail[language]));
+  if (step.detail !== null) parts.push(style.command(printable(step.detail[language])));
   if (step.state !== 'waiting') {
     const elapsed = (step.endedAt === null ? now.getTime() : Date.parse(step.endedAt)) - Date.parse(step.startedAt);
     const left = remaining(step, elapsed);

@@ -164,7 +164,7 @@ export function setupCommands(cli: CliProgram, target: PrintTarget, clock: Clock
           },
           {
             title: { en: 'detail', es: 'detalle' },
-            long: true,
+            ...{ long: true, own: true },
             value: (row) => (row.detail === null ? '' : cli.t(row.detail)),
           },
         ],
