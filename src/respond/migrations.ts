@@ -343,4 +343,10 @@ export const respondMigrations: readonly Migration[] = [
       await db.schema.createIndex('respond_steps_incident').on('respond_steps').columns(['incident', 'id']).execute();
     },
   },
+  {
+    name: '0015-respond-rests',
+    async up(db) {
+      await db.schema.alterTable('respond_deliveries').addColumn('rest', 'text').execute();
+    },
+  },
 ];

@@ -98,6 +98,8 @@ export interface RespondTables {
     at: string;
     next_at: string;
     error: string | null;
+    /** JSON of who still waits for what others have got; null: nobody has it yet. */
+    rest: string | null;
   };
   respond_policies: { name: string; source: string; author: string; at: string };
   respond_comments: { id: string; incident: number; at: string; author: string; text: string };

@@ -22,10 +22,20 @@ const LINE = 76;
 /** In base64, with its marks and `Subject: ` before it: 73 characters. */
 const ENCODED_BYTES = 39;
 
+/** Who got no mail that others got. */
+export interface Missed {
+  /** Refused for good, each with what the server said. */
+  readonly refused: readonly string[];
+  /** Put off (4xx, as greylisting does): the server asks to be tried again. */
+  readonly putOff: readonly { readonly address: string; readonly why: string }[];
+}
+
 interface MailOrder {
   readonly url: URL;
   readonly host: string;
   readonly mail: MailSettings;
+  /** Of those that it is written to, who is told now. @default all of them */
+  readonly recipients?: readonly string[];
   readonly password: string | null;
   /** Whether a server at this address may be told without TLS: only inside a network of one's own, and never a password. */
   readonly mayBePlain: (address: string) => boolean;
@@ -33,11 +43,15 @@ interface MailOrder {
 }
 
 /**
- * Sends a notice; it is over when the server took it. A recipient that is refused keeps no other from being told.
- * @returns who was refused and why, or null. @throws Error with what the server said, where nobody is told
+ * Sends a notice; it is over when the server took it. A recipient that is refused or put off keeps no other from being told.
+ * @returns who was not told, and whether anybody was. @throws Error with what the server said of the mail itself
  */
-export async function sendMail(order: MailOrder, notice: Notice, now: Date): Promise<string | null> {
-  const { url, host, mail, password, mayBePlain, lookup } = order;
+export async function sendMail(
+  order: MailOrder,
+  notice: Notice,
+  now: Date,
+): Promise<Missed & { readonly isTaken: boolean }> {
+  const { url, host, mail, password, mayBePlain, lookup, recipients = mail.to } = order;
   const port = url.port === '' ? PORTS[url.protocol as keyof typeof PORTS] : Number(url.port);
   // A name goes along with the greeting; an address may not (RFC 6066), and is looked for in the certificate all the same.
   const named = isIP(host) === 0 ? { servername: host } : {};
@@ -63,18 +77,24 @@ export async function sendMail(order: MailOrder, notice: Notice, now: Date): Pro
     if (mail.user !== null) await logIn(talk, offers, mail.user, password ?? '');
     await talk.say(`MAIL FROM:<${mail.from}>`, 250);
     const refused: string[] = [];
-    for (const address of mail.to) {
+    const putOff: { address: string; why: string }[] = [];
+    for (const address of recipients) {
       try {
         await talk.say(`RCPT TO:<${address}>`, 250, 251);
       } catch (error) {
-        if (!(error instanceof Refused) || refused.length + 1 === mail.to.length) throw error;
-        refused.push(`${address}: ${error.message}`);
+        if (!(error instanceof Refused)) throw error;
+        const why = `${address}: ${error.message}`;
+        if (error.code < 500) putOff.push({ address, why });
+        else refused.push(why);
       }
     }
-    await talk.say('DATA', 354);
-    await talk.say(`${mailOf(notice, mail, now)}\r\n.`, 250);
+    const isTaken = refused.length + putOff.length < recipients.length;
+    if (isTaken) {
+      await talk.say('DATA', 354);
+      await talk.say(`${mailOf(notice, mail, now)}\r\n.`, 250);
+    }
     talk.bid('QUIT');
-    return refused.length === 0 ? null : refused.join('; ');
+    return { refused, putOff, isTaken };
   } finally {
     talk.close();
   }
@@ -152,7 +172,14 @@ function encodeWords(text: string): string {
 }
 
 /** The server said no, and goes on. */
-class Refused extends Error {}
+class Refused extends Error {
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
 
 /** Command and reply, one after the other. What the server says is bounded. */
 class Conversation {
@@ -217,7 +244,7 @@ class Conversation {
       if (wanted.includes(Number(code))) return lines;
       // What a server says is a stranger's: short, and in printable signs.
       const told = this.#hidden.reduce((text, secret) => text.replaceAll(secret, '***'), rest);
-      throw new Refused(`the server answered ${code} ${told.replace(/[^ -~]/g, '?').slice(0, 200)}`);
+      throw new Refused(Number(code), `the server answered ${code} ${told.replace(/[^ -~]/g, '?').slice(0, 200)}`);
     }
   }
 

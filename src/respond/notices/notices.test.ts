@@ -540,13 +540,17 @@ test('a recipient that is refused keeps no other from being told, and none told 
   const mail = { from: 'd@example.com', to: ['gone@example.com', 'b@example.com'], user: null, ca: MAIL_PAIR.ca };
   const networks = ['127.0.0.0/8', '::1/128'];
   const to = { kind: 'email' as const, url: `smtp://localhost:${port}`, secret: null, networks, mail };
-  assert.equal(await sendNotice(to, NOTICE, new Date()), 'gone@example.com: the server answered 550 no such mailbox');
+  assert.deepEqual(await sendNotice(to, NOTICE, new Date()), {
+    ...{ refused: ['gone@example.com: the server answered 550 no such mailbox'], putOff: [] },
+  });
   assert.ok(said.includes('tls DATA') && said.includes('tls RCPT TO:<b@example.com>'));
   said.length = 0;
   const nobody = { ...to, mail: { ...mail, to: ['gone@example.com'] } };
   await assert.rejects(sendNotice(nobody, NOTICE, new Date()), /550 no such mailbox/);
   assert.ok(!said.includes('tls DATA'));
-  const { opened, make } = await open(async () => 'gone@example.com: the server answered 550');
+  const { opened, make } = await open(async () => ({
+    ...{ refused: ['gone@example.com: the server answered 550'], putOff: [] },
+  }));
   const notices = await make();
   await notices.add(CHANNEL, 'user:ana');
   assert.match((await notices.test(CHANNEL.name)) ?? '', /550/);
@@ -555,6 +559,85 @@ test('a recipient that is refused keeps no other from being told, and none told 
   const [delivery] = await notices.deliveries(1);
   assert.deepEqual([delivery?.state, delivery?.error], ['sent', 'gone@example.com: the server answered 550']);
   await opened.close();
+});
+
+test('who is put off is tried again alone until taken, over a restart; who got the mail gets no second, and refusals are told', async (t) => {
+  const answers: Record<string, string> = {
+    'RCPT TO:<gone@example.com>': '550 no such mailbox',
+    'RCPT TO:<grey@example.com>': '450 4.2.0 greylisted, try again',
+    'RCPT TO:<later@example.com>': '451 4.7.1 later',
+  };
+  const { said, port } = await mailServer(t, { tls: 'starttls', answers });
+  const { opened, state, make } = await open(sendNotice);
+  t.after(() => opened.close());
+  const to = ['a@example.com', 'gone@example.com', 'grey@example.com', 'later@example.com'];
+  const mail = { from: 'd@example.com', to, user: null, ca: MAIL_PAIR.ca };
+  const networks = ['127.0.0.0/8', '::1/128'];
+  const email = { kind: 'email' as const, url: `smtp://localhost:${port}`, secret: null, networks, mail };
+  const first = await make();
+  await first.add({ ...CHANNEL, ...email }, 'user:ana');
+  assert.match((await first.test(CHANNEL.name)) ?? '', /gone@.* 550 .*; grey@.* 450 .*; later@.* 451 /);
+  said.length = 0;
+  await opened.db.transaction().execute((tx) => first.plan(tx, 'incident.opened', INCIDENT, null));
+  const told = (): string[] => said.flatMap((line) => /RCPT TO:<(.*)>/.exec(line)?.[1] ?? []);
+  const mails = (): number => said.filter((line) => line === 'tls DATA').length;
+  await first.deliver();
+  assert.deepEqual([told(), mails()], [to, 1]);
+  const [after] = await first.deliveries(1);
+  assert.equal(after?.state, 'pending');
+  assert.match(after?.error ?? '', /gone@example\.com: .* 550 .*; grey@example\.com: .* 450 /);
+
+  // Put off again, both: no mail goes out. Then one of them is taken, and the other refused for good.
+  const second = await make();
+  const next = async (minutes: number): Promise<void> => {
+    said.length = 0;
+    state.aheadMs += minutes * 60_000;
+    await second.deliver();
+  };
+  await next(1);
+  assert.deepEqual([told(), mails()], [['grey@example.com', 'later@example.com'], 0]);
+  delete answers['RCPT TO:<grey@example.com>'];
+  await next(2);
+  assert.deepEqual([told(), mails()], [['grey@example.com', 'later@example.com'], 1]);
+  assert.ok(said.includes('tls To: a@example.com,'), 'the mail says to whom all it was written');
+  answers['RCPT TO:<later@example.com>'] = '554 5.7.1 never';
+  await next(5);
+  assert.deepEqual([told(), mails()], [['later@example.com'], 0]);
+  const [done] = await second.deliveries(1);
+  assert.deepEqual([done?.state, done?.attempts], ['sent', 4]);
+  assert.match(done?.error ?? '', /^gone@example\.com: .* 550 .*; later@example\.com: .* 554 5\.7\.1 never$/);
+  await next(60);
+  assert.deepEqual(told(), []);
+});
+
+test('a mail that nobody got goes to all again, also where some are only put off', async (t) => {
+  const answers: Record<string, string> = {
+    'RCPT TO:<gone@example.com>': '550 no such mailbox',
+    'RCPT TO:<grey@example.com>': '450 greylisted',
+    DATA: '451 not now',
+  };
+  const { said, port } = await mailServer(t, { tls: 'starttls', answers });
+  const { opened, state, make } = await open(sendNotice);
+  t.after(() => opened.close());
+  const mail = { from: 'd@example.com', to: ['gone@example.com', 'grey@example.com'], user: null, ca: MAIL_PAIR.ca };
+  const networks = ['127.0.0.0/8', '::1/128'];
+  const email = { kind: 'email' as const, url: `smtp://localhost:${port}`, secret: null, networks, mail };
+  const notices = await make();
+  await notices.add({ ...CHANNEL, ...email }, 'user:ana');
+  await opened.db.transaction().execute((tx) => notices.plan(tx, 'incident.opened', INCIDENT, null));
+  const tries = async (): Promise<unknown> => {
+    said.length = 0;
+    state.aheadMs += 3_600_000;
+    await notices.deliver();
+    const [delivery] = await notices.deliveries(1);
+    return [said.flatMap((line) => /<(\w+)@example\.com>$/.exec(line)?.[1] ?? []).slice(1), delivery?.state];
+  };
+  assert.deepEqual(await tries(), [['gone', 'grey'], 'pending']);
+  delete answers['RCPT TO:<grey@example.com>'];
+  // Taken as a recipient, and then the mail itself is put off: still nobody got it.
+  assert.deepEqual(await tries(), [['gone', 'grey'], 'pending']);
+  delete answers['DATA'];
+  assert.deepEqual(await tries(), [['gone', 'grey'], 'sent']);
 });
 
 test('a password is told to nobody without TLS or without the certificate, and a refusal says why in clean signs', async (t) => {

@@ -17,7 +17,7 @@ import {
   MAIL_RECIPIENTS_MAX,
 } from '../limits.ts';
 import type { RespondTables } from '../store.ts';
-import { MAIL_ADDRESS, type MailSettings } from './mail.ts';
+import { MAIL_ADDRESS, type MailSettings, type Missed } from './mail.ts';
 import { CHANNEL_KINDS, type ChannelKind, type Notice } from './message.ts';
 import { type Destination, sendNotice } from './send.ts';
 
@@ -97,7 +97,13 @@ export interface NoticesOptions {
   readonly vault: Vault;
   readonly instance: string;
   /** @default over the network */
-  readonly send?: (to: Destination, notice: Notice, now: Date) => Promise<string | null>;
+  readonly send?: (to: Destination, notice: Notice, now: Date) => Promise<Missed | null>;
+}
+
+/** What is left of a delivery that somebody has got: who still waits, and what was said of who is refused for good. */
+interface Rest {
+  readonly to: readonly string[];
+  readonly refused: readonly string[];
 }
 
 /** Tells receivers of incidents. What is to be told is written down with the incident, and tried until it is taken. */
@@ -180,7 +186,8 @@ export class Notices {
       },
     };
     try {
-      return await this.#send(channel.name, notice);
+      const missed = await this.#send(channel.name, notice, null);
+      return missed === null ? null : [...missed.refused, ...missed.putOff.map(({ why }) => why)].join('; ');
     } catch (error) {
       throw respondFault('respond.notice-failed', { name, why: reasonOf(error) }, { cause: error });
     }
@@ -205,7 +212,7 @@ export class Notices {
         .values({
           ...{ id: newId(this.#options.clock), channel: name, incident: incident.number, event },
           notice: JSON.stringify(this.#notice(event, incident, alert, at)),
-          ...{ state: 'pending', attempts: 0, at, next_at: at, error: null },
+          ...{ state: 'pending', attempts: 0, at, next_at: at, error: null, rest: null },
         })
         .execute();
     }
@@ -278,28 +285,42 @@ export class Notices {
   async #deliverOne(row: Selectable<RespondTables['respond_deliveries']>): Promise<void> {
     const { db, clock, log } = this.#options;
     const attempts = row.attempts + 1;
-    let error: string | null = null;
-    let isSent = false;
+    const known = row.rest === null ? null : (JSON.parse(row.rest) as Rest);
+    let rest = known;
+    let isDone = false;
+    let said: readonly string[] = [];
     try {
-      error = (await this.#send(row.channel, JSON.parse(row.notice) as Notice))?.slice(0, REASON_LENGTH_MAX) ?? null;
-      isSent = true;
+      const missed = await this.#send(row.channel, JSON.parse(row.notice) as Notice, known?.to ?? null);
+      const refused = [...(known?.refused ?? []), ...(missed?.refused ?? [])];
+      const putOff = missed?.putOff ?? [];
+      said = [...refused, ...putOff.map(({ why }) => why)];
+      isDone = putOff.length === 0;
+      // Who got it is not told again: the next try is of the others alone.
+      rest = { to: putOff.map(({ address }) => address), refused };
     } catch (cause) {
-      error = reasonOf(cause).slice(0, REASON_LENGTH_MAX);
+      said = [...(known?.refused ?? []), reasonOf(cause)];
     }
+    const error = said.length === 0 ? null : said.join('; ').slice(0, REASON_LENGTH_MAX);
     const isLast = attempts >= DELIVERY_ATTEMPTS_MAX;
-    const state = isSent ? 'sent' : isLast ? 'failed' : 'pending';
+    const state = isDone || (isLast && rest !== null) ? 'sent' : isLast ? 'failed' : 'pending';
     const waitMs = Math.min(2 ** attempts * 2_500, DELIVERY_WAIT_MS_MAX);
     const nextAt = new Date(clock.now().getTime() + waitMs).toISOString();
     await db
       .updateTable('respond_deliveries')
-      .set({ state, attempts, next_at: nextAt, error })
+      .set({
+        state,
+        attempts,
+        next_at: nextAt,
+        error,
+        rest: state === 'pending' && rest !== null ? JSON.stringify(rest) : null,
+      })
       .where('id', '=', row.id)
       .execute();
     if (error !== null)
       log.warn({ channel: row.channel, incident: row.incident, attempts, reason: error }, 'a notice was not taken');
   }
 
-  async #send(name: string, notice: Notice): Promise<string | null> {
+  async #send(name: string, notice: Notice, rest: readonly string[] | null): Promise<Missed | null> {
     const { db, vault, clock, send = sendNotice } = this.#options;
     const { kind, networks } = this.#named(name);
     const row = await db
@@ -309,7 +330,8 @@ export class Notices {
       .executeTakeFirstOrThrow();
     const opened = vault.open(Buffer.from(row.sealed, 'base64'), sealContext(name));
     const { url, secret, ca = null, mail } = JSON.parse(Buffer.from(opened).toString('utf8')) as Sealed;
-    return send({ kind, url, secret, networks, ca, ...(mail == null ? {} : { mail }) }, notice, clock.now());
+    const told = { ...(mail == null ? {} : { mail }), ...(rest === null ? {} : { rest }) };
+    return send({ kind, url, secret, networks, ca, ...told }, notice, clock.now());
   }
 
   #notice(event: Notice['event'], incident: Incident, alert: Alert | null, at: string): Notice {

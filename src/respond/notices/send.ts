@@ -6,7 +6,7 @@ import { connect as connectTls } from 'node:tls';
 import { guardAddresses } from '../../system/index.ts';
 import { respondFault } from '../errors.ts';
 import { NOTICE_TIMEOUT_MS, SYSLOG_GRACE_MS, SYSLOG_LEAVE_MS } from '../limits.ts';
-import { type MailSettings, sendMail } from './mail.ts';
+import { type MailSettings, type Missed, sendMail } from './mail.ts';
 import { bodyOf, type ChannelKind, type Notice, signatureOf, syslogMessage } from './message.ts';
 
 /** Where a channel leads, opened for one delivery. */
@@ -22,13 +22,15 @@ export interface Destination {
   readonly ca?: string | null;
   /** Of e-mail. */
   readonly mail?: MailSettings;
+  /** Of e-mail that others have got: who still waits for it, and nobody else is told. */
+  readonly rest?: readonly string[];
 }
 
 /**
  * Sends one notice. It is over when the receiver took it.
- * @returns what was not done all the same, or null. @throws Error with the reason, without what is secret
+ * @returns who was not told all the same, or null. @throws Error with the reason, without what is secret
  */
-export async function sendNotice(to: Destination, notice: Notice, now: Date): Promise<string | null> {
+export async function sendNotice(to: Destination, notice: Notice, now: Date): Promise<Missed | null> {
   const url = new URL(to.url);
   const refuse = (why: string): Error => respondFault('respond.channel-address', { why });
   const guard = guardAddresses(to.networks, refuse, undefined, { publicToo: url.protocol !== 'http:' });
@@ -40,7 +42,15 @@ export async function sendNotice(to: Destination, notice: Notice, now: Date): Pr
   else if (to.kind === 'email') {
     if (to.mail === undefined) throw refuse('it says neither from whom nor to whom');
     const { lookup, isInside: mayBePlain } = guard;
-    return sendMail({ url, host, mail: to.mail, password: to.secret, mayBePlain, lookup }, notice, now);
+    const { mail, rest, secret: password } = to;
+    // Who was taken off the channel meanwhile is told nothing any more.
+    const recipients = rest === undefined ? mail.to : mail.to.filter((address) => rest.includes(address));
+    if (recipients.length === 0) return null;
+    const order = { url, host, mail, recipients, password, mayBePlain, lookup };
+    const { isTaken, refused, putOff } = await sendMail(order, notice, now);
+    // Where nobody was told, all are tried again; of a rest it is known who was.
+    if (!isTaken && rest === undefined) throw new Error([...refused, ...putOff.map(({ why }) => why)].join('; '));
+    return refused.length + putOff.length === 0 ? null : { refused, putOff };
   } else await post(url, to, bodyOf(to.kind, notice), now, guard.lookup);
   return null;
 }
