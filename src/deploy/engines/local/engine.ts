@@ -256,8 +256,8 @@ export interface PodEngine {
   removeContainer(id: string): Promise<void>;
   /** Changes what a running container may use, without a restart. */
   resizeContainer(id: string, resources: ResourceSpec): Promise<void>;
-  /** What it has written outside of its volumes, as it stands on the disk; 0 for one that is gone. */
-  layerBytes(id: string): Promise<number>;
+  /** What it has written outside of its volumes, as it stands on the disk; nothing for one that is gone. */
+  diskUse(id: string): Promise<DiskUse>;
   /** Whether the kernel ended it for want of memory. */
   wasOutOfMemory(id: string): Promise<boolean>;
   /** Ends whatever still runs in it at once and removes it with its containers. */
@@ -270,6 +270,12 @@ export interface PodEngine {
   loadRules(pod: ObservedPod, ruleset: string): Promise<void>;
   /** A table of the pod's rules as libnftables-json(5); null when it has none of that name. */
   readTable(pod: ObservedPod, table: string): Promise<string | null>;
+}
+
+/** What a container takes on the disk: the layer over its image, and its log with what was kept of it when it was turned over. */
+export interface DiskUse {
+  readonly layerBytes: number;
+  readonly logBytes: number;
 }
 
 export interface NetworkEngine {

@@ -5,6 +5,7 @@ import type {
   ContainerEngine,
   ContainerOrder,
   ContainerUse,
+  DiskUse,
   EngineFacts,
   EngineNetwork,
   EngineVolume,
@@ -277,11 +278,15 @@ export class MemoryEngine implements ContainerEngine {
     });
   }
 
-  /** What containers have written, by name. */
+  /** What containers have written, and what they have said, by name. */
   readonly layers = new Map<string, number>();
+  readonly logSizes = new Map<string, number>();
 
-  layerBytes(id: string): Promise<number> {
-    return this.#call('layerBytes', () => this.layers.get(this.#containers.get(id)?.order.name ?? '') ?? 0);
+  diskUse(id: string): Promise<DiskUse> {
+    return this.#call('diskUse', () => {
+      const name = this.#containers.get(id)?.order.name ?? '';
+      return { layerBytes: this.layers.get(name) ?? 0, logBytes: this.logSizes.get(name) ?? 0 };
+    });
   }
 
   wasOutOfMemory(): Promise<boolean> {

@@ -17,6 +17,14 @@ export interface JobPod {
   readonly restarts: number;
   /** It is being removed: until it is gone nothing takes its place. */
   readonly leaving?: true;
+  /** Why its host ends it: a failure of the job, as in Kubernetes, whatever its containers end with. */
+  readonly evicted?: Text;
+}
+
+/** A pod that its host ended: it goes, with what it had filled, so that its failure is remembered here. */
+interface EvictedPod extends Pick<JobPod, 'name' | 'slot' | 'index' | 'restarts'> {
+  readonly atMs: number;
+  readonly why: Text;
 }
 
 /** What is remembered of one job, so that what is done stays done when its pods are gone. */
@@ -27,6 +35,9 @@ export interface JobMemory {
   readonly outcome: 'succeeded' | 'failed' | null;
   readonly finishedMs: number | null;
   readonly why: Text | null;
+  readonly evicted?: readonly EvictedPod[];
+  /** Failures of evicted pods of which no more is remembered. */
+  readonly evictedBefore?: number;
 }
 
 export interface JobDecision {
@@ -41,14 +52,16 @@ export interface JobDecision {
 
 /** Kubernetes: after a failure the next try waits 10 s, doubling up to six minutes. */
 const RETRY_MS = { first: 10_000, most: 360_000 } as const;
+/** Evicted pods of a job that are remembered one by one: each has waited six minutes by then. */
+const EVICTED_MAX = 200;
 
 /**
  * What a job does next: which pods it makes, which go, and whether it has ended. Its finished pods are its memory; they
  * stay until the job has ended and its time to live is over.
  */
-export function decideJob(spec: JobSpec, pods: readonly JobPod[], known: JobMemory | null, nowMs: number): JobDecision {
-  const startedMs = known?.startedMs ?? Math.min(nowMs, ...pods.map(({ createdAtMs }) => createdAtMs));
-  const blank: JobMemory = known ?? {
+export function decideJob(spec: JobSpec, seen: readonly JobPod[], known: JobMemory | null, nowMs: number): JobDecision {
+  const startedMs = known?.startedMs ?? Math.min(nowMs, ...seen.map(({ createdAtMs }) => createdAtMs));
+  const before: JobMemory = known ?? {
     startedMs,
     succeeded: 0,
     failed: 0,
@@ -56,7 +69,9 @@ export function decideJob(spec: JobSpec, pods: readonly JobPod[], known: JobMemo
     finishedMs: null,
     why: null,
   };
-  if (blank.outcome !== null) return afterEnd(spec, pods, blank, nowMs);
+  if (before.outcome !== null) return afterEnd(spec, seen, before, nowMs);
+  const blank = rememberEvicted(before, seen, nowMs);
+  const pods = withEvicted(seen, blank);
   const active = pods.filter(({ state }) => state === 'active');
   const staying = active.filter(({ leaving }) => leaving !== true);
   if (spec.suspend) {
@@ -69,9 +84,9 @@ export function decideJob(spec: JobSpec, pods: readonly JobPod[], known: JobMemo
       wakeMs: null,
     };
   }
-  const count = tally(spec, pods);
+  const count = tally(spec, pods, blank.evictedBefore ?? 0);
   const memory = { ...blank, succeeded: count.succeeded, failed: count.failed };
-  const end = judgeEnd(spec, pods, count, startedMs, nowMs);
+  const end = judgeEnd(spec, pods, count, startedMs, nowMs, blank.evicted?.at(-1)?.why);
   if (end !== null) {
     const finished: JobMemory = { ...memory, outcome: end.outcome, finishedMs: nowMs, why: end.why };
     const decision = afterEnd(spec, pods, finished, nowMs);
@@ -92,6 +107,30 @@ export function decideJob(spec: JobSpec, pods: readonly JobPod[], known: JobMemo
   // Kubernetes: a smaller parallelism takes pods away that run; the youngest have done least.
   const spare = staying.toSorted((one, other) => one.slot - other.slot).slice(spec.parallelism);
   return { memory, create, remove: spare.map(({ name }) => name), active: active.length, wakeMs };
+}
+
+function rememberEvicted(memory: JobMemory, seen: readonly JobPod[], nowMs: number): JobMemory {
+  const { evicted = [], evictedBefore = 0 } = memory;
+  const fresh = seen.flatMap(({ name, slot, index, restarts, state, evicted: why }): EvictedPod[] =>
+    why === undefined || state !== 'active' || evicted.some((one) => one.name === name)
+      ? []
+      : [{ name, slot, index, restarts, atMs: nowMs, why }],
+  );
+  if (fresh.length === 0) return memory;
+  const all = [...evicted, ...fresh];
+  const over = all.slice(0, -EVICTED_MAX);
+  const forgotten = over.reduce((sum, { restarts }) => sum + restarts + 1, evictedBefore);
+  return { ...memory, evicted: all.slice(-EVICTED_MAX), ...(forgotten === 0 ? {} : { evictedBefore: forgotten }) };
+}
+
+/** Evicted pods as failed ones, also when they are there no more. */
+function withEvicted(seen: readonly JobPod[], { evicted = [] }: JobMemory): JobPod[] {
+  const failed = evicted.map(
+    ({ name, slot, index, restarts, atMs }): JobPod => ({
+      ...{ name, slot, index, restarts, state: 'failed', exits: [], endedAtMs: atMs, createdAtMs: atMs },
+    }),
+  );
+  return [...seen.filter(({ name }) => !evicted.some((one) => one.name === name)), ...failed];
 }
 
 function afterEnd(spec: JobSpec, pods: readonly JobPod[], memory: JobMemory, nowMs: number): JobDecision {
@@ -116,12 +155,12 @@ interface Tally {
   readonly failJob: JobPod | null;
 }
 
-function tally(spec: JobSpec, pods: readonly JobPod[]): Tally {
+function tally(spec: JobSpec, pods: readonly JobPod[], failedBefore: number): Tally {
   const doneIndexes = new Set<number>();
   const perIndex = new Map<number, number>();
   const failedIndexes = new Set<number>();
   let succeeded = 0;
-  let failed = 0;
+  let failed = failedBefore;
   let failJob: JobPod | null = null;
   for (const pod of pods) {
     failed += pod.restarts;
@@ -161,6 +200,7 @@ function judgeEnd(
   count: Tally,
   startedMs: number,
   nowMs: number,
+  evicted: Text | undefined,
 ): { outcome: 'succeeded' | 'failed'; why: Text | null } | null {
   if (count.failJob !== null) {
     const code = count.failJob.exits.find((exit) => exit.code !== 0)?.code ?? '?';
@@ -184,8 +224,8 @@ function judgeEnd(
   if (isEnough(spec, count)) return { outcome: 'succeeded', why: null };
   if (count.failed > spec.backoffLimit) {
     return fail({
-      en: `it failed ${count.failed} times, and its backoffLimit is ${spec.backoffLimit}`,
-      es: `falló ${count.failed} veces, y su backoffLimit es ${spec.backoffLimit}`,
+      en: `it failed ${count.failed} times, and its backoffLimit is ${spec.backoffLimit}${evicted === undefined ? '' : `; a pod was evicted: ${evicted.en}`}`,
+      es: `falló ${count.failed} veces, y su backoffLimit es ${spec.backoffLimit}${evicted === undefined ? '' : `; se expulsó un pod: ${evicted.es}`}`,
     });
   }
   if (spec.activeDeadlineSeconds !== null && nowMs >= startedMs + spec.activeDeadlineSeconds * 1000) {

@@ -576,6 +576,99 @@ test('a pod that wrote more to its disk than its limits let it is made anew, onc
   await stage.end();
 });
 
+test('limits of the disk count logs, also of the tries before, and what the init containers of a pod may hold', async () => {
+  const stage = new Stage({
+    onStart: ({ labels }) => (labels['darsena.container'] === 'first' ? { exitCode: 0 } : 'run'),
+  });
+  const sidecar = { sidecar: true } as const;
+  const initContainers = [
+    sampleContainer({ name: 'beside', diskLimitBytes: 500, ...sidecar }),
+    sampleContainer({ name: 'first', diskLimitBytes: 4_000 }),
+  ];
+  const containers = [sampleContainer({ name: 'main', diskLimitBytes: 1_000 }), sampleContainer({ name: 'free' })];
+  stage.begin([
+    sampleWorkload('web', 'one', { controller: ORDERED, replicas: 1 }, { initContainers, containers }),
+    // Of a pod whose containers have no limit nothing is asked.
+    sampleWorkload('idle', 'one', { controller: ORDERED, replicas: 1 }),
+  ]);
+  await stage.clock.advance(30_000);
+  const podOf = (workload: string) => stage.engine.snapshot().find(({ name }) => name.includes(`-${workload}-`));
+  const named = (container: string): string =>
+    podOf('web')?.containers.find(({ labels }) => labels['darsena.container'] === container)?.name ?? '';
+  const [first, idle] = [podOf('web')?.id, podOf('idle')?.id];
+  assert.ok(first !== undefined && idle !== undefined, JSON.stringify(stage.engine.snapshot()));
+  // 500 of the sidecar and 4,000 of the init container after it are what the whole pod may hold.
+  stage.engine.layers.set(named('main'), 400).set(named('free'), 3_500);
+  stage.engine.logSizes.set(named('main'), 600);
+  await stage.clock.advance(120_000);
+  assert.equal(podOf('web')?.id, first, 'each within its own, and all within that of the pod');
+  stage.engine.logSizes.set(named('main'), 601);
+  await stage.clock.advance(61_000);
+  stage.engine.logSizes.clear();
+  await stage.clock.advance(30_000);
+  const second = podOf('web')?.id;
+  assert.notEqual(second, first, 'layer and log of a container together');
+  // The try before it has said much, and its log is still there.
+  stage.engine.layers.clear();
+  const before = named('main');
+  stage.engine.crash(podOf('web')?.containers.find(({ name }) => name === before)?.id ?? '', 1);
+  await stage.clock.advance(30_000);
+  stage.engine.logSizes.set(before, 1_001);
+  await stage.clock.advance(61_000);
+  stage.engine.logSizes.clear();
+  await stage.clock.advance(30_000);
+  const third = podOf('web')?.id;
+  assert.notEqual(third, second, 'the log of the try before counts');
+  stage.engine.layers.set(named('free'), 4_501);
+  await stage.clock.advance(61_000);
+  stage.engine.layers.clear();
+  await stage.clock.advance(30_000);
+  assert.notEqual(podOf('web')?.id, third, 'all of the pod together');
+  assert.equal(podOf('idle')?.id, idle);
+  await stage.end();
+});
+
+test('an evicted pod of a job is a failure of it: tried again with a pause, and given up at its backoffLimit', async () => {
+  const stage = new Stage({ onStart: () => 'run' });
+  const containers = [sampleContainer({ name: 'main', diskLimitBytes: 1_000 })];
+  const one = { completions: 1, parallelism: 1, backoffLimit: 1 };
+  const wanted = [job('full', one, { ...NEVER, containers })];
+  stage.begin(wanted);
+  await stage.clock.advance(5_000);
+  const pods = (): string[] => stage.pods('full');
+  const fill = async (): Promise<void> => {
+    const [pod] = stage.engine.snapshot();
+    stage.engine.layers.set(pod?.containers[0]?.name ?? '', 1_001);
+    await stage.clock.advance(61_000);
+    stage.engine.layers.clear();
+  };
+  const first = pods();
+  assert.equal(first.length, 1);
+  await fill();
+  await stage.clock.advance(30_000);
+  assert.equal(stage.status.get('full')?.job?.failed, 1, JSON.stringify(stage.status.get('full')));
+  const second = pods();
+  assert.equal(second.length, 1);
+  assert.notDeepEqual(second, first, 'another pod, with a name of its own');
+  // Who looks after it next has it from what was remembered: the first pod is gone.
+  await stage.end();
+  stage.begin(wanted);
+  await stage.clock.advance(5_000);
+  assert.equal(stage.status.get('full')?.job?.failed, 1);
+  await fill();
+  await stage.clock.advance(60_000);
+  const status = stage.status.get('full');
+  assert.equal(status?.phase, 'failed', JSON.stringify(status));
+  assert.equal(status?.job?.failed, 2);
+  assert.match(
+    status?.conditions[0]?.text.en ?? '',
+    /failed 2 times, and its backoffLimit is 1; a pod was evicted: .*ephemeral-storage/,
+  );
+  assert.match(status?.conditions[0]?.text.es ?? '', /se expulsó un pod: /);
+  assert.deepEqual(pods(), []);
+  await stage.end();
+});
+
 test('a gRPC health probe asks as the protocol says, and tells serving from not serving', async (t) => {
   const asked: string[] = [];
   const server = createServer();

@@ -214,8 +214,8 @@ const REASON = {
     es: 'su emptyDir contiene más que su sizeLimit',
   },
   disk: {
-    en: 'its containers wrote more to the disk than limits.ephemeral-storage lets them',
-    es: 'sus contenedores escribieron en el disco más de lo que permite limits.ephemeral-storage',
+    en: 'its containers wrote more to the disk than limits.ephemeral-storage lets them, logs and emptyDirs counted',
+    es: 'sus contenedores escribieron en el disco más de lo que permite limits.ephemeral-storage, contados registros y emptyDir',
   },
 } as const satisfies Record<string, Text>;
 
@@ -869,22 +869,27 @@ class Round {
         ? [busy.pod]
         : [],
     );
-    const pods = [...mine.map(toJobPod), ...creating.map(comingJobPod)];
+    const jobPods = mine.map((pod): JobPod => {
+      // What has ended by itself is evicted no more.
+      const overfull = pod.finished === null ? this.#observed.overfull?.get(pod.pod.id) : undefined;
+      return { ...toJobPod(pod), ...(overfull === undefined ? {} : { evicted: REASON[overfull] }) };
+    });
+    const pods = [...jobPods, ...creating.map(comingJobPod)];
     const decision = decideJob(job, pods, this.#memory.jobs?.[id] ?? null, this.#nowMs);
     this.#jobs[id] = decision.memory;
     this.#wake(decision.wakeMs);
     const going = new Set(decision.remove);
     for (const pod of mine) {
-      const overfull = this.#observed.overfull?.get(pod.pod.id);
+      const evicted = decision.memory.evicted?.find(({ name }) => name === pod.pod.name);
       if (going.has(pod.pod.name)) this.remove(pod.pod, true, REASON.jobOver);
       else if (pod.phase === 'broken') this.remove(pod.pod, false, REASON.broken);
       else if (this.#observed.fenced?.has(pod.pod.name)) this.remove(pod.pod, false, REASON.fenced);
-      else if (overfull !== undefined) this.remove(pod.pod, true, REASON[overfull]);
+      else if (evicted !== undefined) this.remove(pod.pod, true, evicted.why);
       else {
         this.#mend(workload, pod);
         if (pod.finished === null) this.#present.push({ workload, pod });
       }
-      if (pod.ready && !going.has(pod.pod.name)) this.#readyPods.push(pod.pod.name);
+      if (pod.ready && !going.has(pod.pod.name) && evicted === undefined) this.#readyPods.push(pod.pod.name);
     }
     if (!this.#isWaiting(troubleOfSpec(workload.key, workload.specHash))) {
       for (const { slot, index } of decision.create) {

@@ -13,6 +13,7 @@ import type {
   ContainerOrder,
   ContainerState,
   ContainerUse,
+  DiskUse,
   Endpoint,
   EngineFacts,
   EngineNetwork,
@@ -66,7 +67,7 @@ import { removePodCgroups } from './pod-cgroups.ts';
 import { PodRules, type RulesAct, rulesMissing } from './pod-rules.ts';
 import { findRuntimes } from './runtimes.ts';
 import { readUsage, readUseOfProcesses } from './usage.ts';
-import { openToAll } from './volume-folders.ts';
+import { fileBytes, openToAll } from './volume-folders.ts';
 
 /** Bytes of a container's log before it is turned over; the previous file is dropped by the k8s-file driver. */
 const LOG_BYTES_MAX = 10 * 1024 * 1024;
@@ -540,14 +541,19 @@ export class PodmanEngine implements ContainerEngine {
     answer.on('error', () => answer.destroy()).resume();
   }
 
-  async layerBytes(id: string): Promise<number> {
+  async diskUse(id: string): Promise<DiskUse> {
     const { json } = await this.#client.ask('GET', `/containers/${id}/json?size=true`, {
       operation: `measure ${id.slice(0, 12)}`,
       timeoutMs: ACTION_TIMEOUT_MS,
       accept: [404],
     });
     const size = (json as { SizeRw?: unknown } | null)?.SizeRw;
-    return typeof size === 'number' && size > 0 ? size : 0;
+    // The log is turned over in place: there is never more of it than this one file.
+    const log = textAt(objectAt(objectAt(json, 'HostConfig'), 'LogConfig'), 'Path');
+    return {
+      layerBytes: typeof size === 'number' && size > 0 ? size : 0,
+      logBytes: log === null || log === '' ? 0 : await fileBytes(log),
+    };
   }
 
   async wasOutOfMemory(id: string): Promise<boolean> {

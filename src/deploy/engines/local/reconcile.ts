@@ -20,6 +20,7 @@ import type { ContentStore } from './content-files.ts';
 import type {
   ContainerEngine,
   ContainerOrder,
+  DiskUse,
   LocalImage,
   ObservedContainer,
   ObservedPod,
@@ -1452,12 +1453,14 @@ export class Reconciler {
     if (over.size > 0) this.#notice('time');
   }
 
-  /** As the kubelet's eviction manager has it: each container by its own limit, and the pod by the sum of them. */
+  /**
+   * As the kubelet's eviction manager has it: each emptyDir by its sizeLimit, each container by its own limit (its layer and
+   * its logs), and the pod by the limits of all of them together, emptyDirs counted. What is in memory is bounded as memory.
+   */
   async #overfullOf({ name, containers }: ObservedPod, pod: PodSpec): Promise<Overfull | null> {
     const all = [...pod.initContainers, ...pod.containers];
     const limits = new Map(all.map((one) => [one.name, one.diskLimitBytes ?? 0] as const));
-    const staying = [...pod.initContainers.filter(({ sidecar }) => sidecar === true), ...pod.containers];
-    const together = staying.reduce((sum, { diskLimitBytes = 0 }) => sum + diskLimitBytes, 0);
+    const together = diskLimitOf(pod);
     let heldBytes = 0;
     for (const volume of pod.volumes) {
       if (volume.kind !== 'scratch' || volume.memory) continue;
@@ -1467,26 +1470,37 @@ export class Reconciler {
       if (volume.sizeBytes !== undefined && bytes > volume.sizeBytes) return 'emptyDir';
       heldBytes += bytes;
     }
+    if (together === 0) return null;
+    const runs = new Set(
+      containers.filter(({ state }) => state === 'running').map(({ labels }) => labels[LABEL.container] ?? ''),
+    );
+    const held = new Map<string, number>();
     for (const { id, labels, state } of containers) {
-      const own = limits.get(labels[LABEL.container] ?? '') ?? 0;
-      if (state !== 'running' || (own === 0 && together === 0)) continue;
-      const bytes = await this.#layerBytes(id);
-      if (own > 0 && bytes > own) return 'disk';
+      const container = labels[LABEL.container] ?? '';
+      if (!runs.has(container)) continue;
+      // Of tries before the one that runs the logs are kept, and count as its own.
+      const { layerBytes, logBytes } = await this.#diskUse(id);
+      const bytes = logBytes + (state === 'running' ? layerBytes : 0);
+      held.set(container, (held.get(container) ?? 0) + bytes);
       heldBytes += bytes;
     }
-    return together > 0 && heldBytes > together ? 'disk' : null;
+    for (const [container, bytes] of held) {
+      const own = limits.get(container) ?? 0;
+      if (own > 0 && bytes > own) return 'disk';
+    }
+    return heldBytes > together ? 'disk' : null;
   }
 
-  async #layerBytes(id: string): Promise<number> {
+  async #diskUse(id: string): Promise<DiskUse> {
     try {
-      return await this.#options.engine.layerBytes(id);
+      return await this.#options.engine.diskUse(id);
     } catch (error) {
       // The engine may be away, or the container on its way out: a minute later it is asked again.
       this.#options.log.warn(
         { container: id, error: messageOf(error) },
         'what a container wrote could not be measured',
       );
-      return 0;
+      return { layerBytes: 0, logBytes: 0 };
     }
   }
 
@@ -1523,7 +1537,11 @@ export class Reconciler {
     const { memory, log } = this.#options;
     if (memory === undefined) return;
     const changes = `${this.#autoscaler.changes} ${this.#prober.readyChanges}`;
-    const text = `${changes} ${JSON.stringify(this.#memory.rollouts)}`;
+    // Of jobs what their pods do not tell once they are gone: how they ended, and what was evicted.
+    const jobs = Object.entries(this.#memory.jobs ?? {}).flatMap(([name, { outcome, evicted = [] }]) =>
+      outcome === null && evicted.length === 0 ? [] : [name, outcome, evicted.at(-1)?.name],
+    );
+    const text = `${changes} ${JSON.stringify(this.#memory.rollouts)} ${JSON.stringify(jobs)}`;
     if (text === this.#savedRollouts) return;
     try {
       await memory.save({ ...this.#memory, scaling: this.#autoscaler.memory, ready: this.#prober.ready() });
@@ -1608,4 +1626,21 @@ function textOf(error: unknown): Text {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * What a pod may hold on disk by the limits of its containers, 0 for no bound; as Kubernetes adds them up: what runs side by
+ * side together, or what the greatest of its init containers may hold beside the sidecars before it.
+ */
+function diskLimitOf({ initContainers, containers }: PodSpec): number {
+  let sidecars = 0;
+  let begins = 0;
+  for (const { sidecar, diskLimitBytes = 0 } of initContainers) {
+    if (sidecar === true) sidecars += diskLimitBytes;
+    begins = Math.max(begins, sidecar === true ? sidecars : sidecars + diskLimitBytes);
+  }
+  return Math.max(
+    begins,
+    containers.reduce((sum, { diskLimitBytes = 0 }) => sum + diskLimitBytes, sidecars),
+  );
 }

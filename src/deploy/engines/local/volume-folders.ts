@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { lstat, open } from 'node:fs/promises';
+import { lstat, open, stat } from 'node:fs/promises';
 import { runCommand } from '../../../system/index.ts';
 import { engineFault } from './errors.ts';
 import type { VolumeTouches } from './volume-touches.ts';
@@ -60,4 +60,14 @@ export async function folderBytes(path: string): Promise<number> {
   // What a workload removes meanwhile makes du complain; what it counted is still told.
   const bytes = Number.parseInt(stdout, 10);
   return code === 0 || bytes > 0 ? bytes : 0;
+}
+
+/** Bytes of a file; none where it is not. */
+export async function fileBytes(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw error;
+  }
 }

@@ -393,8 +393,8 @@ const RESOURCES: Field = enforced(
         'ephemeral-storage': emulated(
           { kind: 'quantity', of: 'bytes' },
           {
-            en: 'measured every minute: a pod that holds more in the layers of its containers and its emptyDirs is made anew; logs are not counted',
-            es: 'se mide cada minuto: un pod que guarda más en las capas de sus contenedores y sus emptyDir se crea de nuevo; los registros no se cuentan',
+            en: 'measured every minute: a container by its layer and its logs, the pod by the limits of all with its emptyDirs; one that holds more is evicted, which counts as a failure of a Job, and another takes its place. What is in memory is not counted: ConfigMaps and Secrets too',
+            es: 'se mide cada minuto: un contenedor por su capa y sus registros, el pod por los límites de todos con sus emptyDir; el que guarda más se expulsa, lo que cuenta como fallo de un Job, y otro ocupa su lugar. Lo que está en memoria no se cuenta: tampoco ConfigMap ni Secret',
           },
         ),
       }),

@@ -11,6 +11,7 @@ import type {
   ContainerEngine,
   ContainerOrder,
   ContainerUse,
+  DiskUse,
   EngineFacts,
   EngineNetwork,
   EngineVolume,
@@ -52,7 +53,7 @@ import { archiveInside } from './archive.ts';
 import { type Channels, openChannels } from './channels.ts';
 import { CriClient } from './grpc.ts';
 import { joinedScreen, readAll } from './joined-screen.ts';
-import { readLog, turnLog } from './logs.ts';
+import { logBytes, readLog, turnLog } from './logs.ts';
 import {
   type CONTAINER_CONFIG,
   CONTAINER_STATES,
@@ -408,16 +409,20 @@ export class CriEngine implements ContainerEngine {
     );
   }
 
-  async layerBytes(id: string): Promise<number> {
+  async diskUse(id: string): Promise<DiskUse> {
     try {
       const { stats } = await this.#client.ask(
         'ContainerStats',
         { containerId: id },
         { operation: `measure ${id.slice(0, 12)}`, timeoutMs: ACTION_TIMEOUT_MS },
       );
-      return Number(stats?.writableLayer?.usedBytes?.value ?? 0);
+      const log = (await this.#inspect(id))?.status.logPath ?? '';
+      return {
+        layerBytes: Number(stats?.writableLayer?.usedBytes?.value ?? 0),
+        logBytes: log === '' ? 0 : await logBytes(log),
+      };
     } catch (error) {
-      if (error instanceof Fault && error.code === 'engine.not-found') return 0;
+      if (error instanceof Fault && error.code === 'engine.not-found') return { layerBytes: 0, logBytes: 0 };
       throw error;
     }
   }

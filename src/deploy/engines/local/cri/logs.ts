@@ -2,6 +2,7 @@ import { type FileHandle, open, rename, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LogLine, LogOptions } from '../engine.ts';
 import { LOG_LINE_BYTES_MAX } from '../limits.ts';
+import { fileBytes } from '../volume-folders.ts';
 
 /** Bytes of a container's log before it is turned over; the previous file is kept until the next turn. */
 const LOG_BYTES_MAX = 10 * 1024 * 1024;
@@ -94,6 +95,11 @@ export async function turnLog(path: string, reopen: () => Promise<void>): Promis
     if ((await sizeOf(path)) === null) await rename(`${path}.1`, path);
     throw error;
   }
+}
+
+/** Bytes of a log and of what was turned over last. */
+export async function logBytes(path: string): Promise<number> {
+  return (await fileBytes(path)) + (await fileBytes(`${path}.1`));
 }
 
 async function openLog(path: string): Promise<FileHandle | null> {
