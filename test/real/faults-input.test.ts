@@ -132,6 +132,9 @@ suite('bad input', { skip, timeout: 300_000 }, () => {
     assert.equal(code, 4);
     assert.match(stderr, /mini was refused for prod\n\s+because: there was no advisory data/);
     assert.match(stderr, /way out: import advisories: darsena .*advisories import FOLDER; .*image show mini\//);
+    const [, image = ''] = /image show (\S+)/.exec(stderr) ?? [];
+    const shown = await ground.darsena('image', 'show', image);
+    assert.equal(shown.code, 0, `${image}: ${shown.stderr}`);
   });
 
   test('an image that nobody signed is refused where the policy asks for signatures', async () => {
