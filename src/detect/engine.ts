@@ -477,8 +477,9 @@ function judgeRule(rule: Rule, byType: readonly (readonly Folded[])[], findings:
   const held = byType.filter((filters) => filters.length > 0);
   const folded = new Set(held.flatMap((filters) => filters.map(({ filter }) => filter)));
   if (folded.size === 0) {
+    const alike = named.filter((name) => Object.hasOwn(ALIKE, name)).map((name) => `${name} is told as ${ALIKE[name]}`);
     return unseenEvents.length === 0
-      ? off('LOAD_NO_EVTTYPE', 'its condition can never hold')
+      ? off('LOAD_NO_EVTTYPE', ['its condition can never hold', ...alike].join('; '))
       : off('LOAD_UNOBSERVED', `events ${unseenEvents.join(', ')} are not observed`);
   }
   const missing = new Set<string>();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { KernelEvent, PathNames, unknownProcess } from '../events/index.ts';
+import { CONNECT, fieldReader, KernelEvent, PathNames, RECORD, unknownProcess } from '../events/index.ts';
 import { makeOpen } from '../observe/made-records.ts';
 import { RuleEngine } from './engine.ts';
 
@@ -81,6 +81,45 @@ test('who has no entry among the users has a name all the same, as for Falco sin
   assert.ok(!holds('user.name = ""', '/a'));
   assert.match(alertOf('user.name = www-data', '/a', 33)?.output ?? '', /www-data/);
   assert.match(alertOf('user.name = root', '/a', 0)?.output ?? '', / root root <NA>$/);
+});
+
+test('times have nine digits after the second and the zone of UTC, as Falco writes them', () => {
+  const said = (field: string, value: string) => assert.ok(holds(`${field} = "${value}"`, '/a'), `${field} ${value}`);
+  // The event is one nanosecond after the clock began.
+  said('evt.time', '00:00:00.000000001');
+  said('evt.time.s', '00:00:00');
+  said('evt.time.iso8601', '1970-01-01T00:00:00.000000001+0000');
+  said('evt.datetime', '1970-01-01 00:00:00.000000001');
+  said('evt.datetime.s', '1970-01-01 00:00:00');
+  said('evt.outputtime', '00:00:00.000000001');
+});
+
+test('an own address of zeros is none of the ends of a connection, as for Falco, which puts one of the host there', () => {
+  const ends = (remote: readonly number[], local: readonly number[]): unknown => {
+    const memory = new ArrayBuffer(256);
+    const bytes = Buffer.from(memory);
+    bytes.writeUInt16LE(RECORD.connect, 0);
+    bytes.writeUInt16LE(2, CONNECT.family);
+    bytes.set(remote, CONNECT.remote);
+    bytes.set(local, CONNECT.local);
+    const around = {
+      ...{ parentOf: () => undefined, processOf: () => undefined, groupName: () => null, userName: () => null },
+      ...{ ask: () => null, wallOffsetNs: 0, bootOffsetNs: 0 },
+    };
+    const event = new KernelEvent(memory, around, new PathNames());
+    event.load(0);
+    assert.deepEqual(fieldReader('fd.net', null)?.(event), fieldReader('fd.ip', null)?.(event));
+    return fieldReader('fd.ip', null)?.(event);
+  };
+  assert.deepEqual(ends([10, 1, 2, 3], [10, 0, 0, 9]), ['10.1.2.3', '10.0.0.9']);
+  assert.deepEqual(ends([10, 1, 2, 3], [0, 0, 0, 0]), ['10.1.2.3']);
+  assert.deepEqual(ends([0, 0, 0, 0], [10, 0, 0, 9]), ['0.0.0.0', '10.0.0.9']);
+});
+
+test('what is not there has no length', () => {
+  assert.ok(!holds('len(proc.pname) = 0', '/a'));
+  assert.ok(!holds('len(fs.path.target) >= 0', '/a'));
+  assert.ok(holds('len(fd.name) > 0', '/a'));
 });
 
 test('an argument of an event is known by its number, as by its name', () => {

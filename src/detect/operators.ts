@@ -310,17 +310,19 @@ function hexText(text: string): string {
   return Buffer.from(text, 'hex').toString('latin1');
 }
 
-/** A path matches when it is the rule's path or below it; each part of the rule's path may be a shell pattern. */
+/**
+ * A path matches when it is the rule's path or below it; each part of the rule's path may be a shell pattern. As for Falco only the
+ * parts count: "etc" is "/etc", and the root is above everything, also above what is no whole path.
+ */
 function pathTester(text: string): Tester {
   const parts = text.split('/').filter((part) => part !== '');
-  // The root is above everything, as for Falco even above what is no whole path.
   if (parts.length === 0) return () => true;
-  const absolute = text.startsWith('/');
-  const tests = parts.map(globTester); // a part holds no slash, so nothing more has to be kept from matching one
+  // A part holds no slash, so nothing more has to be kept from matching one.
+  const tests = parts.map((part): Tester => (/[?*[]/.test(part) ? globTester(part) : (value) => value === part));
   return (value) => {
-    const path = String(value);
-    if (path.startsWith('/') !== absolute) return false;
-    const own = path.split('/').filter((part) => part !== '');
+    const own = String(value)
+      .split('/')
+      .filter((part) => part !== '');
     return own.length >= tests.length && tests.every((test, i) => test(own[i] ?? ''));
   };
 }

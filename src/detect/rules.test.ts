@@ -1198,13 +1198,75 @@ test("a project's file is told what is wrong of its own words, and nothing of ev
   const adds = (condition: string) =>
     `${good}\n- macro: unused\n  condition: ${condition}\n  override: { condition: append }\n`;
   assert.deepEqual(
-    said(own(adds('or proc.nmae = c'))).filter((one) => one.startsWith('LOAD_ERR')),
+    said(own(adds('or proc.name ='))).filter((one) => one.startsWith('LOAD_ERR')),
     ['LOAD_ERR_COMPILE_CONDITION unused'],
   );
   assert.deepEqual(
     said(own(adds('or proc.name = c'))).filter((one) => one.startsWith('LOAD_ERR')),
     [],
   );
+});
+
+test('a macro that no rule uses is read, and as in Falco its fields and values are not asked about', () => {
+  const used = rule('R', 'evt.type = execve');
+  const told = (macros: string, rules = used) =>
+    load(`${macros}${rules}`).findings.map(({ severity, code, item, hint }) => [severity, code, item, hint]);
+  const unused = (mistake?: string) => [
+    ['warning', 'LOAD_UNUSED_MACRO', 'm', mistake && `a rule that used it would be refused: ${mistake}`],
+  ];
+  const macro = (condition: string, name = 'm') => `- macro: ${name}\n  condition: ${condition}\n`;
+  assert.deepEqual(told(macro('proc.name = a')), unused());
+  assert.deepEqual(told(macro('ka.verb = get')), unused('unknown field "ka.verb"'));
+  // As an old file of Falco has it.
+  assert.deepEqual(told(macro('(evt.num=>0)')), unused('">0" is not a whole number'));
+  assert.deepEqual(told(macro('evt.type = exceve')), unused('unknown type of event "exceve"'));
+  // What is deprecated in it is nobody's.
+  assert.deepEqual(told(macro('evt.dir = <')), unused());
+  // Rules of events that are not observed use none, and the file is good.
+  const audit = rule('A', 'm', '  source: k8s_audit\n');
+  assert.deepEqual(
+    load(`${macro('ka.verb = get')}${audit}`).findings.map(({ code }) => code),
+    ['LOAD_UNKNOWN_SOURCE', 'LOAD_UNUSED_MACRO'],
+  );
+  // What cannot be read, or names what is not there, is refused.
+  for (const [condition, code] of [
+    ['proc.name =', 'LOAD_ERR_COMPILE_CONDITION'],
+    ['proc.name in (', 'LOAD_ERR_COMPILE_CONDITION'],
+    ['nobody', 'LOAD_ERR_VALIDATE'],
+    ['m', 'LOAD_ERR_VALIDATE'],
+  ] as const)
+    assert.equal(load(`${macro(condition)}${used}`).findings[0]?.code, code, condition);
+  // A rule asks, through another macro as well.
+  const through = `${macro('ka.verb = get')}${macro('m', 'n')}${rule('R', 'evt.type = execve and n')}`;
+  assert.deepEqual(
+    load(through).findings.map(({ code, item }) => [code, item]),
+    [
+      ['LOAD_ERR_COMPILE_CONDITION', 'm'],
+      ['LOAD_ERR_VALIDATE', 'n'],
+      ['LOAD_ERR_VALIDATE', 'R'],
+    ],
+  );
+});
+
+test('a priority is asked of every rule, and told where it stands', () => {
+  const told = (text: string) =>
+    load(text).findings.flatMap(({ severity, code, line, column }) =>
+      severity === 'error' ? [[code, line, column]] : [],
+    );
+  const high = (rest: string) => rule('A', 'evt.type = execve', rest).replace('INFO', 'HIGH');
+  assert.deepEqual(told(high('')), [['LOAD_ERR_YAML_VALIDATE', 5, 3]]);
+  assert.deepEqual(told(high('  source: k8s_audit\n')), [['LOAD_ERR_YAML_VALIDATE', 5, 3]]);
+  const replaced = `${rule('A', 'evt.type = execve')}- rule: A\n  priority: HIGH\n  override:\n    priority: replace\n`;
+  assert.deepEqual(told(replaced), [['LOAD_ERR_YAML_VALIDATE', 7, 3]]);
+  assert.equal(load(replaced.replace('HIGH', 'Critical')).states[0]?.rule.priority, 'critical');
+});
+
+test('a name that is not there is compared with as such, without a word', () => {
+  const codes = (condition: string) =>
+    load(rule('A', `evt.type = execve and ${condition}`)).findings.map(({ code }) => code);
+  for (const field of ['user.name', 'user.loginname', 'group.name'])
+    assert.deepEqual(codes(`${field} != "<NA>"`), [], field);
+  assert.deepEqual(codes('not proc.pname in ("<NA>", x)'), ['LOAD_UNSAFE_NA_CHECK']);
 });
 
 test('fields of tables, of prints and of newer releases are known, and what is not observed is said by name', () => {
@@ -1292,10 +1354,45 @@ test('a rule that fails on an event takes no other with it', () => {
   assert.deepEqual([...engine.failed], [['A', 'of no kind']]);
 });
 
-test('the root as a path is above everything, and other paths above their own kind', () => {
-  for (const root of ['/', '//', '']) assert.equal(makeTester('pmatch', 'path', root)('curl'), true, root);
-  assert.equal(makeTester('pmatch', 'path', '/c')('c'), false);
-  assert.equal(makeTester('pmatch', 'path', '/c*')('/curl/x'), true);
+test('of paths only their parts count, as in Falco, and the root is above everything', () => {
+  const holds = (pattern: string, path: string) => makeTester('pmatch', 'path', pattern)(path);
+  for (const root of ['/', '//', '']) assert.equal(holds(root, 'curl'), true, root);
+  for (const [pattern, path] of [
+    ['/c', 'c'],
+    ['etc', '/etc/passwd'],
+    ['etc/', '/etc/passwd'],
+    ['//etc//ssl/', '/etc/ssl/x'],
+    ['/c*', '/curl/x'],
+    ['/*/ssl', 'etc/ssl'],
+    ['/a\\b', '/a\\b/c'],
+  ] as const)
+    assert.equal(holds(pattern, path), true, `${path} pmatch ${pattern}`);
+  for (const [pattern, path] of [
+    ['/etc', '/etcx'],
+    ['etc', '/usr/etc'],
+    ['/etc/ssl', '/etc'],
+    ['/*', '/'],
+    ['/a\\b', '/ab'],
+  ] as const)
+    assert.equal(holds(pattern, path), false, `${path} pmatch ${pattern}`);
+});
+
+test('a variable of the environment that is not there is empty, and who asks whether it exists is told', () => {
+  const told = (condition: string) =>
+    load(rule('A', `evt.type = execve and ${condition}`)).findings.map(({ code, line, hint }) => [code, line, hint]);
+  assert.deepEqual(told('proc.env[LD_PRELOAD] exists'), [
+    ['LOAD_COMPILE_CONDITION', 3, 'proc.env[LD_PRELOAD] != "" asks whether it has a value'],
+  ]);
+  assert.equal(told('not proc.aenv[A] exists').length, 1);
+  for (const good of ['proc.env exists', 'proc.aenv[2] exists', 'proc.env[A] != ""', 'proc.aname[2] exists'])
+    assert.deepEqual(told(good), [], good);
+});
+
+test('a rule that can never hold says under which name such calls are told', () => {
+  const reason = (condition: string) => load(rule('A', condition)).states[0]?.offReason;
+  assert.equal(reason('evt.type = execveat'), 'its condition can never hold; execveat is told as execve');
+  assert.equal(reason('evt.type = execve and evt.dir = >'), 'its condition can never hold');
+  assert.equal(reason('evt.type in (execve, execveat)'), null);
 });
 
 test('mistakes of exceptions, overrides and keys are told where they stand, with the code that Falco gives them', () => {

@@ -96,7 +96,7 @@ interface Draft {
   conditions: { text: string; placeIn: (offset: number) => Place }[];
   output: string;
   description: string;
-  priority: string;
+  priority: Priority;
   tags: string[];
   enabled: boolean;
   warnsOfTypes: boolean;
@@ -123,6 +123,9 @@ interface MacroDraft {
   conditions: Draft['conditions'];
   used: boolean;
 }
+
+/** As Falco has it a macro that no rule uses is read, and whether there are such fields and values is not asked. */
+type Reading = 'checked' | 'read';
 
 interface ListDraft {
   item: RuleItem;
@@ -410,6 +413,8 @@ class Resolver<Event> {
         return this.#error('LOAD_ERR_YAML_VALIDATE', `a rule needs "${key}"`, item.placeOf(key), item.name);
       }
     }
+    const priority = this.#priority(item);
+    if (priority === null) return;
     if (values['tags'] !== undefined && !Array.isArray(values['tags'])) {
       return this.#error('LOAD_ERR_YAML_VALIDATE', '"tags" must be a list', item.placeOf('tags'), item.name);
     }
@@ -424,7 +429,7 @@ class Resolver<Event> {
       conditions: [{ text: String(values['condition']), placeIn: (offset) => item.placeIn('condition', offset) }],
       output: String(values['output']).trim(),
       description: String(values['desc']).trim(),
-      priority: String(values['priority']),
+      priority,
       tags: texts(values['tags']),
       enabled: values['enabled'] !== false,
       warnsOfTypes: values['warn_evttypes'] !== false,
@@ -433,6 +438,18 @@ class Resolver<Event> {
       exceptions,
       timing: values,
     });
+  }
+
+  /** The priority that an item gives, or null when it is none; asked of every rule, also where its events are not observed. */
+  #priority(item: RuleItem): Priority | null {
+    const given = String(item.values['priority']);
+    const word = given.toLowerCase();
+    const priority = PRIORITIES.find((one) => one === word || (word === 'info' && one === 'informational'));
+    if (priority !== undefined) return priority;
+    const message = `"${given}" is not a priority; expected one of ${PRIORITIES.join(', ')}`;
+    const hint = this.#hints.for({ name: word, known: PRIORITIES });
+    this.#error('LOAD_ERR_YAML_VALIDATE', message, item.placeOf('priority'), item.name, hint);
+    return null;
   }
 
   #changeRule(rule: Draft, item: RuleItem) {
@@ -460,7 +477,7 @@ class Resolver<Event> {
       const tags = texts(values['tags']);
       rule.tags = this.#mode(item, 'tags') === 'append' ? [...rule.tags, ...tags] : tags;
     }
-    if (typeof values['priority'] === 'string') rule.priority = values['priority'];
+    if (typeof values['priority'] === 'string') rule.priority = this.#priority(item) ?? rule.priority;
     if (typeof values['enabled'] === 'boolean') rule.enabled = values['enabled'];
     if (typeof values['warn_evttypes'] === 'boolean') rule.warnsOfTypes = values['warn_evttypes'];
     if (values['skip-if-unknown-filter'] !== undefined) rule.skipsUnknown = values['skip-if-unknown-filter'] === true;
@@ -574,8 +591,10 @@ class Resolver<Event> {
     for (const [name, macro] of this.#macros) {
       if (macro.used || (about !== null && !macro.conditions.some(({ placeIn }) => placeIn(0).file === about)))
         continue;
-      this.#macro(name, []);
-      this.#report('warning', 'LOAD_UNUSED_MACRO', 'the macro is not used', macro.item.place, name);
+      this.#macro(name, [], 'read');
+      const mistake = this.#mistakeIn(macro);
+      const hint = mistake === null ? undefined : `a rule that used it would be refused: ${mistake}`;
+      this.#report('warning', 'LOAD_UNUSED_MACRO', 'the macro is not used', macro.item.place, name, hint);
       yield;
     }
     for (const [name, list] of this.#lists) {
@@ -599,14 +618,6 @@ class Resolver<Event> {
     if (draft.source !== 'syscall') {
       const message = `the rule is switched off: events of source "${draft.source}" are not observed`;
       this.#report('warning', 'LOAD_UNKNOWN_SOURCE', message, item.place, item.name);
-      return null;
-    }
-    const word = draft.priority.toLowerCase();
-    const priority = PRIORITIES.find((one) => one === word || (word === 'info' && one === 'informational'));
-    if (priority === undefined) {
-      const message = `"${draft.priority}" is not a priority; expected one of ${PRIORITIES.join(', ')}`;
-      const hint = this.#hints.for({ name: word, known: PRIORITIES });
-      this.#error('LOAD_ERR_YAML_VALIDATE', message, item.placeOf('priority'), item.name, hint);
       return null;
     }
     if (draft.output.includes(CONTAINER_INFO)) {
@@ -650,7 +661,7 @@ class Resolver<Event> {
     return {
       name: item.name,
       description: draft.description,
-      priority,
+      priority: draft.priority,
       tags: draft.tags,
       output: draft.output,
       filter,
@@ -683,10 +694,10 @@ class Resolver<Event> {
    * Parses and checks the pieces of a condition. What is appended goes on with the text before it, so that "or" and "and" bind as in
    * one text: `a or b` and then `and c` is `a or (b and c)`, as it is for Falco.
    */
-  #conditions(pieces: Draft['conditions'], name: string): Filter | null {
+  #conditions(pieces: Draft['conditions'], name: string, how: Reading = 'checked'): Filter | null {
     try {
-      const filter = this.#withLists(parseFilter(this.#withoutOddNames(pieces.map(({ text }) => text).join(' '))));
-      checkFilter(filter, this.#fields);
+      const filter = this.#parsed(pieces);
+      if (how === 'checked') checkFilter(filter, this.#fields);
       return filter;
     } catch (error) {
       if (!(error instanceof FilterError)) throw error;
@@ -698,6 +709,21 @@ class Resolver<Event> {
         error.hintOf(this.#hints),
       );
       return null;
+    }
+  }
+
+  #parsed(pieces: Draft['conditions']): Filter {
+    return this.#withLists(parseFilter(this.#withoutOddNames(pieces.map(({ text }) => text).join(' '))));
+  }
+
+  /** What is wrong with a condition that can be read. */
+  #mistakeIn({ conditions }: MacroDraft): string | null {
+    try {
+      checkFilter(this.#parsed(conditions), this.#fields);
+      return null;
+    } catch (error) {
+      if (!(error instanceof FilterError)) throw error;
+      return error.message;
     }
   }
 
@@ -764,18 +790,18 @@ class Resolver<Event> {
     return values;
   }
 
-  #macro(name: string, within: readonly string[]): Filter | null {
+  #macro(name: string, within: readonly string[], how: Reading = 'checked'): Filter | null {
     const known = this.#builtMacros.get(name);
     if (known !== undefined) return known;
     const macro = this.#macros.get(name);
     if (macro === undefined) return null;
     macro.used = true;
     this.#builtMacros.set(name, null);
-    const own = this.#conditions(macro.conditions, name);
+    const own = this.#conditions(macro.conditions, name, how);
     const place = placeAmong(macro.conditions);
-    for (const { code, message, at, hint } of own === null ? [] : warningsOf(own, this.#fields))
+    for (const { code, message, at, hint } of own === null || how === 'read' ? [] : warningsOf(own, this.#fields))
       this.#report('warning', code, message, place(at), name, hint);
-    const filter = own === null ? null : this.#expanded(own, place, name, [...within, name]);
+    const filter = own === null ? null : this.#expanded(own, place, name, [...within, name], how);
     this.#builtMacros.set(name, filter);
     return filter;
   }
@@ -792,6 +818,7 @@ class Resolver<Event> {
     placeIn: (offset: number) => Place,
     item: string,
     within: readonly string[],
+    how: Reading = 'checked',
   ): Filter | null {
     let nodes = 0;
     let whole = true;
@@ -825,7 +852,7 @@ class Resolver<Event> {
             fail(`the macro "${one.name}" is not defined`, one.at, hint);
             return one;
           }
-          const body = this.#macro(one.name, within);
+          const body = this.#macro(one.name, within, how);
           if (body === null) {
             fail(`the macro "${one.name}" is wrong`, one.at);
             return one;
@@ -909,9 +936,13 @@ function comparesWithMissing(filter: Filter): boolean {
   if (filter.kind === 'and' || filter.kind === 'or') return filter.children.some(comparesWithMissing);
   if (filter.kind === 'not') return comparesWithMissing(filter.child);
   if (filter.kind !== 'check') return false;
+  if (filter.left.kind === 'field' && NAMED_MISSING.has(filter.left.name)) return false;
   const values = filter.right.kind === 'list' ? filter.right.items : [filter.right];
   return values.some((one) => one.kind === 'value' && one.text === '<NA>');
 }
+
+/** Fields that have this text where there is no name. */
+const NAMED_MISSING: ReadonlySet<string> = new Set(['user.name', 'user.loginname', 'group.name']);
 
 /** Comparisons and what joins them; macros are put in by now. */
 export function countNodes(filter: Filter): number {

@@ -250,8 +250,9 @@ function makeTransform<Event>(
     case 'len':
       return (event) => {
         const value = first(event);
+        if (value === null) return null;
         if (Array.isArray(value)) return value.length;
-        return value === null ? 0 : isBytes ? String(value).length : bytesOfText(String(value)).length;
+        return isBytes ? String(value).length : bytesOfText(String(value)).length;
       };
     case 'join':
       return (event) => {

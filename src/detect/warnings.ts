@@ -57,10 +57,24 @@ export function warningsOf<Event>(filter: Filter, fields: FieldSource<Event>): F
       ];
     }
     case 'exists':
-      return deprecatedIn(filter.left, fields);
+      return [...deprecatedIn(filter.left, fields), ...alwaysThere(filter.left)];
     default:
       return [];
   }
+}
+
+/** A variable of the environment that is not there is an empty one, as for Falco: whoever asks for it like this means another thing. */
+function alwaysThere(left: Operand): FilterWarning[] {
+  if (
+    left.kind !== 'field' ||
+    left.argument === null ||
+    !/^proc\.a?env$/.test(left.name) ||
+    /^\d+$/.test(left.argument)
+  )
+    return [];
+  const name = `${left.name}[${left.argument}]`;
+  const message = `"${name} exists" holds for every process whose environment is known`;
+  return [{ code: 'LOAD_COMPILE_CONDITION', message, at: left.at, hint: `${name} != "" asks whether it has a value` }];
 }
 
 function warningsOfValue<Event>(value: Operand, isPattern: boolean, fields: FieldSource<Event>): FilterWarning[] {

@@ -22,6 +22,8 @@ export type CallArgument =
   | { readonly from: 'argument'; readonly place: number; readonly as: WordTable }
   /** A name of the call, made whole from the folder it is relative to. */
   | { readonly from: 'path'; readonly which: 0 | 1 }
+  /** The same as it was given: what is asked for by another name may be no path at all. */
+  | { readonly from: 'given'; readonly which: 0 | 1 }
   /** A name that is none of a file. */
   | { readonly from: 'name'; readonly which: 0 | 1 }
   /** The file behind the descriptor. */
@@ -203,7 +205,7 @@ export const CALLS: readonly CallDefinition[] = [
     165,
     40,
     'file',
-    { dev: path(0), dir: path(1), flags: words(3, MOUNT_FLAGS) },
+    { dev: { from: 'given', which: 0 }, dir: path(1), flags: words(3, MOUNT_FLAGS) },
     {
       names: [
         ['cwd', 0],

@@ -116,6 +116,11 @@ export class KernelEvent {
     );
   }
 
+  /** An environment that was asked for is not the whole of it. */
+  get isEnvironmentCut(): boolean {
+    return this.#isEnvironmentCut;
+  }
+
   /** Nanoseconds since 1970. */
   get wallTimeNs(): number {
     return this.u64(HEADER.time) + this.surroundings.wallOffsetNs;

@@ -67,6 +67,13 @@ function parent(event: KernelEvent): ProcessFacts | undefined {
   return event.surroundings.parentOf(event.process);
 }
 
+/** Date and time of day with nine digits after the second, as Falco writes them, in UTC. */
+function timeText({ wallTimeNs }: KernelEvent): string {
+  const seconds = Math.floor(wallTimeNs / 1e9);
+  const rest = String(wallTimeNs - seconds * 1e9).padStart(9, '0');
+  return `${new Date(seconds * 1e3).toISOString().slice(0, 19)}.${rest}`;
+}
+
 function known(text: string | undefined): string | null {
   return text === undefined || text === '' ? null : text;
 }
@@ -173,6 +180,7 @@ function readArgument(event: KernelEvent, argument: CallArgument): string | numb
       return event.callFile()?.text ?? null;
     case 'path':
       return event.callPath(argument.which);
+    case 'given':
     case 'name':
       return event.callName(argument.which);
     case 'argument': {
@@ -221,6 +229,16 @@ const onEnds =
   (read: (event: KernelEvent) => FieldValue): FieldReader =>
   (event) =>
     isOfSocket(event) && (event.socketFamily() === AF_INET || event.socketFamily() === AF_INET6) ? read(event) : null;
+
+/**
+ * The addresses of both ends. One's own is zeros where nothing was bound: of whoever sends without being connected, and of a
+ * connection that was refused. Falco puts an address of the host there, so that `fd.ip != "0.0.0.0"` is not about it.
+ */
+function knownEnds(event: KernelEvent): string[] {
+  const [remote, local] = [event.remoteAddress(), event.localAddress()];
+  const isBound = remote === null || (local !== '0.0.0.0' && local !== '::');
+  return [remote, isBound ? local : null].filter((one) => one !== null);
+}
 
 /** The names of an address, among those that rules speak of. */
 const onNamed = (address: (event: KernelEvent) => string | null): FieldReader =>
@@ -310,9 +328,9 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'evt.rawtime': (event) => event.wallTimeNs,
   'evt.rawtime.s': (event) => Math.floor(event.wallTimeNs / 1e9),
   'evt.rawtime.ns': (event) => event.wallTimeNs % 1e9,
-  'evt.time': (event) => new Date(event.wallTimeNs / 1e6).toISOString().slice(11, -1),
-  'evt.time.iso8601': (event) => new Date(event.wallTimeNs / 1e6).toISOString(),
-  'evt.datetime': (event) => new Date(event.wallTimeNs / 1e6).toISOString().replace('T', ' ').slice(0, -1),
+  'evt.time': (event) => timeText(event).slice(11),
+  'evt.time.iso8601': (event) => `${timeText(event)}+0000`,
+  'evt.datetime': (event) => timeText(event).replace('T', ' '),
   'evt.res': (event) => {
     const result = event.result();
     return result === null ? null : resultName(result);
@@ -358,9 +376,9 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'evt.is_open_exec': (event) =>
     isOpen(event.type) && (event.u32(OPEN.open_flags) & 0o100) !== 0 && (event.u32(OPEN.mode) & 0o111) !== 0,
   'evt.hostname': () => hostname(),
-  'evt.time.s': (event) => new Date(event.wallTimeNs / 1e6).toISOString().slice(11, 19),
-  'evt.datetime.s': (event) => new Date(event.wallTimeNs / 1e6).toISOString().slice(0, 19).replace('T', ' '),
-  'evt.outputtime': (event) => new Date(event.wallTimeNs / 1e6).toISOString().slice(11, -1),
+  'evt.time.s': (event) => timeText(event).slice(11, 19),
+  'evt.datetime.s': (event) => timeText(event).slice(0, 19).replace('T', ' '),
+  'evt.outputtime': (event) => timeText(event).slice(11),
   // What was tried as well, where fs.path.… is of what was done.
   'evt.abspath': (event) => pathName(event, false),
   'evt.abspath.src': (event) => (hasTwoNames(event) ? nameOfCall(event, 0, false) : null),
@@ -492,12 +510,12 @@ const READERS: Readonly<Record<string, FieldReader>> = {
     return family === AF_UNIX ? 'unix' : family === AF_INET || family === AF_INET6 ? 'ip' : null;
   },
   'fd.l4proto': onEnds((event) => PROTOCOL_NAMES[event.socketProtocol()] ?? null),
-  'fd.ip': onEnds((event) => [event.remoteAddress(), event.localAddress()].filter((one) => one !== null)),
+  'fd.ip': onEnds(knownEnds),
   'fd.sip': onEnds((event) => (isServer(event) ? event.localAddress() : event.remoteAddress())),
   'fd.rip': onEnds((event) => (isListening(event) ? null : event.remoteAddress())),
   'fd.cip': onEnds((event) => clientAddress(event)),
   'fd.lip': onEnds((event) => event.localAddress()),
-  'fd.net': onEnds((event) => [event.remoteAddress(), event.localAddress()].filter((one) => one !== null)),
+  'fd.net': onEnds(knownEnds),
   'fd.snet': onEnds((event) => (isServer(event) ? event.localAddress() : event.remoteAddress())),
   'fd.rnet': onEnds((event) => (isListening(event) ? null : event.remoteAddress())),
   'fd.cnet': onEnds((event) => clientAddress(event)),
@@ -698,14 +716,18 @@ function environmentReader(
 ): FieldReader {
   const start = `${argument}=`;
   return (event) => {
+    // A variable that is not there is an empty one, as for Falco; where an environment is not known, or not the whole of it, there
+    // is nothing to say.
+    let missing: string | null = null;
     for (const process of ofWhom(event)) {
       const environment = event.environmentOf(process, argument === null);
       if (environment === null) continue;
       if (argument === null) return environment;
       const found = environment.split('\0').find((one) => one.startsWith(start));
       if (found !== undefined) return found.slice(start.length);
+      missing = '';
     }
-    return null;
+    return event.isEnvironmentCut ? null : missing;
   };
 }
 

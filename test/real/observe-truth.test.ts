@@ -589,7 +589,7 @@ describe('the programs in the kernel tell the truth', { skip: missing() }, () =>
     assert.deepEqual(run({ MARK: 'x' }), isAbsent, 'nobody asked for it');
     probe.askEnvironment(true);
     try {
-      assert.deepEqual(run({}), { all: '', mark: null, isInRecord: true, isCut: false });
+      assert.deepEqual(run({}), { all: '', mark: '', isInRecord: true, isCut: false });
       const hostile = 'a b\nMARK=c\u001b[2J\u202e ñ';
       assert.deepEqual(run({ OTHER: '1 MARK=no', MARK: hostile }), {
         ...{ all: `OTHER=1 MARK=no MARK=${hostile}`, mark: hostile, isInRecord: true, isCut: false },

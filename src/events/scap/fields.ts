@@ -529,7 +529,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   'proc.exeline': ofThread(({ exe, args }) => `${exe} ${args.join(' ')}`),
   'proc.cmdnargs': ofThread(({ args }) => args.length),
   'proc.cmdlenargs': ofThread(({ args }) => args.reduce((sum, one) => sum + one.length, 0)),
-  'proc.env': ofThread(({ environment }) => environment.join(' ')),
+  'proc.env': ofThread((thread, event) => environmentOf(event, thread).join(' ')),
   'proc.cwd': ofThread((thread, event) => leaderOf(event, thread).cwd),
   'proc.pname': ofParent(({ comm }) => comm),
   'proc.pexe': ofParent(({ exe }) => exe),
@@ -743,6 +743,11 @@ function ofMount(
   };
 }
 
+/** Newer recorders write it down for the process alone, and not again for each of its threads. */
+function environmentOf(event: ScapEvent, thread: Thread): readonly string[] {
+  return thread.environment.length > 0 ? thread.environment : leaderOf(event, thread).environment;
+}
+
 /** Of a process: its whole environment as one text. */
 function environmentText({ environment }: Thread): string {
   return environment.join(' ');
@@ -771,9 +776,9 @@ const MAKERS: Readonly<Record<string, (argument: string | null) => Reader | unde
   'proc.env': (argument) => {
     if (argument === null) return READERS['proc.env'];
     const start = `${argument}=`;
-    return ofThread(({ environment }) => {
-      const found = environment.find((one) => one.startsWith(start));
-      return found === undefined ? null : found.slice(start.length);
+    return ofThread((thread, event) => {
+      const found = environmentOf(event, thread).find((one) => one.startsWith(start));
+      return found?.slice(start.length) ?? '';
     });
   },
   'evt.type.is': (argument) => {

@@ -299,7 +299,10 @@ export class Machine implements RecordedSurroundings {
           const kind = type.name === 'socketpair' ? 'unix' : 'fifo';
           for (const name of ['fd1', 'fd2']) {
             const fd = event.integer(name);
-            if (fd !== null) this.#put(event, thread, fd, newDescriptor(kind));
+            if (fd === null) continue;
+            const descriptor = newDescriptor(kind);
+            descriptor.inode = event.integer('ino') ?? 0;
+            this.#put(event, thread, fd, descriptor);
           }
         }
         return;

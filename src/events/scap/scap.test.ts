@@ -27,17 +27,17 @@ function block(type: number, ...parts: readonly Buffer[]): Buffer {
 const SECTION = block(0x0a0d0d0a, u32(0x1a2b3c4d), u16(1), u16(2), i64(-1));
 
 /** A process of the sixth version of the list. */
-function processes(tid: number, comm: string, cgroups: string): Buffer {
+function processes(tid: number, comm: string, cgroups: string, pid = tid, environment = 'HOME=/\0'): Buffer {
   return block(
     0x212,
-    ...[i64(tid), i64(tid), i64(1), i64(tid), text(comm), text(`/bin/${comm}`), text('-c\0ls\0'), text('/srv')],
+    ...[i64(tid), i64(pid), i64(1), i64(tid), text(comm), text(`/bin/${comm}`), text('-c\0ls\0'), text('/srv')],
     ...[
       i64(1024),
       u32(0),
       u32(33),
       u32(33),
       Buffer.alloc(28),
-      text('HOME=/\0'),
+      text(environment),
       i64(tid),
       i64(1),
       text(cgroups),
@@ -327,6 +327,26 @@ test('a file was made where the recorder says so, and not where that was only al
     [false, true],
     [false, false],
   ]);
+});
+
+test('a variable of the environment is that of the process, and an empty one where it is not there; both ends of a pipe have its number', async () => {
+  const recording = Buffer.concat([
+    SECTION,
+    processes(7, 'sh', ''),
+    processes(8, 'sh', '', 7, ''),
+    event('pipe', true, 7, [i64(0), i64(5), i64(6), i64(99)]),
+    event('close', false, 7, [i64(6)], 1),
+    event('close', false, 8, [i64(9)], 2),
+  ]);
+  const found: unknown[][] = [];
+  const readers = ['HOME', 'NOBODY'].map((name) => scapFields.reader('proc.env', name));
+  readers.push(scapFields.reader('proc.env', null), scapFields.reader('fd.ino', null));
+  await readScap(pieces(recording, 1_000), (one) => void found.push(readers.map((reader) => reader?.(one))));
+  assert.deepEqual(
+    found.map((row) => row.slice(0, 3)),
+    [0, 1, 2].map(() => ['/', '', 'HOME=/']),
+  );
+  assert.equal(found[1]?.[3], 99);
 });
 
 test('what newer recorders tell at the end of a call alone is taken from there', async () => {
