@@ -802,8 +802,12 @@ function argumentNames(event: KernelEvent): readonly string[] {
 }
 
 function imagePart(event: KernelEvent, part: 'repository' | 'tag'): string | null {
-  const image = event.container?.image;
-  return image === null || image === undefined ? null : (IMAGE_TAG.exec(image)?.groups?.[part] ?? null);
+  return partOfImage(event.container?.image ?? null, part);
+}
+
+/** A part of an image's name as an engine writes it. */
+export function partOfImage(image: string | null, part: 'repository' | 'tag'): string | null {
+  return image === null ? null : (IMAGE_TAG.exec(image)?.groups?.[part] ?? null);
 }
 
 /**

@@ -23,6 +23,7 @@ export {
   type ManyKind,
   manyKind,
   observedEvents,
+  partOfImage,
 } from './fields.ts';
 export {
   CALL,

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { Alert } from '../../detect/index.ts';
+import { partOfImage } from '../../events/index.ts';
 import { priorityRank } from '../alert.ts';
 import { type Incident, placeOf } from '../incident.ts';
 import { printable } from '../timeline.ts';
@@ -16,10 +17,12 @@ export interface Notice {
     Incident,
     'number' | 'rule' | 'priority' | 'project' | 'environment' | 'workload' | 'host' | 'digest' | 'openedAt'
   > & { readonly container: string | null };
-  readonly alert: Pick<
-    Alert,
-    'id' | 'at' | 'rule' | 'priority' | 'tags' | 'output' | 'outputFields' | 'truncated'
-  > | null;
+  readonly alert:
+    | (Pick<Alert, 'id' | 'at' | 'rule' | 'priority' | 'tags' | 'output' | 'outputFields' | 'truncated'> & {
+        /** Notices kept by a version before do not say it. */
+        readonly container?: Alert['container'];
+      })
+    | null;
 }
 
 /** One line that says it all; texts of programs are cut and made printable. */
@@ -76,6 +79,7 @@ function falcoEvent(notice: Notice): Record<string, unknown> {
     hostname: incident.host,
     tags: alert?.tags ?? [],
     output_fields: {
+      ...suggestedFields(alert),
       ...alert?.outputFields,
       ...(alert?.truncated === true ? { 'darsena.truncated': true } : {}),
       'darsena.instance': instance,
@@ -85,6 +89,24 @@ function falcoEvent(notice: Notice): Record<string, unknown> {
       'darsena.workload': incident.workload,
       'container.image.digest': incident.digest,
     },
+  };
+}
+
+/** What Falco adds to every event by itself, so that receivers find the container whatever the rule's sentence has. */
+function suggestedFields(alert: Notice['alert']): Record<string, string | number | null> {
+  if (alert === null) return {};
+  const time = { 'evt.time': Date.parse(alert.at) * 1e6 };
+  const { container } = alert;
+  if (container === undefined) return time;
+  if (container === null) return { ...time, 'container.id': 'host', 'container.name': 'host' };
+  return {
+    ...time,
+    'container.id': container.id.slice(0, 12),
+    'container.name': container.name,
+    'container.image.repository': partOfImage(container.image, 'repository'),
+    'container.image.tag': partOfImage(container.image, 'tag'),
+    'k8s.ns.name': container.project,
+    'k8s.pod.name': container.pod,
   };
 }
 

@@ -87,6 +87,32 @@ test('a receiver of Falcosidekick reads what it knows', () => {
   ]);
 });
 
+test('a receiver of Falco finds the time and the container of every event, whatever the sentence of its rule has', () => {
+  const { alert } = NOTICE;
+  assert.ok(alert !== null);
+  const container = {
+    ...{ id: 'c'.repeat(64), name: 'web-1-web', project: 'tienda', environment: 'pro', workload: 'web', pod: 'web-1' },
+    ...{ container: 'web', image: 'registry.example:5000/tienda/web:1.0', digest: null },
+  };
+  const fieldsOf = (more: object): Record<string, unknown> =>
+    (JSON.parse(bodyOf('falcosidekick', { ...NOTICE, alert: { ...alert, ...more } })) as Record<string, never>)[
+      'output_fields'
+    ] ?? {};
+  const found = fieldsOf({ container, outputFields: { 'container.name': 'as the rule says', 'proc.name': 'sh' } });
+  assert.deepEqual(
+    ['evt.time', 'container.id', 'container.name', 'container.image.repository', 'container.image.tag'].map(
+      (name) => found[name],
+    ),
+    [1_795_341_600_000_000_000, 'c'.repeat(12), 'as the rule says', 'registry.example:5000/tienda/web', '1.0'],
+  );
+  assert.deepEqual(
+    ['k8s.ns.name', 'k8s.pod.name', 'proc.name'].map((name) => found[name]),
+    ['tienda', 'web-1', 'sh'],
+  );
+  assert.equal(fieldsOf({ container: null })['container.id'], 'host');
+  assert.equal('container.id' in fieldsOf({}), false);
+});
+
 /**
  * What Falcosidekick does with a body: encoding/json into types.FalcoPayload (a member of another type is an error, unknown ones are
  * left out, names are compared without case), then `Check`, then its handler, which takes two fields for texts wherever they are not nil.

@@ -344,7 +344,7 @@ export class Notices {
           ? null
           : {
               ...{ id: alert.id, at: alert.at, rule: alert.rule, priority: alert.priority, tags: alert.tags },
-              ...{ output: alert.output, outputFields: alert.outputFields },
+              ...{ output: alert.output, outputFields: alert.outputFields, container: alert.container },
               ...(alert.truncated === true ? { truncated: true } : {}),
             },
     };
