@@ -35,7 +35,9 @@ export function parseManifests(text: string, limits: Partial<YamlLimits> = {}): 
           parseYamlDocuments(source, options).map((document) => moved(document, position)),
         );
   const lists: YamlDocument[] = [];
-  return { objects: documents.flatMap((document) => itemsOf(document, lists, 0)), lists };
+  // A document that is null says nothing; templates that make none for a value leave such.
+  const said = documents.filter(({ value }) => value !== null);
+  return { objects: said.flatMap((document) => itemsOf(document, lists, 0)), lists };
 }
 
 /** Whether a value is many objects in one: its kind ends with List and it has items, or has none and should. */

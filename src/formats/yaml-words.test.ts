@@ -54,7 +54,9 @@ const FAULTS: readonly (readonly [text: string, code: string, place: string, spa
   ['a: !x !y b', 'MULTIPLE_TAGS', '1:7', /como máximo una etiqueta/],
   ['a:\n\tb: 1\n', 'TAB_AS_INDENT', '2:1', /un tabulador en el sangrado/],
   ['a: !Ref b', 'TAG_RESOLVE_FAILED', '1:4', /no se conoce la etiqueta !Ref/],
-  ['a: !!binary aGk=', 'TAG_RESOLVE_FAILED', '1:4', /no se conoce la etiqueta/],
+  ['a: !!binary gA==', 'TAG_RESOLVE_FAILED', '1:4', /se espera base64 de un texto/],
+  ['a: !!set {b}', 'TAG_RESOLVE_FAILED', '1:4', /no se conoce la etiqueta/],
+  ['a: .inf', 'TAG_RESOLVE_FAILED', '1:4', /\.inf no es un número/],
   ['a: !! b', 'TAG_RESOLVE_FAILED', '1:4', /no tiene nombre/],
   ['a: !e!x b', 'TAG_RESOLVE_FAILED', '1:4', /no se conoce la etiqueta !e!x/],
   ['a: [, b]', 'UNEXPECTED_TOKEN', '1:5', /coma/],
@@ -92,6 +94,7 @@ test('what this room itself refuses of YAML is said in Spanish too', () => {
   const cases: readonly (readonly [text: string, spanish: RegExp, options?: YamlOptions])[] = [
     ['a: 1\na: 2', /nombra la clave "a" dos veces/],
     ['? [a]\n: 1', /una lista o un mapa como clave/],
+    ['a: {null: 1}', /una clave sin nombre/],
     ['a: *b', /no tiene un ancla &b antes del alias \*b/],
     ['a: 1\nb: x\u0007y', /un carácter de control \(U\+0007\)/],
     ['['.repeat(200), /está anidado a más de 64 niveles/],
@@ -123,4 +126,17 @@ test('what other readers take is taken: a bracket below its key, line ends of Wi
   assert.deepEqual(read('a: 1\rb: 2\r'), [{ a: 1, b: 2 }]);
   assert.deepEqual(read('\ufeffa: 1\nb: 2\n'), [{ a: 1, b: 2 }]);
   assert.deepEqual(read('\ufeff- 1\n- 2\n'), [[1, 2]]);
+  assert.deepEqual(read('a: 1\n---\n\ufeffb: 2\n'), [{ a: 1 }, { b: 2 }]);
+});
+
+test('scalars of a manifest are what kubectl makes of them', () => {
+  const [{ value } = { value: null }] = parseYamlDocuments(
+    '[y, n, Y, N, oN, 0b11, 1_000, 0X1F, -0x1F, 0O17, 0_7, 1_, _1, 1_0.5, 1e400, 1e3, 08, !!binary aGk=, !!float 3, !!timestamp 2024-01-01]',
+    { scalars: 'kubernetes' },
+  );
+  const [yes, no] = [true, false];
+  assert.deepEqual(value, [
+    ...[yes, no, yes, no, 'oN', 3, 1000, 31, -31, 15, 7, 1, '_1', 10.5, '1e400', 1000, 8],
+    ...['hi', 3, '2024-01-01'],
+  ]);
 });

@@ -178,6 +178,16 @@ const WORDS: Readonly<Record<ErrorCode, { readonly sentences: readonly Sentence[
         'the tag $1 is not known (Unresolved tag: $1); put text that begins with ! in quotes',
       ],
       [/^The (.*) tag has no suffix/, 'la etiqueta $1 no tiene nombre; un texto que empieza por ! va entre comillas'],
+      [
+        /^No number: (.*)/,
+        '$1 no es un número que Kubernetes lea; ponerlo entre comillas si es texto',
+        '$1 is no number that Kubernetes reads; put it in quotes if it is text',
+      ],
+      [
+        /^No binary text/,
+        'tras !!binary se espera base64 de un texto; para bytes, usar binaryData o data de un Secret',
+        'base64 of a text is expected after !!binary; for bytes use binaryData, or data of a Secret',
+      ],
       [/^Not a valid tag: (.*)/, '$1 no es una etiqueta'],
       [/^Verbatim tags must end/, 'una etiqueta que empieza por !< termina en >'],
       [/^Verbatim tags aren't resolved, so (.*) is invalid/, 'la etiqueta $1 no es válida'],

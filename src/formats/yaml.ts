@@ -58,7 +58,10 @@ export function parseYamlDocuments(written: string, options: YamlOptions = {}): 
     );
   }
   // The mark that some editors put before a text is no part of it, and a line may end with a carriage return alone (YAML 1.2, 5.4).
-  const text = (written.startsWith('\ufeff') ? written.slice(1) : written).replace(/\r(?!\n)/g, '\n');
+  const text = written
+    .replace(/^\ufeff/, '')
+    .replace(/\r(?!\n)/g, '\n')
+    .replace(/(?<=\n---[ \t]*\r?\n)\ufeff/g, '');
   const isOfGo = options.scalars === 'kubernetes' || options.scalars === 'compose';
   if (isOfGo) refuseControls(text);
   const lines = new (yaml().LineCounter)();
@@ -448,6 +451,14 @@ function checkNodes(root: ParsedNode | null, lines: LineCounter, maxAliasCount: 
           positionAt(lines, (key as Node | null)?.range?.[0] ?? node.range?.[0] ?? 0),
         );
       }
+      if (key.value === null) {
+        throw fault(
+          'yaml.syntax',
+          'YAML has a key without a name; put null or ~ in quotes where it is meant as text',
+          'el YAML tiene una clave sin nombre; poner null o ~ entre comillas donde sea texto',
+          positionAt(lines, key.range?.[0] ?? node.range?.[0] ?? 0),
+        );
+      }
       const name = String(key.value);
       if (seen.has(name)) {
         throw fault(
@@ -471,8 +482,8 @@ const legacyBoolean: ScalarTag = {
   identify: () => false,
   default: true,
   tag: 'tag:yaml.org,2002:bool',
-  test: /^(?:[Yy]es|YES|[Nn]o|NO|[Oo]n|ON|[Oo]ff|OFF)$/,
-  resolve: (text) => /^(?:yes|on)$/i.test(text),
+  test: /^(?:[Yy]|[Yy]es|YES|[Nn]|[Nn]o|NO|[Oo]n|ON|[Oo]ff|OFF)$/,
+  resolve: (text) => /^(?:y|yes|on)$/i.test(text),
 };
 
 const legacyOctal: ScalarTag = {
@@ -492,8 +503,63 @@ const wideInteger: ScalarTag = {
   resolve: (text) => (Number.isSafeInteger(Number(text)) ? Number(text) : text.replace(/^\+/, '')),
 };
 
+const GO_INTEGER = /^[-+]?(?:0[bB][01_]+|0[oO][0-7_]+|0[xX][0-9a-fA-F_]+)$/;
+const GO_GROUPED = /^[-+]?(?=[^_]*_)[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9_]+)?$/;
+const GO_GREAT = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)[eE]\+?[0-9]{3,}$/;
+
+/** Numbers as Go reads them besides: by their base, with a sign, with underscores (go.yaml.in/yaml/v2, resolve.go). */
+const goNumber: ScalarTag = {
+  identify: () => false,
+  default: true,
+  tag: 'tag:yaml.org,2002:int',
+  test: new RegExp(`${GO_INTEGER.source}|${GO_GROUPED.source}|${GO_GREAT.source}`),
+  resolve: (text) => {
+    const plain = text.replaceAll('_', '');
+    const [, sign = '', digits = ''] = /^([-+]?)(.*)$/.exec(plain) ?? [];
+    const value = /^0[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number(digits.toLowerCase());
+    // What is greater than any number stays text.
+    if (!Number.isFinite(value)) return text;
+    return sign === '-' ? -value : value;
+  },
+};
+
+/** JSON, as which everything of Kubernetes is read, has no such numbers. */
+const noNumber: ScalarTag = {
+  identify: () => false,
+  default: true,
+  tag: 'tag:yaml.org,2002:float',
+  test: /^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/,
+  resolve: (text, onError) => {
+    onError(`No number: ${text}`);
+    return text;
+  },
+};
+
+/** Tags that other writers put before a value, as PyYAML does with bytes. */
+const goTags: readonly ScalarTag[] = [
+  {
+    tag: 'tag:yaml.org,2002:binary',
+    resolve: (text, onError) => {
+      const plain = text.replaceAll(/\s/g, '');
+      const bytes = Buffer.from(plain, 'base64');
+      const read = bytes.toString('utf8');
+      if (bytes.toString('base64') !== plain || !Buffer.from(read).equals(bytes)) onError('No binary text');
+      return read;
+    },
+  },
+  { tag: 'tag:yaml.org,2002:timestamp', resolve: (text) => text },
+  {
+    tag: 'tag:yaml.org,2002:float',
+    resolve: (text, onError) => {
+      const value = text.trim() === '' ? Number.NaN : Number(text);
+      if (!Number.isFinite(value)) onError(`No number: ${text}`);
+      return value;
+    },
+  },
+];
+
 function withKubernetesScalars(tags: Tags): Tags {
-  return [legacyBoolean as ScalarTag | CollectionTag, legacyOctal, ...tags];
+  return [legacyBoolean as ScalarTag | CollectionTag, legacyOctal, goNumber, noNumber, ...goTags, ...tags];
 }
 
 /** A value as YAML of one document that people read: members in their order, no line folded, no aliases. */

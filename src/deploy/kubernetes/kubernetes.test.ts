@@ -662,9 +662,9 @@ test('what Kubernetes would not take, or what would never do what it says, is to
     [object('ConfigMap', 'data: { ..a: x }'), "wrong-value data['..a']"],
     [object('ConfigMap', 'data: { a: x }'), ''],
     [object('Secret', 'type: kubernetes.io/tls\nstringData: { tls.crt: x }'), 'missing-field data'],
-    [object('Secret', 'type: kubernetes.io/tls\nstringData: { tls.crt: x, tls.key: y }'), ''],
-    [object('Secret', 'type: kubernetes.io/basic-auth\nstringData: { password: y }'), ''],
-    [object('Secret', 'type: constructor\nstringData: { password: y }'), ''],
+    [object('Secret', 'type: kubernetes.io/tls\nstringData: { tls.crt: x, tls.key: z }'), ''],
+    [object('Secret', 'type: kubernetes.io/basic-auth\nstringData: { password: z }'), ''],
+    [object('Secret', 'type: constructor\nstringData: { password: z }'), ''],
     [
       object('Secret', 'type: kubernetes.io/dockerconfigjson\nstringData: { .dockerconfigjson: hush }'),
       'missing-field data',
@@ -723,7 +723,7 @@ test('a report says of values what a deploy would hold against them, whatever el
       .map(({ line, field }) => `${line} ${field}`);
   const policy = `apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
-metadata: { name: n }
+metadata: { name: net }
 spec:
   podSelector: {}
   egress:

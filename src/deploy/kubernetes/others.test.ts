@@ -116,6 +116,8 @@ test('a kind that is not taken has its reason, whoever reads it elsewhere', () =
     ['gateway.networking.k8s.io/v1', 'HTTPRoute', /reads an Ingress/],
     ['gateway.networking.k8s.io/v1', 'Gateway', /reads an Ingress/],
     ['networking.istio.io/v1', 'Gateway', /no service mesh/],
+    ['argoproj.io/v1alpha1', 'Rollout', /darsena deploy, promote/],
+    ['argoproj.io/v1alpha1', 'CronWorkflow', /a CronJob: write that/],
     ['skaffold/v4beta1', 'Config', /the file of another tool/],
     ['gateway.networking.k8s.io/v1alpha2', 'TCPRoute', /type LoadBalancer or NodePort/],
     ['coordination.k8s.io/v1', 'Lease', /elect a leader/],
@@ -138,7 +140,7 @@ test('a kind that is not taken has its reason, whoever reads it elsewhere', () =
 
 test('what Kubernetes takes though it is seldom written is taken', () => {
   const deployment = (pod: string): string =>
-    `apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec:\n  selector: {matchLabels: {a: b}}\n  template:\n    metadata: {name: x, namespace: y, labels: {a: b}}\n    spec: ${pod}\n`;
+    `apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec:\n  selector: {matchLabels: {a: b}}\n  template:\n    metadata: {name: x, namespace: z, labels: {a: b}}\n    spec: ${pod}\n`;
   // A template's own name, one port under two names, a volume with a name alone, and `all` as run-times read it.
   assert.deepEqual(
     say(

@@ -182,8 +182,8 @@ const SEALED: Text = {
   es: 'la plataforma guarda sellados los Secrets por sí misma: escribir un Secret',
 };
 
-/** Whose kinds an operator in a cluster reads, by their group, where there is a way here to the same. */
-const FOREIGN_GROUPS: readonly (readonly [group: RegExp, why: Text])[] = [
+/** Whose kinds an operator in a cluster reads, by their group (of some only these kinds), where there is a way here to the same. */
+const FOREIGN_GROUPS: readonly (readonly [group: RegExp, why: Text, kinds?: RegExp])[] = [
   [
     /^(?:(?:acme\.)?cert-manager\.io|certmanager\.k8s\.io)$/,
     {
@@ -199,6 +199,14 @@ const FOREIGN_GROUPS: readonly (readonly [group: RegExp, why: Text])[] = [
     },
   ],
   [/^(?:kustomize\.config\.k8s\.io|builtin)$/, RENDERED],
+  [
+    /^argoproj\.io$/,
+    {
+      en: 'what is done once is a Job, and at times a CronJob: write that, with one container or its initContainers for the steps',
+      es: 'lo que se hace una vez es un Job, y con horario un CronJob: escribir eso, con un contenedor o sus initContainers para los pasos',
+    },
+    /Workflow/,
+  ],
   [/(?:^|\.)(?:argoproj\.io|fluxcd\.io|flagger\.app)$/, OWN_DELIVERY],
   [/^(?:bitnami\.com|external-secrets\.io|(?:.+\.)?external-secrets\.io|secrets-store\.csi\.x-k8s\.io)$/, SEALED],
   [
@@ -257,7 +265,7 @@ function isOfKubernetes(group: string): boolean {
 /** Why a document is not taken though it may be sound: by its group, or by its kind; null where nothing is known of it. */
 export function whyRefused(kind: string, apiVersion: string): Text | null {
   const group = groupOf(apiVersion);
-  const foreign = FOREIGN_GROUPS.find(([pattern]) => pattern.test(group))?.[1];
+  const foreign = FOREIGN_GROUPS.find(([pattern, , kinds]) => pattern.test(group) && kinds?.test(kind) !== false)?.[1];
   if (foreign !== undefined) return foreign;
   if (GROUPS_WITHOUT_POINT.includes(group) || group.endsWith('.k8s.io'))
     return Object.hasOwn(KINDS_REFUSED, kind) ? (KINDS_REFUSED[kind] ?? null) : null;
