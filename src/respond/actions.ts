@@ -1,5 +1,6 @@
 import type { Text } from '../system/index.ts';
 import { type Action, type ActionKind, type Incident, placeOf } from './incident.ts';
+import { KILL_PROCESSES_MAX } from './limits.ts';
 
 /** What can be done about an incident: what it takes, what it will do, and how it is taken back. */
 export interface ActionDescription {
@@ -102,8 +103,12 @@ export const ACTIONS: readonly ActionDescription[] = [
     ...{ needs: 'container', undo: null, undoes: null, contains: true },
     effect: () => [
       {
-        en: 'this will end the processes that the alerts name, with all below them; there is no undo',
-        es: 'esto terminará los procesos que nombran las alertas, con todo lo que cuelga de ellos; no se puede deshacer',
+        en: `this will end the processes that the alerts name, of many the last ${KILL_PROCESSES_MAX}, with all below them, as far as they are still in the container; there is no undo`,
+        es: `esto terminará los procesos que nombran las alertas, de muchos los últimos ${KILL_PROCESSES_MAX}, con todo lo que cuelga de ellos, si siguen en el contenedor; no se puede deshacer`,
+      },
+      {
+        en: 'the first process of a container takes the container with it; what has left its parent (a daemon) goes on: end the container to be sure',
+        es: 'el primer proceso de un contenedor se lleva el contenedor; lo que dejó a su padre (un demonio) sigue: terminar el contenedor para estar seguro',
       },
     ],
   },

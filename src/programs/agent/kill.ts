@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import type { ContainerEngine } from '../../deploy/engines/local/index.ts';
 import { defineFaults, type Json, runCommand } from '../../system/index.ts';
 import type { HostTask } from '../link/protocol.ts';
@@ -72,17 +72,25 @@ async function processTree(pid: number, containerId: string): Promise<number[]> 
   if (!(await isInside(pid, containerId))) return [];
   const found: number[] = [];
   const visit = async (one: number): Promise<void> => {
-    let children = '';
-    try {
-      children = await readFile(`/proc/${one}/task/${one}/children`, 'utf8');
-    } catch {
-      // It ended meanwhile: nothing to end.
-    }
-    for (const child of children.trim().split(/\s+/).filter(Boolean)) await visit(Number(child));
+    for (const child of await childrenOf(one)) await visit(child);
     if (await isInside(one, containerId)) found.push(one);
   };
   await visit(pid);
   return found;
+}
+
+/** Of every thread: the kernel lists a child below the thread that made it (proc_pid_task(5)). */
+async function childrenOf(pid: number): Promise<number[]> {
+  try {
+    const threads = await readdir(`/proc/${pid}/task`);
+    const lists = await Promise.all(
+      threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/children`, 'utf8').catch(() => '')),
+    );
+    return lists.flatMap((list) => list.trim().split(/\s+/).filter(Boolean).map(Number));
+  } catch {
+    // It ended meanwhile: nothing to end.
+    return [];
+  }
 }
 
 async function isInside(pid: number, containerId: string): Promise<boolean> {
