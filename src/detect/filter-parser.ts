@@ -54,6 +54,24 @@ const AFTER_QUANTIFIER = /[ \t\b\r\n]+(?:\(|(?!(?:and|or)(?![a-zA-Z0-9_]))[a-zA-
 
 const ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
 
+/** How other languages say it. */
+interface Slip {
+  readonly found: RegExp;
+  readonly hint: string;
+}
+const JOINED_OTHERWISE: readonly Slip[] = [
+  { found: /^(?:AND|And|&&)/, hint: 'it is written "and"' },
+  { found: /^(?:OR|Or|\|\|)/, hint: 'it is written "or"' },
+  { found: /^#/, hint: 'a condition has no comments' },
+  { found: /^[=,]/, hint: 'a value with "=", "," or brackets in it is put in quotes' },
+];
+const COMPARED_OTHERWISE: readonly Slip[] = [
+  { found: /^not\b/, hint: '"not" stands before the field: not proc.name in (…)' },
+  { found: /^(?:matches|=~|~)/, hint: 'a pattern is asked by "glob" or "regex"' },
+  { found: /^(?:is|IS)\b/, hint: 'whether a field is there is asked by "exists"' },
+  { found: /^(?:IN|CONTAINS|STARTSWITH|ENDSWITH|EXISTS)\b/, hint: 'operators have small letters' },
+];
+
 class Parser {
   readonly #text: string;
   #at = 0;
@@ -65,7 +83,8 @@ class Parser {
 
   parse(): Filter {
     const filter = this.#or();
-    if (this.#at < this.#text.length) throw this.#error('unexpected text, expected "and", "or" or the end');
+    if (this.#at < this.#text.length)
+      throw this.#error('unexpected text, expected "and", "or" or the end', JOINED_OTHERWISE);
     return filter;
   }
 
@@ -77,9 +96,11 @@ class Parser {
     return { operand, end: this.#at };
   }
 
-  #error(message: string): FilterError {
+  /** @param hints what is said besides where the text goes on like that */
+  #error(message: string, hints: readonly Slip[] = []): FilterError {
     const rest = this.#text.slice(this.#at, this.#at + 20);
-    return new FilterError(`${message}; found ${rest === '' ? 'the end' : JSON.stringify(rest)}`, this.#at);
+    const meant = hints.find(({ found }) => found.test(rest))?.hint;
+    return new FilterError(`${message}; found ${rest === '' ? 'the end' : JSON.stringify(rest)}`, this.#at, meant);
   }
 
   #take(pattern: RegExp): RegExpExecArray | null {
@@ -243,7 +264,7 @@ class Parser {
       this.#blank();
       return this.#made(left, list[0] as BinaryOperator, null, this.#listSide(), at);
     }
-    throw this.#error('expected an operator such as "=", "in", "contains" or "exists"');
+    throw this.#error('expected an operator such as "=", "in", "contains" or "exists"', COMPARED_OTHERWISE);
   }
 
   #made(left: Operand, operator: BinaryOperator, quantifier: Quantifier | null, right: Operand, at: number): Filter {

@@ -123,8 +123,12 @@ class Reader {
     this.#findings = findings;
   }
 
-  #error(code: FindingCode, message: string, place: Place, item: string | null = null): void {
-    this.#findings.push({ severity: 'error', code, message, ...place, item });
+  #error(code: FindingCode, message: string, place: Place, item: string | null = null, hint?: string): void {
+    this.#findings.push({
+      ...{ severity: 'error', code, message },
+      ...place,
+      ...{ item, ...(hint === undefined ? {} : { hint }) },
+    });
   }
 
   #warn(code: FindingCode, message: string, place: Place, item: string | null, hint?: string): void {
@@ -173,7 +177,12 @@ class Reader {
     if (root === null || isNull(root)) return [];
     if (!isSeq(root)) {
       const message = 'a rule file is a list of items, each beginning with "- "';
-      this.#error('LOAD_ERR_YAML_VALIDATE', message, this.#placeOf(root.range?.[0] ?? 0));
+      // Values of a Helm chart and maps of configuration have the rules as a text below a name.
+      const isInside = isMap(root) && /^[ \t]+- (?:rule|macro|list):/m.test(this.#text);
+      const hint = isInside
+        ? 'the rules are the text below a name of this file: give them as a file of their own'
+        : undefined;
+      this.#error('LOAD_ERR_YAML_VALIDATE', message, this.#placeOf(root.range?.[0] ?? 0), null, hint);
       return [];
     }
     return root.items.flatMap((entry) => {

@@ -1388,6 +1388,25 @@ test('a variable of the environment that is not there is empty, and who asks whe
     assert.deepEqual(told(good), [], good);
 });
 
+test('what other languages say otherwise is told in the words of this one', () => {
+  const hint = (condition: string) => load(rule('A', JSON.stringify(condition))).findings[0]?.hint;
+  assert.equal(hint('evt.type = open AND proc.name = x'), 'it is written "and"');
+  assert.equal(hint('evt.type = open || proc.name = x'), 'it is written "or"');
+  assert.equal(hint('evt.type = open and proc.name not in (a)'), '"not" stands before the field: not proc.name in (…)');
+  assert.equal(hint('evt.type = open and proc.name =~ a'), undefined);
+  assert.equal(hint('evt.type = open and proc.name IN (a)'), 'operators have small letters');
+  assert.equal(hint('evt.type = open and fd.name is not null'), 'whether a field is there is asked by "exists"');
+  assert.equal(
+    hint('evt.type = open and proc.cmdline contains a=b'),
+    'a value with "=", "," or brackets in it is put in quotes',
+  );
+  assert.equal(hint('evt.type = open # all of them'), 'a condition has no comments');
+  assert.equal(hint('evt.type = open)'), undefined);
+  const inside = 'customRules:\n  own.yaml: |-\n    - rule: A\n      desc: d\n';
+  assert.match(load(inside).findings[0]?.hint ?? '', /^the rules are the text below a name of this file/);
+  assert.equal(load('a: b\n').findings[0]?.hint, undefined);
+});
+
 test('a rule that can never hold says under which name such calls are told', () => {
   const reason = (condition: string) => load(rule('A', condition)).states[0]?.offReason;
   assert.equal(reason('evt.type = execveat'), 'its condition can never hold; execveat is told as execve');
