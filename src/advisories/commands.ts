@@ -1,7 +1,6 @@
-import { createReadStream } from 'node:fs';
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { type CliProgram, type Json, streamToFile, type Text } from '../system/index.ts';
+import { type CliProgram, type Json, readFileBytes, streamToFile, type Text } from '../system/index.ts';
 import { changelogInput } from './changelog.ts';
 import type { AdvisorySource } from './database.ts';
 import { mirrorChangelogs } from './debian-mirror.ts';
@@ -179,7 +178,7 @@ async function verifyFeed(
     throw refuse('--signature and --keyring go together, with one feed');
   }
   try {
-    await verifyOpenPgp(createReadStream(path), {
+    await verifyOpenPgp(readFileBytes(path), {
       signature: await readFile(signature),
       keys: [resolve(keyring)],
       signer: signer?.replaceAll(' ', '').toUpperCase() ?? null,

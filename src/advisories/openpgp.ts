@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { startChild } from '../system/index.ts';
 import { OPENPGP_KEYS_MAX_BYTES, OPENPGP_TIMEOUT_MS } from './limits.ts';
 
 export interface OpenPgpCheck {
@@ -37,7 +37,7 @@ export async function* checkOpenPgp(
     await writeFile(keyring, await readKeys(check.keys), { mode: 0o600 });
     await writeFile(signature, check.signature, { mode: 0o600 });
     const args = ['--homedir', folder, '--keyring', keyring, '--status-fd', '1', '--', signature, '-'];
-    const child = spawn('gpgv', args, {
+    const child = startChild('gpgv', args, {
       stdio: ['pipe', 'pipe', 'ignore'],
       env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' },
       cwd: '/',

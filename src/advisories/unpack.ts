@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
 import { FormatError, inflateGuard } from '../formats/index.ts';
+import { startChild } from '../system/index.ts';
 import { FEED_MAX_BYTES, FEED_MAX_RATIO, UNPACK_MEMORY } from './limits.ts';
 
 /** Programs of Debian for what node:zlib does not inflate; each reads its standard input and writes its standard output. */
@@ -27,7 +27,7 @@ export function packingOf(start: Uint8Array): Packing | null {
  */
 export async function* unpack(source: AsyncIterable<Uint8Array>, packing: Packing): AsyncGenerator<Uint8Array> {
   const guard = inflateGuard({ maxOutputBytes: FEED_MAX_BYTES, maxRatio: FEED_MAX_RATIO });
-  const child = spawn(packing, UNPACKERS[packing], {
+  const child = startChild(packing, UNPACKERS[packing], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' },
     cwd: '/',

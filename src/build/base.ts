@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { cleanTarPath, TarReader } from '../formats/index.ts';
 import { type Descriptor, type Digest, digestOf, MEDIA_TYPE } from '../oci/index.ts';
@@ -272,32 +273,34 @@ async function pushLayer(
   });
   let unpackedBytes = 0;
   let sizeBytes = 0;
-  const gzip = createGzip({ level: 6 });
-  const reading = (async () => {
+  async function* read(): AsyncGenerator<Uint8Array> {
     for await (const chunk of work.workshop.read(tar, work.signal)) {
       plain.update(chunk);
       reader.write(chunk);
       unpackedBytes += chunk.length;
-      if (!gzip.write(chunk)) await new Promise<void>((resolve) => gzip.once('drain', resolve));
+      yield chunk;
     }
     reader.end();
-    gzip.end();
-  })();
-  reading.catch((error) => gzip.destroy(error));
+  }
+  // Nothing is begun before the registry takes the first of it, and whoever stops taking it ends all of it.
   async function* sent(): AsyncGenerator<Uint8Array> {
+    const gzip = createGzip({ level: 6 });
+    const reading = pipeline(read(), gzip);
+    // Thrown by the loop as well.
+    reading.catch(() => undefined);
     for await (const chunk of gzip) {
       packed.update(chunk as Buffer);
       sizeBytes += (chunk as Buffer).length;
       step.update({ done: sizeBytes, unit: 'bytes' });
       yield chunk as Buffer;
     }
+    await reading;
   }
   let digest: Digest | null = null;
   await work.client.uploadBlob(repository, sent(), () => {
     digest = `sha256:${packed.digest('hex')}`;
     return digest;
   });
-  await reading;
   step.done({ en: formatMegabytes(sizeBytes), es: formatMegabytes(sizeBytes) });
   const textOf = (path: string): Buffer => Buffer.concat(files.get(path) ?? []);
   return {

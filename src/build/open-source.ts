@@ -2,22 +2,12 @@
  * Where a build's source comes from on the side of who asks for it: a folder, an archive, or a Git repository. Nothing is
  * fetched by the platform: a repository is read with the keys of the person, and only its files are sent.
  */
-import {
-  chmodSync,
-  closeSync,
-  copyFileSync,
-  createReadStream,
-  mkdirSync,
-  openSync,
-  statSync,
-  symlinkSync,
-  writeSync,
-} from 'node:fs';
+import { chmodSync, closeSync, copyFileSync, mkdirSync, openSync, statSync, symlinkSync, writeSync } from 'node:fs';
 import { mkdtemp, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, posix, resolve, sep } from 'node:path';
 import { cleanTarPath, FormatError, inflateUnknown, TarReader } from '../formats/index.ts';
-import { runCommand } from '../system/index.ts';
+import { readFileBytes, runCommand } from '../system/index.ts';
 import { buildFault } from './errors.ts';
 import type { SourceCommit } from './image.ts';
 import { GIT_FETCH_MS, SOURCE_BYTES_MAX, SOURCE_ENTRIES_MAX } from './limits.ts';
@@ -45,7 +35,7 @@ export async function openSource(
   const folder = resolve(source);
   const found = await stat(folder).catch(() => null);
   if (found?.isFile() === true && /\.(?:tar|tgz|tzst|tar\.(?:gz|zst|bz2|xz))$/.test(source))
-    return inTemporary(async (into) => unpack(createReadStream(folder) as AsyncIterable<Uint8Array>, into));
+    return inTemporary(async (into) => unpack(readFileBytes(folder), into));
   if (found === null) throw buildFault('build.source-missing', { source: source.slice(0, 200) });
   const root = found.isDirectory() ? folder : dirname(folder);
   return { folder, commit: await commitOf(root), close: async () => undefined };

@@ -3,11 +3,11 @@
  * folders that everybody may write 0777 or 1777, so that the same files always have the same digest, whoever packs them wherever.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { lstat, readdir, readlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { cleanTarPath, FormatError, packTar, type TarEntry, type TarInput, TarReader } from '../formats/index.ts';
 import type { Digest } from '../oci/index.ts';
+import { readFileBytes } from '../system/index.ts';
 import { buildFault } from './errors.ts';
 import { SOURCE_BYTES_MAX, SOURCE_ENTRIES_MAX } from './limits.ts';
 
@@ -84,7 +84,7 @@ async function* walk(folder: string, limits: SourceLimits, added: readonly Added
         mode: (mode & 0o100) === 0 ? 0o644 : 0o755,
         sizeBytes: size,
         // Bounded to what was announced: a file that grows while it is read must not break the archive.
-        content: size === 0 ? new Uint8Array() : createReadStream(full, { end: size - 1 }),
+        content: size === 0 ? new Uint8Array() : readFileBytes(full, { end: size - 1 }),
       };
     }
   }

@@ -2,11 +2,10 @@
  * Where builds happen: an ordinary user's own folders, and children that die with whoever started them. What buildah is
  * configured with lies in folders that user can read and not change.
  */
-import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { chmod, chown, type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { commandFault, runCommand, writeFileAtomic } from '../system/index.ts';
+import { commandFault, runCommand, startChild, writeFileAtomic } from '../system/index.ts';
 import { buildFault } from './errors.ts';
 import { BUILD_FILES_MAX, BUILD_OUTPUT_BYTES_MAX, BUILD_PROCESSES_MAX } from './limits.ts';
 import type { BuildRegistry } from './registry-client.ts';
@@ -283,7 +282,7 @@ export class Workshop {
     input: AsyncIterable<Uint8Array>,
     signal?: AbortSignal,
   ): Promise<void> {
-    const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', file, ...args], {
+    const child = startChild('setpriv', ['--pdeathsig', 'KILL', '--', file, ...args], {
       ...this.#identity(),
       cwd: this.paths.home,
       env: this.#environment(),
@@ -317,7 +316,7 @@ export class Workshop {
 
   /** The bytes of a file as the build user may read them: a link out of its folders gains nobody anything. */
   async *read(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-    const child = spawn('cat', ['--', path], {
+    const child = startChild('cat', ['--', path], {
       ...this.#identity(),
       cwd: this.paths.home,
       env: this.#environment(),

@@ -27,6 +27,9 @@ const LABEL_LENGTH_MAX = 255;
 /** The worker holds rules, processes and waiting events; more than this is a leak, and a restart is better than a full host. */
 const WORKER_HEAP_MB_MAX = 96;
 
+// Its log may lie on a disk that is full: that is no reason to stop watching.
+process.stderr.on('error', () => undefined);
+
 function say(level: string, fields: Record<string, unknown>, message: string): void {
   process.stderr.write(`${JSON.stringify({ level, time: Date.now(), ...fields, msg: message })}\n`);
 }

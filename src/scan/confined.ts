@@ -1,11 +1,11 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import type { Socket } from 'node:net';
 import { isAbsolute, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { detectCompression, STREAM_CHUNK_BYTES } from '../formats/index.ts';
-import { keptBundle, streamToFile } from '../system/index.ts';
+import { keptBundle, startChild, streamToFile } from '../system/index.ts';
 import { FRAME, FrameSender, readFrames } from './frames.ts';
 import { findInflater, type Inflater, inflateInto, LayerRefused } from './inflater.ts';
 import { NO_CLAIM } from './layer.ts';
@@ -72,6 +72,7 @@ export async function runConfined(input: ConfinedInput, options: ConfinedOptions
     stop(new WorkerFailure('worker.timeout', `the scan took longer than ${timeoutMs} ms`));
   }, timeoutMs);
   const onAbort = (): void => stop(new WorkerFailure('worker.aborted', 'the scan was stopped'));
+  if (options.signal?.aborted === true) onAbort();
   options.signal?.addEventListener('abort', onAbort, { once: true });
   const ended = waitForEnd(child);
   const complaint = collectComplaint(child);
@@ -125,7 +126,7 @@ export function spawnConfined(
   const plain = bundle ?? (isOurs ? plainProgram(source, ROOT) : null);
   const program = plain?.program ?? source;
   const code = plain ? [plain.folder] : [`${ROOT}src`, program];
-  return spawn(
+  return startChild(
     process.execPath,
     [
       '--permission',
@@ -206,10 +207,10 @@ async function planChannels(
   return { inflater, byLayer, size: byLayer.size };
 }
 
-/** The first piece of a stream, and the whole stream. */
+/** The first piece of a stream, and the whole stream; `end` sets free what the source holds, however much of it was taken. */
 async function withFirst(
   source: AsyncIterable<Uint8Array>,
-): Promise<{ first: Uint8Array; whole: AsyncGenerator<Uint8Array> }> {
+): Promise<{ first: Uint8Array; whole: AsyncGenerator<Uint8Array>; end: () => Promise<void> }> {
   const pieces = source[Symbol.asyncIterator]();
   const { done, value } = await pieces.next();
   const first: Uint8Array = done ? new Uint8Array(0) : value;
@@ -218,7 +219,13 @@ async function withFirst(
     yield first;
     for (let next = await pieces.next(); !next.done; next = await pieces.next()) yield next.value;
   }
-  return { first, whole: whole() };
+  return {
+    first,
+    whole: whole(),
+    end: async () => {
+      await pieces.return?.();
+    },
+  };
 }
 
 async function feed(
@@ -235,20 +242,24 @@ async function feed(
       await frames.send(FRAME.known, content);
       continue;
     }
-    const { first, whole } = await withFirst(content);
-    const claim = input.order.layers[index]?.claim ?? NO_CLAIM;
-    const channel = byLayer.get(index);
-    if (inflater && channel !== undefined && claim !== NO_CLAIM && detectCompression(first) === 'gzip') {
-      await frames.send(FRAME.channel, Uint8Array.of(channel));
-      await inflateInto(child.stdio[channel] as unknown as Socket, inflater, whole, claim);
-      await frames.send(FRAME.channelEnd, new Uint8Array(0));
-      continue;
+    const { first, whole, end } = await withFirst(content);
+    try {
+      const claim = input.order.layers[index]?.claim ?? NO_CLAIM;
+      const channel = byLayer.get(index);
+      if (inflater && channel !== undefined && claim !== NO_CLAIM && detectCompression(first) === 'gzip') {
+        await frames.send(FRAME.channel, Uint8Array.of(channel));
+        await inflateInto(child.stdio[channel] as unknown as Socket, inflater, whole, claim);
+        await frames.send(FRAME.channelEnd, new Uint8Array(0));
+        continue;
+      }
+      for await (const piece of whole) {
+        if (!frames.isOpen) return;
+        await frames.send(FRAME.piece, piece);
+      }
+      await frames.send(FRAME.layerEnd, new Uint8Array(0));
+    } finally {
+      await end();
     }
-    for await (const piece of whole) {
-      if (!frames.isOpen) return;
-      await frames.send(FRAME.piece, piece);
-    }
-    await frames.send(FRAME.layerEnd, new Uint8Array(0));
   }
 }
 

@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runCommand } from '../system/index.ts';
+import { runCommand, startChild } from '../system/index.ts';
 import { type LocalImage, openImagePath } from './archive.ts';
 import { scanFault } from './errors.ts';
 import { ENGINE_TIMEOUT_MS } from './limits.ts';
@@ -28,7 +27,7 @@ export async function exportContainer(container: string, signal?: AbortSignal) {
   async function* content(): AsyncGenerator<Uint8Array> {
     const { writeEnd, readEnd } = await openPipe();
     const args = ['container', 'export', '--', container];
-    const child = spawn('podman', args, { stdio: ['ignore', writeEnd, 'pipe'] });
+    const child = startChild('podman', args, { stdio: ['ignore', writeEnd, 'pipe'] });
     closeSync(writeEnd);
     const output = new Socket({ fd: readEnd, readable: true, writable: false });
     const abort = (): boolean => child.kill();

@@ -139,11 +139,12 @@ export class FrameSender {
   }
 
   get isOpen(): boolean {
-    return this.#isOpen;
+    // Its end is told later, and not before whoever gives pieces without waiting for anything lets it.
+    return this.#isOpen && !this.#to.destroyed;
   }
 
   async send(type: FrameType, body: Uint8Array): Promise<void> {
-    if (!this.#isOpen) return;
+    if (!this.isOpen) return;
     // Whoever gives pieces may use their memory again, so each is written before the next is asked for.
     const written = new Promise<void>((resolve) => {
       this.#wake = resolve;

@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { access, constants } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import type { Digest } from '../oci/index.ts';
+import { startChild } from '../system/index.ts';
 import { type LayerClaim, LayerMismatch, longerThan, requireStored } from './layer.ts';
 import { INFLATER_BYTES_MAX } from './limits.ts';
 
@@ -29,7 +30,11 @@ let found: Promise<Inflater | null> | null = null;
 
 /** Null where igzip is not installed or cannot be confined; asked once a process. */
 export function findInflater(): Promise<Inflater | null> {
-  found ??= probe();
+  found ??= probe().catch((error: unknown) => {
+    // No process was to be had just now: asked again the next time.
+    found = null;
+    throw error;
+  });
   return found;
 }
 
@@ -45,7 +50,7 @@ async function probe(): Promise<Inflater | null> {
   );
   if (!present.every(Boolean)) return null;
   // Whether this kernel lets this user have namespaces is known only by trying.
-  const child = spawn(CONFINE[0] ?? '', [...CONFINE.slice(1), IGZIP, '--version'], {
+  const child = startChild(CONFINE[0] ?? '', [...CONFINE.slice(1), IGZIP, '--version'], {
     env: {},
     cwd: '/',
     stdio: 'ignore',
@@ -57,7 +62,7 @@ async function probe(): Promise<Inflater | null> {
   if (code !== 0) return null;
   return {
     start: (output) =>
-      spawn(CONFINE[0] ?? '', [...CONFINE.slice(1), IGZIP, '-dc'], {
+      startChild(CONFINE[0] ?? '', [...CONFINE.slice(1), IGZIP, '-dc'], {
         env: {},
         cwd: '/',
         stdio: ['pipe', output, 'ignore'],

@@ -41,6 +41,19 @@ export interface CommandResult {
 }
 
 /**
+ * `spawn` of node:child_process, whose child has its streams. Without a descriptor left Node gives a child that has none, and
+ * tells why by an event that comes when whoever asked for a stream has failed and nobody listens any more.
+ *
+ * @throws Error EMFILE, or another of fork(2)
+ */
+export const startChild = ((...args: Parameters<typeof spawn>) => {
+  const child = spawn(...args);
+  if (child.stdio !== undefined) return child;
+  child.on('error', () => undefined); // it is thrown here
+  throw Object.assign(new Error(`spawn ${args[0]} EMFILE: too many open files`), { code: 'EMFILE', syscall: 'spawn' });
+}) as typeof spawn;
+
+/**
  * Runs a program to its end with an array of arguments, never through a shell. The child leads its own process group, so
  * that a time-out or an abort ends its children too.
  * @throws Fault system.command-missing, system.command-timeout, system.command-output; the signal's reason when aborted.
@@ -52,7 +65,7 @@ export async function runCommand(
 ): Promise<CommandResult> {
   options.signal?.throwIfAborted();
   const maxBytes = options.maxOutputBytes ?? 16 * 1024 * 1024;
-  const child = spawn(file, args, {
+  const child = startChild(file, args, {
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
     ...(options.env === undefined ? {} : { env: { ...options.env } }),
@@ -64,6 +77,9 @@ export async function runCommand(
   const end = (reason: unknown): void => {
     failure ??= reason;
     if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) killGroup(child.pid);
+    // What it started may have left its group and hold its output open as long as it lives.
+    child.stdout.destroy();
+    child.stderr.destroy();
   };
   const timer = setTimeout(
     () => end(commandFault('system.command-timeout', { file, seconds: options.timeoutMs / 1000 })),

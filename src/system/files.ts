@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -63,6 +63,19 @@ export async function streamToFile(
     if (!file.closed) await once(file, 'close');
     throw error;
   }
+}
+
+/**
+ * The bytes of a file, or of a part of it (`end` is the last of them), from when the first is asked for. A stream that is
+ * opened earlier tells nobody why it could not be, which ends the process, and stays open when nobody comes to read.
+ *
+ * @throws the Error of open(2) or read(2)
+ */
+export async function* readFileBytes(
+  path: string,
+  options: { readonly start?: number; readonly end?: number; readonly highWaterMark?: number } = {},
+): AsyncGenerator<Buffer> {
+  yield* createReadStream(path, options) as AsyncIterable<Buffer>;
 }
 
 /** Makes a rename or unlink in the folder durable (fsync(2): the directory entry needs its own fsync). */

@@ -5,6 +5,7 @@ export {
   type ResolveName,
   ServerAddresses,
 } from './address-guard.ts';
+export { answerOf } from './answer.ts';
 export { canonicalJson } from './canonical.ts';
 export {
   type CliApi,
@@ -19,7 +20,7 @@ export {
   type StepView,
 } from './cli.ts';
 export { type Clock, systemClock } from './clock.ts';
-export { type CommandOptions, type CommandResult, commandFault, runCommand } from './command.ts';
+export { type CommandOptions, type CommandResult, commandFault, runCommand, startChild } from './command.ts';
 export {
   binaryType,
   type DatabaseKind,
@@ -44,12 +45,13 @@ export {
   type Problem,
   sayFault,
 } from './fault.ts';
-export { fileReason, streamToFile, syncFolder, writeFileAtomic } from './files.ts';
+export { fileReason, readFileBytes, streamToFile, syncFolder, writeFileAtomic } from './files.ts';
 export { newId } from './id.ts';
 export { describeIssue, describeIssues, expected } from './issue-words.ts';
 export { keptBundle } from './kept-bundle.ts';
 export { type DiffLine, diffLines } from './line-diff.ts';
 export { createLog, type Log, silentLog } from './log.ts';
 export { PATCH_LOCK } from './patch-lock.ts';
+export { whenClosed } from './streams.ts';
 export { renderTemplate, templateFault } from './template.ts';
 export { fillTemplate, type Json, type Language, languageOf, type Text } from './text.ts';

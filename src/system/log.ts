@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { pino as Pino } from 'pino';
 
@@ -18,13 +19,56 @@ const REDACTED = ['token', 'password', 'secret', 'authorization', 'cookie', '*.t
 export function createLog(program: string, level: string = process.env['DARSENA_LOG_LEVEL'] ?? 'info'): Log {
   // Loaded here and not above: commands never log, and it is a dozen modules.
   const pino = require('pino') as typeof Pino;
-  return pino({
+  const options = {
     name: program,
     level,
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths: REDACTED, censor: '[hidden]' },
     base: { pid: process.pid },
-  });
+  };
+  return pino(options, new LogFile(STANDARD_OUTPUT, program));
+}
+
+const STANDARD_OUTPUT = 1;
+/** Of a reader that is slow. */
+const FULL_WAIT_MS = 10;
+const FULL_WAITS_MAX = 100;
+
+/**
+ * Writes each line at once, so that the last words before an end are there. A disk that is full ends nothing: what cannot be
+ * written is left out, and how much that was is said when there is room again. (pino's own destination ends the process then,
+ * and on the way waits for ever for room.)
+ */
+class LogFile {
+  readonly #descriptor: number;
+  readonly #program: string;
+  #lost = 0;
+
+  constructor(descriptor: number, program: string) {
+    this.#descriptor = descriptor;
+    this.#program = program;
+  }
+
+  write(line: string): void {
+    if (this.#lost > 0) {
+      const told = { level: 40, time: new Date().toISOString(), name: this.#program, lost: this.#lost };
+      if (this.#put(`${JSON.stringify({ ...told, msg: 'lines of this log could not be written' })}\n`)) this.#lost = 0;
+    }
+    if (!this.#put(line)) this.#lost++;
+  }
+
+  #put(line: string): boolean {
+    let rest = Buffer.from(line);
+    for (let waits = 0; rest.length > 0; ) {
+      try {
+        rest = rest.subarray(writeSync(this.#descriptor, rest));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || ++waits > FULL_WAITS_MAX) return false;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_WAIT_MS);
+      }
+    }
+    return true;
+  }
 }
 
 /** A logger that says nothing: for tests and for commands whose output belongs to the person. */

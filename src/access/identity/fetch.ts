@@ -1,6 +1,6 @@
 import { request } from 'node:https';
 import { isIP } from 'node:net';
-import { guardAddresses } from '../../system/index.ts';
+import { answerOf, guardAddresses } from '../../system/index.ts';
 
 /**
  * Reads a JSON document of an issuer: https only, only at public addresses and those that an administrator allowed, no
@@ -27,46 +27,35 @@ export async function fetchDocument(
     if (why !== null) throw new Error(why);
   }
   const signal = AbortSignal.timeout(options.timeoutMs);
-  const text = await new Promise<string>((resolve, reject) => {
-    const sent = request(
-      url,
-      {
-        method: 'GET',
-        headers: { accept: 'application/json' },
-        lookup: guard.lookup,
-        signal,
-        agent: false,
-        ...(options.caPem === null ? {} : { ca: options.caPem }),
-      },
-      (response) => {
-        const { statusCode = 0 } = response;
-        if (statusCode !== 200) {
-          response.destroy();
-          reject(
-            new Error(
-              `it answered ${statusCode}${statusCode >= 300 && statusCode < 400 ? ', and redirects are not followed' : ''}`,
-            ),
-          );
-          return;
-        }
-        const chunks: Buffer[] = [];
-        let bytes = 0;
-        response.on('data', (chunk: Buffer) => {
-          bytes += chunk.byteLength;
-          if (bytes > options.bytesMax) sent.destroy(new Error(`its answer has more than ${options.bytesMax} bytes`));
-          else chunks.push(chunk);
-        });
-        response.on('error', reject);
-        response.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
-      },
-    );
-    sent.on('error', (error) => {
-      reject(signal.aborted ? new Error(`it did not answer within ${options.timeoutMs} ms`) : error);
-    });
-    sent.end();
+  const sent = request(url, {
+    method: 'GET',
+    headers: { accept: 'application/json' },
+    lookup: guard.lookup,
+    signal,
+    agent: false,
+    ...(options.caPem === null ? {} : { ca: options.caPem }),
   });
+  sent.end();
+  const chunks: Buffer[] = [];
   try {
-    return JSON.parse(text);
+    const response = await answerOf(sent);
+    const { statusCode = 0 } = response;
+    if (statusCode !== 200) {
+      response.destroy();
+      const why = statusCode >= 300 && statusCode < 400 ? ', and redirects are not followed' : '';
+      throw new Error(`it answered ${statusCode}${why}`);
+    }
+    let bytes = 0;
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      bytes += chunk.byteLength;
+      if (bytes > options.bytesMax) throw new Error(`its answer has more than ${options.bytesMax} bytes`);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw signal.aborted ? new Error(`it did not answer within ${options.timeoutMs} ms`, { cause: error }) : error;
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
   } catch (cause) {
     throw new Error('its answer is no JSON', { cause });
   }

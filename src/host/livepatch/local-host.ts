@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PATCH_LOCK, runCommand, writeFileAtomic } from '../../system/index.ts';
+import { PATCH_LOCK, runCommand, startChild, writeFileAtomic } from '../../system/index.ts';
 import { readBuildId } from '../gather.ts';
 import { TRANSITION_MAX_MS } from '../limits.ts';
 import type { PatchHost } from './driver.ts';
@@ -50,7 +49,7 @@ export const localPatchHost: PatchHost = {
  */
 export async function withLock<T>(path: string, work: () => Promise<T>, seconds = LOCK_SECONDS): Promise<T | null> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const holder = spawn(
+  const holder = startChild(
     'flock',
     ['--exclusive', '--wait', String(seconds), '--conflict-exit-code', '75', path, 'sh', '-c', 'echo held; exec cat'],
     { env: ENVIRONMENT, stdio: ['pipe', 'pipe', 'ignore'] },

@@ -75,6 +75,11 @@ export function kubeApi({ name, server, caFile, tokenFile }: KubeClusterSettings
           },
         );
         asked.on('error', (error) => fail(error.message, error));
+        // An answer that changes the protocol unasked is told by nothing else.
+        asked.once('upgrade', (_answer, socket) => {
+          socket.destroy();
+          fail('it answers in another protocol');
+        });
         asked.end(text ?? undefined);
       });
     },

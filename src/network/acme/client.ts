@@ -2,7 +2,7 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { request } from 'node:https';
 import { z } from 'zod';
-import { type Clock, ServerAddresses } from '../../system/index.ts';
+import { answerOf, type Clock, ServerAddresses } from '../../system/index.ts';
 import { createServerRequest } from '../certificates.ts';
 import { networkFault } from '../errors.ts';
 import { ACME_ANSWER_BYTES_MAX, ACME_ORDER_MS, ACME_POLLS_MAX, ACME_REQUEST_MS, ACME_WAIT_MS } from '../limits.ts';
@@ -195,52 +195,36 @@ class Session {
     }
   }
 
-  #send(method: string, address: string, body?: string): Promise<Answer> {
+  async #send(method: string, address: string, body?: string): Promise<Answer> {
     const { ca, directory } = this.#account;
-    return new Promise((resolve, reject) => {
-      let way: ReturnType<ServerAddresses['connection']>;
-      try {
-        way = new ServerAddresses(new URL(directory)).connection(new URL(address));
-      } catch (error) {
-        return reject(failed(error instanceof Error ? error.message : String(error), error));
-      }
-      const asked = request(
-        address,
-        {
-          method,
-          ...way,
-          timeout: ACME_REQUEST_MS,
-          signal: this.#end,
-          headers: {
-            'user-agent': 'darsena',
-            ...(body === undefined ? {} : { 'content-type': 'application/jose+json' }),
-          },
-          ...(ca === null ? {} : { ca }),
+    try {
+      const way = new ServerAddresses(new URL(directory)).connection(new URL(address));
+      const asked = request(address, {
+        method,
+        ...way,
+        timeout: ACME_REQUEST_MS,
+        signal: this.#end,
+        headers: {
+          'user-agent': 'darsena',
+          ...(body === undefined ? {} : { 'content-type': 'application/jose+json' }),
         },
-        (answer) => {
-          const chunks: Buffer[] = [];
-          let bytes = 0;
-          answer.on('data', (chunk: Buffer) => {
-            bytes += chunk.length;
-            if (bytes > ACME_ANSWER_BYTES_MAX) asked.destroy(new Error('its answer is too long'));
-            else chunks.push(chunk);
-          });
-          answer.on('end', () =>
-            resolve({
-              status: answer.statusCode ?? 0,
-              headers: answer.headers,
-              body: Buffer.concat(chunks).toString('utf8'),
-            }),
-          );
-          answer.on('error', (error) => asked.destroy(error));
-        },
-      );
+        ...(ca === null ? {} : { ca }),
+      });
       asked.on('timeout', () => asked.destroy(new Error('no answer in time')));
-      asked.on('error', (error) =>
-        reject(failed(this.#end.aborted ? 'the order took longer than it may' : error.message, error)),
-      );
       asked.end(body);
-    });
+      const answer = await answerOf(asked);
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      for await (const chunk of answer as AsyncIterable<Buffer>) {
+        bytes += chunk.length;
+        if (bytes > ACME_ANSWER_BYTES_MAX) throw new Error('its answer is too long');
+        chunks.push(chunk);
+      }
+      return { status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(chunks).toString('utf8') };
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw failed(this.#end.aborted ? 'the order took longer than it may' : why, error);
+    }
   }
 }
 

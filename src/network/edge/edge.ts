@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { access, chown, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { type Clock, type Log, runCommand, type Text, writeFileAtomic } from '../../system/index.ts';
+import { type Clock, type Log, runCommand, startChild, type Text, writeFileAtomic } from '../../system/index.ts';
 import type { IssuedCertificate } from '../certificates.ts';
 import { networkFault } from '../errors.ts';
 import {
@@ -396,7 +395,7 @@ export class Edge {
         : haproxy;
     const output = openSync(logFile, 'a', 0o640);
     try {
-      const child = spawn(file, args, {
+      const child = startChild(file, args, {
         cwd: run,
         detached: true,
         stdio: ['ignore', output, output],

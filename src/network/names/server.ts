@@ -70,6 +70,7 @@ export class NameServer {
   readonly #options: NameServerOptions;
   readonly #listeners = new Map<string, { udp: Socket; tcp: Server; space: string }>();
   readonly #listening = new Map<string, Promise<void>>();
+  readonly #shut = new WeakSet<Socket>();
   #closed = false;
   readonly #opened = new Map<string, number>();
   #zone: Zone = EMPTY_ZONE;
@@ -104,10 +105,10 @@ export class NameServer {
     const space = await sockets.space();
     const known = this.#listeners.get(address);
     if (known !== undefined && space !== '' && known.space === space) return;
-    if (known !== undefined) shut(known);
+    if (known !== undefined) this.#end(known);
     this.#listeners.delete(address);
     const { udp, tcp } = await sockets.open(address, port);
-    if (this.#closed) return shut({ udp, tcp });
+    if (this.#closed) return this.#end({ udp, tcp });
     tcp.maxConnections = DNS_CONNECTIONS_MAX;
     const lost = (error: Error): void => log.warn({ address, error: error.message }, 'resolver failed');
     udp.removeAllListeners('error').on('error', lost);
@@ -121,13 +122,20 @@ export class NameServer {
   close(): void {
     this.#closed = true;
     clearInterval(this.#again ?? undefined);
-    for (const sockets of this.#listeners.values()) shut(sockets);
+    for (const sockets of this.#listeners.values()) this.#end(sockets);
     this.#listeners.clear();
+  }
+
+  #end({ udp, tcp }: { readonly udp: Socket; readonly tcp: Server }): void {
+    this.#shut.add(udp);
+    udp.close();
+    tcp.close();
   }
 
   async #hear(udp: Socket, bytes: Buffer, from: RemoteInfo): Promise<void> {
     const answer = await this.#answer(bytes, from.address, 'udp');
-    if (answer === null) return;
+    // Its network may have gone while others were asked.
+    if (answer === null || this.#shut.has(udp)) return;
     udp.send(answer, from.port, from.address, () => undefined);
   }
 
@@ -280,11 +288,6 @@ export class NameServer {
         this.#opened.set(`${client.pod} ${set} ${address}`, nowMs + (seconds * 1000) / 2);
     }
   }
-}
-
-function shut({ udp, tcp }: { readonly udp: Socket; readonly tcp: Server }): void {
-  udp.close();
-  tcp.close();
 }
 
 function addressRecord(name: string, data: string): Answer {

@@ -107,11 +107,13 @@ function askByUdp(question: Buffer, address: string, port: number): Promise<Buff
       if (result instanceof Error) reject(result);
       else resolve(result);
     };
+    // A network that is down is told at once, to nobody but this listener: given a callback, `connect` would call that.
     socket.once('error', end);
+    socket.once('connect', () => socket.send(question));
     socket.on('message', (answer) => {
       if (answer.length >= 12 && answer.readUInt16BE(0) === question.readUInt16BE(0)) end(answer);
     });
-    socket.connect(port, address, () => socket.send(question));
+    socket.connect(port, address);
   });
 }
 

@@ -109,6 +109,32 @@ test('a resolver of the host that has IPv6 alone is asked as any other', {
   assert.deepEqual(await upstream.ask(question, 'udp'), question);
 });
 
+test('a network that is down is why a question has no answer, at once', async () => {
+  // The one address that connect(2) refuses on any machine, as it refuses all when there is no way to them.
+  const upstream = new ResolverUpstream(() => [{ address: '255.255.255.255', port: 53 }]);
+  await assert.rejects(upstream.ask(Buffer.alloc(12), 'udp'), /EACCES/);
+});
+
+test('a question that is answered after the resolver has ended gets no answer, and harms nobody', async (t) => {
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<Buffer>();
+  const upstream: Upstream = {
+    ask: () => {
+      asked.resolve();
+      return answer.promise;
+    },
+    answers: async () => true,
+  };
+  const { resolver, server } = await serveNames(t, upstream);
+  const unanswered = assert.rejects(resolver.resolve4('www.example.org'));
+  await asked.promise;
+  server.close();
+  answer.resolve(Buffer.alloc(12));
+  await new Promise((resolve) => setImmediate(resolve));
+  resolver.cancel();
+  await unanswered;
+});
+
 /** A server on a free port of loopback, with the clock that the test turns, and a resolver that asks it alone. */
 async function serveNames(t: TestContext, upstream: Upstream, services: Zone['services'] = []) {
   const port = await freePort();
@@ -124,7 +150,7 @@ async function serveNames(t: TestContext, upstream: Upstream, services: Zone['se
   await server.listen('127.0.0.1');
   const resolver = new Resolver({ timeout: 5_000, tries: 1 });
   resolver.setServers([`127.0.0.1:${port}`]);
-  return { resolver, told, clock };
+  return { resolver, server, told, clock };
 }
 
 test('while the resolvers of the host are away, names of the platform are answered and others fail at once, saying so', async (t) => {

@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { dirname, join } from 'node:path';
-import { type Clock, defineFaults, type Log } from '../../system/index.ts';
+import { answerOf, type Clock, defineFaults, type Log, startChild } from '../../system/index.ts';
 import type { Instance } from '../setup/instance.ts';
 import { endSocketOwners } from '../setup/processes.ts';
 
@@ -62,7 +62,7 @@ export class EngineService {
       // An agent that was killed leaves its services behind, on sockets that nobody else will use again.
       await endSocketOwners(dirname(socket), { clock: this.#clock, graceMs: 3_000 });
     }
-    this.#spawn();
+    void this.#spawn();
     const until = this.#clock.monotonicMs() + READY_MS;
     while (!(await answers(socket))) {
       if (this.#clock.monotonicMs() > until)
@@ -105,15 +105,26 @@ export class EngineService {
     return (await found).socket;
   }
 
-  #spawn(): void {
+  /** Never rejects: what fails is told and tried again. */
+  async #spawn(): Promise<void> {
     const { podman } = this.#instance;
     const { socket } = this;
     const started = this.#clock.monotonicMs();
     const standard = this.#runtime === null ? [] : ['--runtime', this.#runtime];
-    void rm(socket, { force: true }).then(() => {
+    const again = (code: number | null): void => {
+      if (this.#stopped) return;
+      const lived = this.#clock.monotonicMs() - started;
+      this.#retryMs = lived > RETRY_LAST_MS ? RETRY_FIRST_MS : Math.min(this.#retryMs * 2, RETRY_LAST_MS);
+      this.#log.warn({ code, retryMs: this.#retryMs }, 'the Podman service ended; starting it again');
+      setTimeout(() => {
+        if (!this.#stopped) void this.#spawn();
+      }, this.#retryMs);
+    };
+    try {
+      await rm(socket, { force: true });
       // Told to stop meanwhile: nobody would end what begins now.
       if (this.#stopped) return;
-      const child = spawn('podman', [...standard, 'system', 'service', '--time', '0', `unix://${socket}`], {
+      const child = startChild('podman', [...standard, 'system', 'service', '--time', '0', `unix://${socket}`], {
         env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', ...podman.environment },
         stdio: ['ignore', 'ignore', 'pipe'],
       });
@@ -122,27 +133,23 @@ export class EngineService {
         this.#log.warn({ podman: chunk.toString('utf8').slice(0, 2000) }, 'podman says'),
       );
       child.once('error', (error) => this.#log.error({ err: error }, 'podman could not be started'));
-      child.once('close', (code) => {
-        if (this.#stopped) return;
-        const lived = this.#clock.monotonicMs() - started;
-        this.#retryMs = lived > RETRY_LAST_MS ? RETRY_FIRST_MS : Math.min(this.#retryMs * 2, RETRY_LAST_MS);
-        this.#log.warn({ code, retryMs: this.#retryMs }, 'the Podman service ended; starting it again');
-        setTimeout(() => {
-          if (!this.#stopped) this.#spawn();
-        }, this.#retryMs);
-      });
-    });
+      child.once('close', again);
+    } catch (error) {
+      this.#log.error({ err: error }, 'podman could not be started');
+      again(null);
+    }
   }
 }
 
-function answers(socketPath: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const call = request({ socketPath, path: '/libpod/_ping', timeout: 2_000 }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    });
-    call.once('error', () => resolve(false));
-    call.once('timeout', () => call.destroy());
-    call.end();
-  });
+async function answers(socketPath: string): Promise<boolean> {
+  const call = request({ socketPath, path: '/libpod/_ping', timeout: 2_000 });
+  call.once('timeout', () => call.destroy());
+  call.end();
+  try {
+    const response = await answerOf(call);
+    response.resume();
+    return response.statusCode === 200;
+  } catch {
+    return false; // whatever keeps it from answering
+  }
 }

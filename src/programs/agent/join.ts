@@ -1,10 +1,8 @@
-import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
-import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { createRequest, needsRenewal } from '../../network/index.ts';
-import { type Clock, defineFaults, writeFileAtomic } from '../../system/index.ts';
+import { answerOf, type Clock, defineFaults, writeFileAtomic } from '../../system/index.ts';
 
 export const joinFault = defineFaults({
   'agent.join-token-missing': {
@@ -20,6 +18,7 @@ export const joinFault = defineFaults({
 });
 
 const IDENTITY_FILE = 'identity.json';
+const ANSWER_MS = 10_000;
 
 /** Who this host is to control, and whose word it takes; pinned when it joined. */
 export interface HostIdentity {
@@ -68,11 +67,12 @@ export async function hostIdentity(options: {
     ca,
     servername: 'localhost',
     agent: false,
-    timeout: 10_000,
+    timeout: ANSWER_MS,
     headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
   });
+  request.once('timeout', () => request.destroy(new Error(`control did not answer within ${ANSWER_MS} ms`)));
   request.end(JSON.stringify({ host: options.host, request: requestPem }));
-  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  const response = await answerOf(request);
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
   if (response.statusCode !== 200) throw joinFault('agent.join-refused', { status: response.statusCode ?? 0 });

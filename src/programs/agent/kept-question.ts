@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RuleText, Tuning } from '../../detect/index.ts';
 import type { LastAnswer, LastQuestion } from '../../detect/try-kept.ts';
-import { defineFaults, type Json, type Text } from '../../system/index.ts';
+import { defineFaults, type Json, startChild, type Text } from '../../system/index.ts';
 import type { KeptRulesTask } from '../link/protocol.ts';
 
 export const keptFault = defineFaults({
@@ -74,7 +73,7 @@ export async function askLast(last: LastQuestion, folder: string, signal: AbortS
 
 async function askChild(order: object, folder: string, signal: AbortSignal): Promise<Json> {
   const code = ['src', 'rules', 'node_modules', 'package.json'].map((name) => join(ROOT, name));
-  const child = spawn(
+  const child = startChild(
     'nice',
     [
       ...['-n', NICE, process.execPath, '--permission', '--no-warnings', `--max-old-space-size=${HEAP_MIB}`],

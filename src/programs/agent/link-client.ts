@@ -1,8 +1,7 @@
-import { once } from 'node:events';
-import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { ClientRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { type Clock, type Log, systemClock } from '../../system/index.ts';
+import { answerOf, type Clock, type Log, systemClock } from '../../system/index.ts';
 import { type LineChannel, openLineChannel } from '../link/lines.ts';
 import { LINK_PROTOCOL, SESSION_PROTOCOL, serializeFault, type ToAgent, type ToControl } from '../link/protocol.ts';
 import { readToAgent, UnreadableMessage } from '../link/reader.ts';
@@ -99,7 +98,10 @@ export class ControlLink {
   async *download(id: string): AsyncIterable<Uint8Array> {
     const request = dial(this.#address, `/agent/v1/source/${id}`, {});
     request.end();
-    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    const response = await answerOf(request);
+    // As slowly as it is taken here; that control's machine has gone is asked of TCP.
+    response.socket.setTimeout(0);
+    response.socket.setKeepAlive(true, SILENCE_MS);
     if (response.statusCode !== 200) {
       response.resume();
       throw new Error(`control answered ${response.statusCode} for the source ${id}`);
@@ -157,7 +159,7 @@ export class ControlLink {
 
 function dial(address: ControlAddress, path: string, headers: Record<string, string>): ClientRequest {
   const { host, port, ca, cert, key } = address;
-  return httpsRequest({
+  const request = httpsRequest({
     host,
     port,
     path,
@@ -169,6 +171,8 @@ function dial(address: ControlAddress, path: string, headers: Record<string, str
     timeout: CONNECT_MS,
     servername: 'localhost',
   });
+  request.once('timeout', () => request.destroy(new Error(`control did not answer within ${CONNECT_MS} ms`)));
+  return request;
 }
 
 async function upgrade(address: ControlAddress, path: string, protocol: string): Promise<Duplex> {
@@ -177,6 +181,8 @@ async function upgrade(address: ControlAddress, path: string, protocol: string):
   return new Promise((resolve, reject) => {
     request.once('upgrade', (_response, socket, head) => {
       socket.setTimeout(0);
+      // Who it is handed to listens for itself, a moment later.
+      socket.on('error', () => socket.destroy());
       if (head.length > 0) socket.unshift(head);
       resolve(socket);
     });
@@ -184,7 +190,6 @@ async function upgrade(address: ControlAddress, path: string, protocol: string):
       response.resume();
       reject(new Error(`control answered ${response.statusCode} instead of opening ${protocol}`));
     });
-    request.once('timeout', () => request.destroy(new Error(`control did not answer within ${CONNECT_MS} ms`)));
-    request.once('error', reject);
+    request.on('error', reject);
   });
 }

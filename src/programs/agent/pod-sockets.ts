@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
 import { Socket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
-import { Server } from 'node:net';
+import { type Socket as Connection, Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { ResolverSockets } from '../../network/index.ts';
+import { startChild } from '../../system/index.ts';
 import { isRunning, listProcesses, type ProcessId } from '../setup/processes.ts';
 
 /**
@@ -40,7 +40,7 @@ export class RootlessSockets implements ResolverSockets {
     const node = [process.execPath, '--disable-warning=ExperimentalWarning', helper, address, String(port)];
     return new Promise((resolve, reject) => {
       // Podman hands on the three standard descriptors alone: the channel is the first of them.
-      const child = spawn(file, [...before, 'unshare', '--rootless-netns', ...node], {
+      const child = startChild(file, [...before, 'unshare', '--rootless-netns', ...node], {
         ...{ env: this.#env, stdio: ['ipc', 'ignore', 'pipe'], cwd: '/' },
         timeout: DNS_SOCKETS_MS,
         killSignal: 'SIGKILL',
@@ -53,11 +53,15 @@ export class RootlessSockets implements ResolverSockets {
       });
       child.on('message', (message, handle) => {
         if (handle instanceof Socket) udp = handle;
-        else if (handle instanceof Server) tcp = handle;
-        else why = String(message);
+        else if (handle instanceof Server) {
+          tcp = handle;
+          // Until it is handed over nobody listens to what it takes, and one that is reset would end the agent.
+          tcp.on('connection', refuse);
+        } else why = String(message);
       });
       child.once('error', reject);
       child.once('close', (code) => {
+        tcp?.off('connection', refuse);
         if (udp !== null && tcp !== null) return resolve({ udp, tcp });
         udp?.close();
         tcp?.close();
@@ -71,6 +75,10 @@ export class RootlessSockets implements ResolverSockets {
       });
     });
   }
+}
+
+function refuse(connection: Connection): void {
+  connection.destroy();
 }
 
 const ERROR_CHARACTERS = 300;

@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess, ChildProcessWithoutNullStreams } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import type { Log } from '../../system/index.ts';
+import { type Log, startChild } from '../../system/index.ts';
 import type { FromWarden, ToWarden, WardenWord } from '../warden/messages.ts';
 
 const RESTART_MS = [200, 1_000, 5_000] as const;
@@ -91,10 +91,17 @@ export class Warden {
     if (this.#isClosed || this.#words.length === 0) return;
     const { argv, environment, log } = this.#options;
     const [file = '', ...args] = argv;
-    const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], cwd: '/', env: { ...environment } });
-    this.#child = child;
     const startedMs = performance.now();
     this.#heardMs = startedMs;
+    let child: ChildProcessWithoutNullStreams;
+    try {
+      child = startChild(file, args, { stdio: ['pipe', 'pipe', 'pipe'], cwd: '/', env: { ...environment } });
+    } catch (error) {
+      log.error({ err: error }, 'the warden could not be started');
+      this.#startAgain(startedMs);
+      return;
+    }
+    this.#child = child;
     child.stdin.on('error', () => child.kill('SIGKILL'));
     child.on('error', (error) => log.error({ err: error }, 'the warden could not be started'));
     child.stderr.on('data', (chunk: Buffer) => log.warn({ said: chunk.toString('utf8').slice(0, 500) }, 'the warden'));
@@ -108,12 +115,16 @@ export class Warden {
       this.#child = null;
       clearInterval(this.#watch);
       this.#options.onGone();
-      this.#failures = performance.now() - startedMs > HEALTHY_MS ? 0 : this.#failures + 1;
-      const wait = RESTART_MS[Math.min(this.#failures, RESTART_MS.length - 1)];
-      this.#again = setTimeout(() => this.#start(), wait);
-      this.#again.unref();
+      this.#startAgain(startedMs);
     });
     this.#tell();
+  }
+
+  #startAgain(startedMs: number): void {
+    this.#failures = performance.now() - startedMs > HEALTHY_MS ? 0 : this.#failures + 1;
+    const wait = RESTART_MS[Math.min(this.#failures, RESTART_MS.length - 1)];
+    this.#again = setTimeout(() => this.#start(), wait);
+    this.#again.unref();
   }
 
   #hear(child: ChildProcess, line: string): void {
@@ -141,7 +152,12 @@ export class Warden {
     clearInterval(this.#watch);
     const child = this.#child;
     this.#child = null;
-    child?.stdin?.end();
+    if (child === null) return;
+    child.stdin?.end();
+    // One that does not end holds what it guarded as before, and nobody listens to it any more.
+    const late = setTimeout(() => child.kill('SIGKILL'), SILENT_MS);
+    late.unref();
+    child.once('close', () => clearTimeout(late));
   }
 }
 

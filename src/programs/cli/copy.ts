@@ -1,8 +1,7 @@
-import { createReadStream } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, readdir, readlink, rm, stat, symlink } from 'node:fs/promises';
 import { basename, dirname, join, posix, resolve } from 'node:path';
 import { packTar, type TarEntry, type TarInput, TarReader } from '../../formats/index.ts';
-import type { CliProgram, Text } from '../../system/index.ts';
+import { type CliProgram, readFileBytes, type Text } from '../../system/index.ts';
 import { checkCopied, copyFault, staysInside } from '../link/copied.ts';
 import { writeWhole } from '../link/session.ts';
 
@@ -232,7 +231,7 @@ async function* walk(
   } else if (found.isFile()) {
     count.files += 1;
     count.bytes += found.size;
-    const content = found.size === 0 ? new Uint8Array() : createReadStream(path, { end: found.size - 1 });
+    const content = found.size === 0 ? new Uint8Array() : readFileBytes(path, { end: found.size - 1 });
     yield { path: name, kind: 'file', mode, mtimeSeconds, sizeBytes: found.size, content };
   }
 }

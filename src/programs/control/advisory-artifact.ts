@@ -1,8 +1,8 @@
-import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { type AdvisoryArtifacts, type AdvisoryStore, packAdvisories, receiveArtifact } from '../../advisories/index.ts';
 import { type Digest, digestOf } from '../../oci/index.ts';
 import type { Registry } from '../../registry/index.ts';
+import { readFileBytes } from '../../system/index.ts';
 import {
   type PublicKey,
   predicateBy,
@@ -47,7 +47,7 @@ export class AdvisoryPublisher implements AdvisoryArtifacts {
     try {
       const { config, layer, manifestBytes, mediaType } = packed;
       await registry().putBlob(REPOSITORY, config.bytes, config.digest);
-      await registry().putBlob(REPOSITORY, createReadStream(layer.path), layer.digest);
+      await registry().putBlob(REPOSITORY, readFileBytes(layer.path), layer.digest);
       const digest = digestOf(manifestBytes);
       const bundle = signImage(key, { digest, repository: REPOSITORY });
       const subject = { mediaType, digest, size: manifestBytes.length };

@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { deployFault } from '../../deploy/index.ts';
@@ -11,7 +10,7 @@ import {
   type TarInput,
   TarReader,
 } from '../../formats/index.ts';
-import { streamToFile } from '../../system/index.ts';
+import { readFileBytes, streamToFile } from '../../system/index.ts';
 
 /** A source larger than this is no source: it is data that belongs in a volume. */
 const SOURCE_BYTES_MAX = 2 * 1024 ** 3;
@@ -142,11 +141,11 @@ export class SourceBundle {
   }
 
   #slice(offsetBytes: number, sizeBytes: number): AsyncIterable<Uint8Array> {
-    return createReadStream(this.#path, {
+    return readFileBytes(this.#path, {
       start: offsetBytes,
       end: offsetBytes + sizeBytes - 1,
       highWaterMark: 256 * 1024,
-    }) as AsyncIterable<Uint8Array>;
+    });
   }
 
   async remove(): Promise<void> {

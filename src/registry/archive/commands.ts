@@ -1,7 +1,6 @@
-import { createReadStream } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { type CliProgram, streamToFile } from '../../system/index.ts';
+import { type CliProgram, readFileBytes, streamToFile } from '../../system/index.ts';
 import { archiveFault } from './errors.ts';
 import type { ImportResult } from './import.ts';
 import { ARCHIVE_TYPE, readImageName } from './names.ts';
@@ -82,7 +81,7 @@ export function addArchiveCommands(noun: Command, cli: CliProgram): void {
       await stat(file).catch((error: unknown) => {
         throw archiveFault('archive.file-missing', { file }, { cause: error });
       });
-      const body = counted(cli, createReadStream(file, { highWaterMark: 256 * 1024 }) as AsyncIterable<Uint8Array>);
+      const body = counted(cli, readFileBytes(file, { highWaterMark: 256 * 1024 }));
       const { id } = await api.upload<{ id: string }>(`/archives${query}`, body, { contentType: ARCHIVE_TYPE });
       const { result } = await cli.followOperation(id);
       if (cli.output.json) return print.json(result);

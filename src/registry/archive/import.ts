@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cleanTarPath, describeFormatError, FormatError, parseStrictJson, TarReader } from '../../formats/index.ts';
@@ -15,7 +14,7 @@ import {
   REGISTRY_NAME,
 } from '../../oci/index.ts';
 import type { StepHandle } from '../../progress/index.ts';
-import { Fault, type Language, streamToFile } from '../../system/index.ts';
+import { Fault, type Language, readFileBytes, streamToFile } from '../../system/index.ts';
 import { isOurRepository } from '../names.ts';
 import type { Caller } from '../ports.ts';
 import type { Registry } from '../registry.ts';
@@ -276,11 +275,7 @@ export class ReceivedArchive {
 
   #read({ offset, size }: Place): AsyncIterable<Uint8Array> | readonly Uint8Array[] {
     if (size === 0) return [];
-    return createReadStream(this.#path, {
-      start: offset,
-      end: offset + size - 1,
-      highWaterMark: 256 * 1024,
-    }) as AsyncIterable<Uint8Array>;
+    return readFileBytes(this.#path, { start: offset, end: offset + size - 1, highWaterMark: 256 * 1024 });
   }
 }
 

@@ -1,12 +1,20 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Kysely, Selectable } from 'kysely';
 import { packTar } from '../../formats/index.ts';
 import type { Journal } from '../../journal/index.ts';
-import { type Clock, Fault, isDiskFull, type Json, newId, streamToFile, syncFolder } from '../../system/index.ts';
+import {
+  type Clock,
+  Fault,
+  isDiskFull,
+  type Json,
+  newId,
+  readFileBytes,
+  streamToFile,
+  syncFolder,
+} from '../../system/index.ts';
 import {
   type PublicKey,
   readPublicKey,
@@ -271,7 +279,7 @@ export class EvidenceStore {
         context: row.context,
         custody: JSON.stringify(signRecord(key, CUSTODY_TYPE, custody as unknown as Json)),
       },
-      { content: createReadStream(join(folder, `${row.id}.tar.gz`)), sizeBytes: row.bytes },
+      { content: readFileBytes(join(folder, `${row.id}.tar.gz`)), sizeBytes: row.bytes },
     );
     return { id: row.id, bytes: packTar(entries) };
   }

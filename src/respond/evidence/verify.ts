@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { packTar, TarReader } from '../../formats/index.ts';
-import { Fault } from '../../system/index.ts';
+import { Fault, readFileBytes } from '../../system/index.ts';
 import { type PublicKey, readPublicKey, type SignedRecord, verifyRecord } from '../../trust/index.ts';
 import { evidenceFault } from './errors.ts';
 import {
@@ -135,7 +135,7 @@ async function readOuter(path: string): Promise<Outer> {
     };
   });
   const whole = createHash('sha256');
-  for await (const piece of createReadStream(path) as AsyncIterable<Buffer>) {
+  for await (const piece of readFileBytes(path)) {
     whole.update(piece);
     try {
       reader.write(piece);
@@ -176,7 +176,7 @@ async function compareWhole(path: string, { archive, sha256: found }: Outer, tex
     ExportedText,
     string
   >;
-  const content = createReadStream(path, { start: from, end: from + bytes - 1 }) as AsyncIterable<Buffer>;
+  const content = readFileBytes(path, { start: from, end: from + bytes - 1 });
   const anew = createHash('sha256');
   for await (const piece of packTar(exportedEntries(texts, { content, sizeBytes: bytes }))) anew.update(piece);
   if (anew.digest('hex') !== found)

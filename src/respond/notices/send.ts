@@ -3,7 +3,7 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect, isIP, type LookupFunction } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { guardAddresses } from '../../system/index.ts';
+import { answerOf, guardAddresses } from '../../system/index.ts';
 import { respondFault } from '../errors.ts';
 import { NOTICE_TIMEOUT_MS, SYSLOG_GRACE_MS, SYSLOG_LEAVE_MS } from '../limits.ts';
 import { type MailSettings, type Missed, sendMail } from './mail.ts';
@@ -55,39 +55,35 @@ export async function sendNotice(to: Destination, notice: Notice, now: Date): Pr
   return null;
 }
 
-function post(url: URL, to: Destination, body: string, now: Date, lookup: LookupFunction): Promise<void> {
+async function post(url: URL, to: Destination, body: string, now: Date, lookup: LookupFunction): Promise<void> {
   const timestamp = String(Math.floor(now.getTime() / 1000));
   const make = url.protocol === 'https:' ? httpsRequest : httpRequest;
-  return new Promise((resolve, reject) => {
-    const signal = AbortSignal.timeout(NOTICE_TIMEOUT_MS);
-    const sent = make(url, {
-      method: 'POST',
-      lookup,
-      agent: false,
-      ...(to.ca == null ? {} : { ca: to.ca }),
-      signal,
-      headers: {
-        'content-type': 'application/json',
-        'content-length': Buffer.byteLength(body),
-        'user-agent': 'darsena',
-        ...(to.secret === null
-          ? {}
-          : { 'darsena-timestamp': timestamp, 'darsena-signature': signatureOf(to.secret, timestamp, body) }),
-      },
-    });
-    sent.once('response', (response) => {
-      const status = response.statusCode ?? 0;
-      response.destroy();
-      // A redirect is not followed: it would lead where nobody allowed it.
-      if (status >= 200 && status < 300) resolve();
-      else if (status >= 300 && status < 400)
-        reject(new Error(`the receiver answered ${status}, and redirects are not followed`));
-      else reject(new Error(`the receiver answered ${status}`));
-    });
-    // Also after the answer: an error that nobody hears would end control.
-    sent.on('error', (error) => reject(signal.aborted ? new Error('no answer in time') : error));
-    sent.end(body);
+  const signal = AbortSignal.timeout(NOTICE_TIMEOUT_MS);
+  const sent = make(url, {
+    method: 'POST',
+    lookup,
+    agent: false,
+    ...(to.ca == null ? {} : { ca: to.ca }),
+    signal,
+    headers: {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      'user-agent': 'darsena',
+      ...(to.secret === null
+        ? {}
+        : { 'darsena-timestamp': timestamp, 'darsena-signature': signatureOf(to.secret, timestamp, body) }),
+    },
   });
+  sent.end(body);
+  const response = await answerOf(sent).catch((error: unknown) => {
+    throw signal.aborted ? new Error('no answer in time') : error;
+  });
+  const status = response.statusCode ?? 0;
+  response.destroy();
+  if (status >= 200 && status < 300) return;
+  // A redirect is not followed: it would lead where nobody allowed it.
+  const why = status >= 300 && status < 400 ? ', and redirects are not followed' : '';
+  throw new Error(`the receiver answered ${status}${why}`);
 }
 
 function sendSyslog(url: URL, host: string, message: string, lookup: LookupFunction, ca: string | null): Promise<void> {

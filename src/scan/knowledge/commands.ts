@@ -1,7 +1,6 @@
-import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { CliProgram, Text } from '../../system/index.ts';
+import { type CliProgram, readFileBytes, type Text } from '../../system/index.ts';
 import { scanFault } from '../errors.ts';
 import type { EngineState } from '../malware/look.ts';
 import { engineText } from '../reports/words.ts';
@@ -100,7 +99,7 @@ export function addKnowledgeCommands(cli: CliProgram): void {
         throw scanFault('scan.rules-invalid', { name: file, why: String((cause as Error).message) }, { cause });
       });
       if (!found.isFile()) throw scanFault('scan.rules-invalid', { name: file, why: 'it is no file' });
-      const record = await cli.api.upload<RuleFileRecord>(path, createReadStream(file), {
+      const record = await cli.api.upload<RuleFileRecord>(path, readFileBytes(file), {
         contentType: 'application/octet-stream',
         method: 'PUT',
       });

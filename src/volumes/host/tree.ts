@@ -1,6 +1,5 @@
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { type CommandOptions, type CommandResult, commandFault, runCommand } from '../../system/index.ts';
+import { type CommandOptions, type CommandResult, commandFault, runCommand, startChild } from '../../system/index.ts';
 import { requireDone } from './freeze.ts';
 
 /** Runs a tool where the files of volumes can be read: as root, or in the user's own namespace. */
@@ -47,11 +46,16 @@ export async function hashTree(
   const words = ['--create', '--sort=name', '--numeric-owner', '--format=gnu', '--one-file-system'];
   const [program, args] = tools.command('tar', [...words, '--warning=no-file-ignored', '-C', path, '.']);
   const hash = createHash('sha256');
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...options.env } });
-  const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs);
+  options.signal?.throwIfAborted();
+  const child = startChild(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...options.env } });
+  let isCut = false;
   const cut = (): void => {
+    isCut = true;
     child.kill('SIGKILL');
+    // Without root its own child is the one that writes.
+    child.stdout.destroy();
   };
+  const timer = setTimeout(cut, options.timeoutMs);
   options.signal?.addEventListener('abort', cut, { once: true });
   let stderr = '';
   child.stderr.on('data', (chunk: Buffer) => {
@@ -64,7 +68,13 @@ export async function hashTree(
       );
       child.once('close', (code) => resolve(code ?? 137));
     });
-    for await (const chunk of child.stdout) hash.update(chunk as Buffer);
+    // Awaited behind its output: one that could not be started has failed by then.
+    ended.catch(() => undefined);
+    try {
+      for await (const chunk of child.stdout) hash.update(chunk as Buffer);
+    } catch (error) {
+      if (!isCut) throw error;
+    }
     const code = await ended;
     options.signal?.throwIfAborted();
     requireDone({ code, stdout: '', stderr }, { en: 'reading the volume', es: 'leer el volumen' }, 'tar');

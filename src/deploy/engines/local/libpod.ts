@@ -1,6 +1,7 @@
 import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { type Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { answerOf } from '../../../system/index.ts';
 import { engineFault } from './errors.ts';
 import { ANSWER_BYTES_MAX, ERROR_TEXT_MAX } from './limits.ts';
 import { PatientSocket } from './patient-socket.ts';
@@ -62,22 +63,22 @@ export class LibpodClient {
     contentType: string,
     options: LibpodRequest,
   ): Promise<void> {
-    const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      const sent = httpRequest({
-        socketPath: this.#socketPath,
-        path: `${API}${path}`,
-        method: 'PUT',
-        agent: false,
-        headers: { Host: 'libpod', 'Content-Type': contentType },
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
-      });
-      sent.setTimeout(options.timeoutMs, () => sent.destroy(timeoutOf(options)));
-      sent.once('response', resolve);
-      sent.once('error', (error) => reject(this.#connectionFault(error)));
-      pipeline(Readable.from(body), sent).catch((error: unknown) => {
-        // What breaks on the way to it is why nothing was answered; a refusal has been answered by then.
-        sent.destroy(error instanceof Error ? error : new Error(String(error)));
-      });
+    const sent = httpRequest({
+      socketPath: this.#socketPath,
+      path: `${API}${path}`,
+      method: 'PUT',
+      agent: false,
+      headers: { Host: 'libpod', 'Content-Type': contentType },
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+    sent.setTimeout(options.timeoutMs, () => sent.destroy(timeoutOf(options)));
+    const answered = answerOf(sent);
+    pipeline(Readable.from(body), sent).catch((error: unknown) => {
+      // What breaks on the way to it is why nothing was answered; a refusal has been answered by then.
+      sent.destroy(error instanceof Error ? error : new Error(String(error)));
+    });
+    const response = await answered.catch((error: unknown) => {
+      throw this.#connectionFault(error);
     });
     const text = await this.#readBody(response, options);
     const status = response.statusCode ?? 0;
@@ -135,18 +136,15 @@ export class LibpodClient {
   }
 
   async #open(method: string, path: string, options: LibpodRequest): Promise<IncomingMessage> {
-    return await new Promise((resolve, reject) => {
-      const sent = this.#send(method, path, options);
-      const timer = startTimer(() => sent.destroy(timeoutOf(options)), options.timeoutMs);
-      sent.once('response', (response) => {
-        clearTimeout(timer);
-        resolve(response);
-      });
-      sent.once('error', (error) => {
-        clearTimeout(timer);
-        reject(options.signal?.aborted ? options.signal.reason : this.#connectionFault(error));
-      });
-    });
+    const sent = this.#send(method, path, options);
+    const timer = startTimer(() => sent.destroy(timeoutOf(options)), options.timeoutMs);
+    try {
+      return await answerOf(sent);
+    } catch (error) {
+      throw options.signal?.aborted ? options.signal.reason : this.#connectionFault(error);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   async #readBody(response: IncomingMessage, options: LibpodRequest): Promise<string> {

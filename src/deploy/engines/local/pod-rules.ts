@@ -1,11 +1,11 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import type { ChildProcessByStdio } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { type CommandResult, commandFault, runCommand, type Text } from '../../../system/index.ts';
+import { type CommandResult, commandFault, runCommand, startChild, type Text } from '../../../system/index.ts';
 
 const NFT_MS = 10_000;
 /** A table of a pod with all sets full of addresses is some 2 MB as JSON. */
@@ -121,11 +121,7 @@ export class PodRules {
 
   #begin(): Shell {
     const folder = mkdtempSync(join(tmpdir(), 'darsena-rules-'));
-    const child = spawn('/bin/sh', ['-c', SHELL, folder, ...entering(this.#rootless)], {
-      // A group of its own, so that what it started ends with it.
-      detached: true,
-      stdio: ['pipe', 'pipe', 'ignore'],
-    });
+    const child = startShell(folder, entering(this.#rootless));
     const shell: Shell = { child, folder, waiting: new Map() };
     let rest = '';
     child.stdout.setEncoding('utf8');
@@ -158,6 +154,19 @@ export class PodRules {
     }
     for (const answer of waiting.values()) answer(GONE);
     rm(folder, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+function startShell(folder: string, words: readonly string[]): Shell['child'] {
+  try {
+    return startChild('/bin/sh', ['-c', SHELL, folder, ...words], {
+      // A group of its own, so that what it started ends with it.
+      detached: true,
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+  } catch (error) {
+    rmSync(folder, { recursive: true });
+    throw error;
   }
 }
 

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
-import { type Clock, Fault, type Text } from '../../../system/index.ts';
+import { answerOf, type Clock, Fault, type Text } from '../../../system/index.ts';
 import type { ContainerSpec, ProbeAction, ProbeSpec } from '../../model.ts';
 import type { Endpoint, InsideEngine } from './engine.ts';
 import type { ContainerHealth } from './plan.ts';
@@ -402,15 +402,17 @@ export function askHttp(
       // Like Kubernetes: the probe asks whether it answers, not who it is.
       rejectUnauthorized: false,
     });
-    sent.once('response', (response) => {
-      const status = response.statusCode ?? 0;
-      response.destroy();
-      resolve(status >= 200 && status < 400 ? { kind: 'success' } : { kind: 'failure', text: `HTTP ${status}` });
-    });
-    sent.once('error', (error) => {
-      resolve({ kind: 'failure', text: late.aborted ? noAnswerText(timeoutMs) : connectionText(error) });
-    });
     sent.end();
+    answerOf(sent).then(
+      (response) => {
+        const status = response.statusCode ?? 0;
+        response.destroy();
+        resolve(status >= 200 && status < 400 ? { kind: 'success' } : { kind: 'failure', text: `HTTP ${status}` });
+      },
+      (error: Error) => {
+        resolve({ kind: 'failure', text: late.aborted ? noAnswerText(timeoutMs) : connectionText(error) });
+      },
+    );
   });
 }
 

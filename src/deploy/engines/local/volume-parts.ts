@@ -140,7 +140,7 @@ export const NO_PARTS: VolumeParts = {
 async function walk(root: string, part: string): Promise<FileHandle> {
   const names = part.split('/').filter((name) => name !== '' && name !== '.');
   let at = await open(root, constants.O_RDONLY | constants.O_DIRECTORY);
-  const { mode } = await at.stat();
+  const { mode } = await closedUnless(at, at.stat());
   for (const [index, name] of names.entries()) {
     const isLast = index === names.length - 1;
     const path = `/proc/self/fd/${at.fd}/${name}`;
@@ -153,7 +153,7 @@ async function walk(root: string, part: string): Promise<FileHandle> {
           await mkdir(path, { mode: 0o700 });
           const made = await open(path, flags | constants.O_DIRECTORY);
           // As open as the volume, like in Kubernetes, whatever the agent's own umask is.
-          await made.chmod(mode & 0o7777);
+          await closedUnless(made, made.chmod(mode & 0o7777));
           return made;
         },
       );
@@ -167,6 +167,16 @@ async function walk(root: string, part: string): Promise<FileHandle> {
     at = next;
   }
   return at;
+}
+
+/** What fails leaves no folder open: one that is forgotten ends the process when the collector finds it. */
+async function closedUnless<T>(folder: FileHandle, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    await folder.close();
+    throw error;
+  }
 }
 
 /** Mount points of this machine (proc(5), mountinfo). */
