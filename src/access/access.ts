@@ -2,7 +2,7 @@ import { randomBytes, X509Certificate } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import type { Kysely } from 'kysely';
 import type { Journal } from '../journal/index.ts';
-import { type Clock, newId } from '../system/index.ts';
+import { type Clock, newId, whenClosed } from '../system/index.ts';
 import { type Grant, may, type Principal, type Role } from './action.ts';
 import { accessFault } from './errors.ts';
 import {
@@ -460,7 +460,7 @@ export class Access {
     const forget = this.#presence.watch(principal, (now) => {
       if (now === null) setTimeout(() => stream.destroy(), STREAM_END_MS);
     });
-    stream.once('close', forget);
+    whenClosed(stream, forget);
   }
 
   /** To be called after each commit that takes or gives rights: from then on nobody has what they had before. */

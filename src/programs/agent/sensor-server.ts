@@ -120,8 +120,14 @@ export class SensorServer {
   static async listen(path: string, options: SensorServerOptions): Promise<SensorServer> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const sensor = new SensorServer(options);
-    await listenOn(sensor.#alertServer, alertSocketOf(path));
-    await listenOn(sensor.#server, path);
+    for (const [server, at] of [
+      [sensor.#alertServer, alertSocketOf(path)],
+      [sensor.#server, path],
+    ] as const) {
+      await listenOn(server, at);
+      // accept(2) may fail once; the sensor tries again.
+      server.on('error', (error) => options.log.warn({ err: error }, 'a connection of the sensor was not taken'));
+    }
     return sensor;
   }
 

@@ -1,9 +1,8 @@
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { type CliProgram, defineFaults, type Problem, ProblemReply } from '../../system/index.ts';
+import { type CliProgram, defineFaults, type Problem, ProblemReply, whenClosed } from '../../system/index.ts';
 import { reviveFault, SESSION_PROTOCOL, type SerializedFault } from '../link/protocol.ts';
 import { encodeFrame, FRAME, readFrames, writeWhole } from '../link/session.ts';
 
@@ -256,7 +255,7 @@ export async function runSession(
   const passed = (['SIGTERM', 'SIGHUP', 'SIGQUIT'] as const).map((name) => ({ name, handler: pass(name) }));
   if (!usesTerminal) cli.signal.addEventListener('abort', abort, { once: true });
   if (use.signals) for (const { name, handler } of passed) process.on(name, handler);
-  const closed = once(stream, 'close');
+  const closed = new Promise<void>((resolve) => whenClosed(stream, resolve));
   try {
     await listen().catch((error: unknown) => {
       // Destroyed by Ctrl-C, or cut: the exit code tells which.
@@ -299,13 +298,15 @@ export async function openSession(cli: CliProgram, place: Place, query: URLSearc
   request.end();
   return new Promise((resolve, reject) => {
     request.once('upgrade', (_response, socket, head) => {
+      // A line that is cut is seen by who reads; it ends the session, and tells it so.
+      socket.on('error', () => socket.destroy());
       if (head.length > 0) socket.unshift(head);
       resolve(socket);
     });
     request.once('response', (response) => {
       readProblem(response).then((problem) => reject(new ProblemReply(problem)), reject);
     });
-    request.once('error', reject);
+    request.on('error', reject);
   });
 }
 

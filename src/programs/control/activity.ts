@@ -121,7 +121,13 @@ export function registerActivityRoutes(app: ApiApp, parts: ActivityParts): void 
       const task = taskOf(principal, query, 'lines');
       await counted(principal, async () => {
         const opened = await openAll(task);
-        await record('activity.watched', principal, task, {});
+        const stop = (): void => {
+          for (const { look } of opened) look.stream.destroy();
+        };
+        await record('activity.watched', principal, task, {}).catch((error: unknown) => {
+          stop();
+          throw error;
+        });
         const response = reply.raw;
         reply.hijack();
         response.writeHead(200, {
@@ -137,9 +143,6 @@ export function registerActivityRoutes(app: ApiApp, parts: ActivityParts): void 
           missing: [...new Set(opened.flatMap(({ look }) => look.missing))],
         });
         const heartbeat = setInterval(() => response.write(': still here\n\n'), HEARTBEAT_MS);
-        const stop = (): void => {
-          for (const { look } of opened) look.stream.destroy();
-        };
         const unwatch = watch(principal, (now) => {
           if (now === null || !isAllowed(now, task)) response.destroy();
         });
@@ -185,7 +188,10 @@ export function registerActivityRoutes(app: ApiApp, parts: ActivityParts): void 
       await counted(principal, async () => {
         const host = wantedHost ?? hosts.only();
         const look = await open(host, task);
-        await record('activity.watched', principal, task, { recording: true });
+        await record('activity.watched', principal, task, { recording: true }).catch((error: unknown) => {
+          look.stream.destroy();
+          throw error;
+        });
         const response = reply.raw;
         reply.hijack();
         response.writeHead(200, { 'content-type': 'application/vnd.darsena.capture', 'cache-control': 'no-store' });

@@ -3,7 +3,7 @@ import { type ApiApp, may, type Principal, visibleProjects } from '../../access/
 import { describeWorkload } from '../../deploy/index.ts';
 import type { ChainedFact, Journal } from '../../journal/index.ts';
 import { type Operation, type Operations, viewOperation } from '../../progress/index.ts';
-import { type Language, languageOf } from '../../system/index.ts';
+import { type Language, languageOf, whenClosed } from '../../system/index.ts';
 
 const HEARTBEAT_MS = 15_000;
 /** Events gathered into one write: a burst costs one system call a reader, and nobody sees 50 ms. */
@@ -48,10 +48,8 @@ export class EventStream {
       url: '/api/v1/events',
       config: { action: 'any' },
       handler: async (request, reply) => {
-        const response = openEventStream(reply.raw);
-        reply.hijack();
         const language = languageOf(request.headers['accept-language']);
-        const reader: Reader = { principal: request.principal, language, response, pending: '' };
+        const reader: Reader = { principal: request.principal, language, response: reply.raw, pending: '' };
         // A browser that opens the stream anew after a sleep cannot set the header; it says in the address where it was.
         const { after: asked } = request.query as { after?: string };
         const after = Number(request.headers['last-event-id'] ?? asked ?? Number.NaN);
@@ -60,12 +58,16 @@ export class EventStream {
           const missed = await this.#journal.query({ projects, after, order: 'oldest', limit: RESUME_FACTS_MAX });
           for (const fact of missed) reader.pending += factEvent(fact);
         }
+        // Not before: a question that fails is answered as one, and a stream that is open says nothing of it.
+        reply.hijack();
+        const response = openEventStream(reply.raw);
         this.#readers.add(reader);
         this.#scheduleFlush();
         const unwatch = this.#watch(request.principal, (now) => {
           if (now !== null) reader.principal = now;
         });
-        response.on('close', () => {
+        // Whoever went away while was looked for what they missed is gone already.
+        whenClosed(response, () => {
           unwatch();
           this.#readers.delete(reader);
         });
@@ -147,7 +149,7 @@ export class EventStream {
     const unwatch = this.#watch(principal, (now) => {
       if (now !== null && !maySeeOperation(now, first)) response.destroy();
     });
-    response.on('close', () => {
+    whenClosed(response, () => {
       unwatch();
       this.#followers.delete(follower);
     });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Duplex, duplexPair } from 'node:stream';
 import { test } from 'node:test';
+import { silentStep } from '../../progress/index.ts';
 import { newId, silentLog, systemClock } from '../../system/index.ts';
 import { Hosts } from './hosts.ts';
 
@@ -123,5 +124,25 @@ test('a host that stands still, and takes no leave, is away', async (t) => {
   assert.deepEqual(hosts.connected(), []);
   assert.deepEqual(told, ['h1 connected', 'h1 away']);
   assert.equal(hosts.views()[0]?.state, 'away');
+  hosts.close();
+});
+
+test('what a host was asked is lost with its line, also when the next one comes before the end of that', async () => {
+  const hosts = new Hosts({
+    clock: systemClock,
+    log: silentLog,
+    listener: {
+      connected: () => undefined,
+      away: () => undefined,
+      alerts: async () => undefined,
+      message: async () => undefined,
+      flooded: () => undefined,
+    },
+  });
+  const [first, second] = [duplexPair(), duplexPair()];
+  hosts.accept('h1', first[0]);
+  const asked = hosts.run({ kind: 'top', containerId: 'c' }, { step: silentStep });
+  hosts.accept('h1', second[0]);
+  await assert.rejects(asked, { code: 'host.lost' });
   hosts.close();
 });

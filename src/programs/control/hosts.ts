@@ -162,7 +162,12 @@ export class Hosts {
 
   /** Takes over an upgraded connection whose client certificate named `host`. */
   accept(host: string, stream: Duplex): void {
-    this.#links.get(host)?.channel.close();
+    const former = this.#links.get(host);
+    if (former !== undefined) {
+      // What it was asked is lost with it, as with one that closes: who answers now may be another run of the agent.
+      former.channel.close();
+      this.#loseTasks(host);
+    }
     const link: Link = {
       channel: openLineChannel<ToAgent>(stream, (value, bytes) => this.#take(host, link, value, bytes), {
         behindBytesMax: BEHIND_BYTES_MAX,
@@ -181,14 +186,18 @@ export class Hosts {
       this.#links.delete(host);
       this.#see(host, { state: 'away' });
       this.#log.warn({ host, err: error }, 'host away');
-      for (const [id, pending] of this.#tasks) {
-        if (pending.host !== host) continue;
-        this.#tasks.delete(id);
-        pending.reject(hostFault('host.lost', { host }));
-      }
+      this.#loseTasks(host);
       this.#listener.away(host);
     });
     this.#listener.connected(host);
+  }
+
+  #loseTasks(host: string): void {
+    for (const [id, pending] of this.#tasks) {
+      if (pending.host !== host) continue;
+      this.#tasks.delete(id);
+      pending.reject(hostFault('host.lost', { host }));
+    }
   }
 
   views(): HostView[] {

@@ -5,7 +5,7 @@ import type { ApiApp, Principal } from '../../access/index.ts';
 import { type Deployments, findContainer, type WorkloadStatus } from '../../deploy/index.ts';
 import type { Journal, JournalTables } from '../../journal/index.ts';
 import { silentStep } from '../../progress/index.ts';
-import type { Json } from '../../system/index.ts';
+import { type Json, whenClosed } from '../../system/index.ts';
 import { copyFault } from '../link/copied.ts';
 import { type HostTask, reviveFault, type SerializedFault } from '../link/protocol.ts';
 import { encodeFrame, FRAME, readFrames, writeWhole } from '../link/session.ts';
@@ -141,7 +141,7 @@ export function registerInsideRoutes(app: ApiApp, parts: InsideParts): void {
       const timer = setTimeout(close, FOLLOW_MS);
       timer.unref();
       // Who reads goes away while nothing is written: the host must not go on telling.
-      reply.raw.on('close', close);
+      whenClosed(reply.raw, close);
       const whole = async function* (): AsyncGenerator<Buffer> {
         let refused: Error | null = null;
         try {
@@ -172,6 +172,7 @@ export function registerInsideRoutes(app: ApiApp, parts: InsideParts): void {
       const target = await find(request.params, request.query, true);
       await record('workload.files-copied', request.principal, target, { direction: 'out', path: request.query.path });
       const { frames, close } = await openFrames({ kind: 'copy-out', path: request.query.path }, target.containerId);
+      whenClosed(reply.raw, close);
       const bytes = piecesOf(frames);
       // The first piece decides between an archive and a refusal that can still be said.
       const first = await bytes.next();

@@ -12,6 +12,7 @@ import type { TLSSocket } from 'node:tls';
 import { type ApiApp, accessFault, type ClientCertificate } from '../../access/index.ts';
 import { Fault, HTTP_STATUS, type Json, type Log, languageOf } from '../../system/index.ts';
 import { LINK_PROTOCOL, SESSION_PROTOCOL } from '../link/protocol.ts';
+import { writeWhole } from '../link/session.ts';
 import type { ControlKeys } from './keys.ts';
 
 /** TLS 1.2 clients are the oldest that Debian 12, RHEL 8 and current Docker need; nothing below it is offered. */
@@ -62,7 +63,7 @@ export async function listenPublic(
       if (!(error instanceof Fault)) options.log.error({ err: error }, 'opening a session failed');
     });
   });
-  await listen(server, options.port, options.bind);
+  await listen(server, options);
   return server;
 }
 
@@ -100,8 +101,10 @@ export async function listenMutual(
     (request, response) => {
       answerMutual(listener, request, response).catch((error: unknown) => {
         if (!(error instanceof Fault)) options.log.error({ err: error }, 'a request over mutual TLS failed');
+        // Half of an answer is out: words behind it would be taken for the rest.
+        if (response.headersSent) return void response.destroy();
         const { status, body } = describeRefusal(request, error);
-        if (!response.headersSent) response.writeHead(status, { 'content-type': 'application/problem+json' });
+        response.writeHead(status, { 'content-type': 'application/problem+json' });
         response.end(body);
       });
     },
@@ -114,7 +117,7 @@ export async function listenMutual(
       if (!(error instanceof Fault)) options.log.error({ err: error }, 'opening a session failed');
     });
   });
-  await listen(server, options.port, options.bind);
+  await listen(server, options);
   return server;
 }
 
@@ -161,7 +164,9 @@ async function answerMutual(
   if (bytes === null) throw unknownRoute(request);
   response.writeHead(200, { 'content-type': 'application/x-tar' });
   for await (const chunk of bytes) {
-    if (!response.write(chunk)) await new Promise<void>((resolve) => response.once('drain', resolve));
+    // Whoever has gone takes nothing more, and nobody would say that there is room again.
+    if (response.destroyed) return;
+    await writeWhole(response, chunk, 0);
   }
   response.end();
 }
@@ -246,19 +251,26 @@ export async function listenLocal(
         response.end(JSON.stringify(fault?.toProblem('en') ?? { title: 'the platform failed', status: 500 }));
       });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, resolve);
-  });
+  await listen(server, { path, log });
   await chmod(path, 0o600);
   return server;
 }
 
-function listen(server: HttpsServer, port: number, bind: string): Promise<void> {
-  return new Promise((resolve, reject) => {
+async function listen(
+  server: HttpServer | HttpsServer,
+  at: ({ readonly port: number; readonly bind: string } | { readonly path: string }) & { readonly log: Log },
+): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const open = (): void => {
+      server.off('error', reject);
+      resolve();
+    };
     server.once('error', reject);
-    server.listen(port, bind, resolve);
+    if ('path' in at) server.listen(at.path, open);
+    else server.listen(at.port, at.bind, open);
   });
+  // accept(2) may fail for one connection; the others go on.
+  server.on('error', (error) => at.log.warn({ err: error }, 'a connection was not taken'));
 }
 
 function describeRefusal(request: IncomingMessage, error: unknown): { status: number; body: string } {

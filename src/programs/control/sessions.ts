@@ -6,7 +6,7 @@ import { type Action, accessFault, may, type Principal, readCookie } from '../..
 import { type Deployments, deployFault, findContainer, type Runs } from '../../deploy/index.ts';
 import type { Journal, JournalTables } from '../../journal/index.ts';
 import { silentStep } from '../../progress/index.ts';
-import { Fault, type Log } from '../../system/index.ts';
+import { Fault, type Log, whenClosed } from '../../system/index.ts';
 import { SESSION_PROTOCOL, type SessionTask, serializeFault, type TerminalSize } from '../link/protocol.ts';
 import { encodeFrame, FRAME } from '../link/session.ts';
 import { acceptWebSocket, asksWebSocket, isSameOrigin } from '../link/websocket.ts';
@@ -154,8 +154,7 @@ async function joinSession(
     });
   // A run that was started to be joined ends with the last connection to it; waiting for its start counts as one.
   const joined = kind === 'attach' ? await door.runs.join({ project, environment, name: workload }) : null;
-  socket.once('close', () => joined?.gone());
-  if (socket.destroyed) joined?.gone();
+  whenClosed(socket, () => joined?.gone());
   const target = kind === 'attach' ? await whenStarted(door, place, find, socket) : find();
   const judged = kind === 'debug' ? await door.debug(debugOf(url.searchParams, place, principal)) : null;
   const { session, stream, forget } = door.hosts.expectSession(judged === null ? SESSION_WAIT_MS : START_WAIT_MS);
@@ -193,7 +192,7 @@ async function joinSession(
     const unwatch = door.watch(principal, (now) => {
       if (now !== null && !mayStill(now)) socket.destroy();
     });
-    socket.on('close', unwatch);
+    whenClosed(socket, unwatch);
     running.catch((error: unknown) => door.log.warn({ err: error }, 'a session ended with an error'));
   } finally {
     forget();

@@ -10,7 +10,7 @@ import {
   RateLimit,
 } from '../../access/index.ts';
 import { projectOf } from '../../oci/index.ts';
-import { type Clock, Fault } from '../../system/index.ts';
+import { type Clock, Fault, whenClosed } from '../../system/index.ts';
 import { registryFault } from '../errors.ts';
 import {
   ANONYMOUS_BURST,
@@ -235,7 +235,7 @@ export class SignIn {
       if (now !== null && action === 'pull' && this.#isPublic(repository) === true) return;
       response.destroy();
     });
-    response.once('close', unwatch);
+    whenClosed(response, unwatch);
   }
 
   /** A transfer that rests on the repository being open to everybody is cut when it is not any more. */
@@ -244,7 +244,7 @@ export class SignIn {
     const held = { repository: address.repository, response };
     this.#public.add(held);
     this.#publicSweep ??= setInterval(() => this.#cutClosed(), PUBLIC_CHECK_MS).unref();
-    response.once('close', () => {
+    whenClosed(response, () => {
       this.#public.delete(held);
       if (this.#public.size > 0) return;
       clearInterval(this.#publicSweep);

@@ -6,6 +6,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { createServer as createTlsServer, TLSSocket } from 'node:tls';
+import { sql } from 'kysely';
 import { createVault } from '../../access/index.ts';
 import { PRIORITIES } from '../../detect/index.ts';
 import { Journal, journalMigrations } from '../../journal/index.ts';
@@ -175,6 +176,25 @@ test('a notice is tried until it is taken, over a restart, with longer and longe
   }
   const [taken] = await second.deliveries(10);
   assert.deepEqual([taken?.state, taken?.attempts, taken?.error], ['sent', 3, null]);
+  await opened.close();
+});
+
+test('a notice whose end the database does not take is not sent again for that', async () => {
+  let sent = 0;
+  const { opened, make } = await open(async () => {
+    sent += 1;
+    return null;
+  });
+  const notices = await make();
+  await notices.add(CHANNEL, 'user:ana');
+  await opened.db.transaction().execute((tx) => notices.plan(tx, 'incident.opened', INCIDENT, null));
+  const full = `CREATE TRIGGER full BEFORE UPDATE ON respond_deliveries BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`;
+  await sql.raw(full).execute(opened.db);
+  for (let looks = 0; looks < 3; looks++) await notices.deliver();
+  assert.deepEqual([sent, (await notices.deliveries(10))[0]?.state], [1, 'pending']);
+  await sql`DROP TRIGGER full`.execute(opened.db);
+  await notices.deliver();
+  assert.deepEqual([sent, (await notices.deliveries(10))[0]?.state], [1, 'sent']);
   await opened.close();
 });
 

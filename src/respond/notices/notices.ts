@@ -114,6 +114,8 @@ export class Notices {
   /** Deliveries on their way, by id, each with its channel: a receiver that answers late holds up its own channel alone. */
   readonly #onTheWay = new Map<string, string>();
   readonly #ways = new Set<Promise<void>>();
+  /** What became of attempts that the database did not take yet, by id. */
+  readonly #unwritten = new Map<string, Outcome>();
 
   constructor(options: NoticesOptions) {
     this.#options = options;
@@ -273,17 +275,36 @@ export class Notices {
   #startOne(row: Selectable<RespondTables['respond_deliveries']>): void {
     this.#onTheWay.set(row.id, row.channel);
     const way = this.#deliverOne(row)
-      .catch((error: unknown) => this.#options.log.error({ err: error }, 'a notice could not be sent'))
-      .then(() => {
+      .then(
+        () => true,
+        (error: unknown) => {
+          this.#options.log.error({ err: error }, 'what became of a notice could not be written down');
+          return false;
+        },
+      )
+      .then((isWritten) => {
         this.#onTheWay.delete(row.id);
         this.#ways.delete(way);
-        return this.#begin();
+        // A database that does not take it now is asked again at the next look, and not at once and for ever.
+        return isWritten ? this.#begin() : undefined;
       });
     this.#ways.add(way);
   }
 
   async #deliverOne(row: Selectable<RespondTables['respond_deliveries']>): Promise<void> {
-    const { db, clock, log } = this.#options;
+    const { db, log } = this.#options;
+    // Of an attempt that could not be written down: it was made, and is not made again for that.
+    const outcome = this.#unwritten.get(row.id) ?? (await this.#attempt(row));
+    this.#unwritten.set(row.id, outcome);
+    await db.updateTable('respond_deliveries').set(outcome).where('id', '=', row.id).execute();
+    this.#unwritten.delete(row.id);
+    const { attempts, error: reason } = outcome;
+    if (reason !== null)
+      log.warn({ channel: row.channel, incident: row.incident, attempts, reason }, 'a notice was not taken');
+  }
+
+  async #attempt(row: Selectable<RespondTables['respond_deliveries']>): Promise<Outcome> {
+    const { clock } = this.#options;
     const attempts = row.attempts + 1;
     const known = row.rest === null ? null : (JSON.parse(row.rest) as Rest);
     let rest = known;
@@ -304,20 +325,11 @@ export class Notices {
     const isLast = attempts >= DELIVERY_ATTEMPTS_MAX;
     const state = isDone || (isLast && rest !== null) ? 'sent' : isLast ? 'failed' : 'pending';
     const waitMs = Math.min(2 ** attempts * 2_500, DELIVERY_WAIT_MS_MAX);
-    const nextAt = new Date(clock.now().getTime() + waitMs).toISOString();
-    await db
-      .updateTable('respond_deliveries')
-      .set({
-        state,
-        attempts,
-        next_at: nextAt,
-        error,
-        rest: state === 'pending' && rest !== null ? JSON.stringify(rest) : null,
-      })
-      .where('id', '=', row.id)
-      .execute();
-    if (error !== null)
-      log.warn({ channel: row.channel, incident: row.incident, attempts, reason: error }, 'a notice was not taken');
+    return {
+      ...{ state, attempts, error },
+      next_at: new Date(clock.now().getTime() + waitMs).toISOString(),
+      rest: state === 'pending' && rest !== null ? JSON.stringify(rest) : null,
+    };
   }
 
   async #send(name: string, notice: Notice, rest: readonly string[] | null): Promise<Missed | null> {
@@ -355,6 +367,14 @@ export class Notices {
     if (found === undefined) throw respondFault('respond.channel-unknown', { name });
     return found;
   }
+}
+
+interface Outcome {
+  readonly state: Delivery['state'];
+  readonly attempts: number;
+  readonly next_at: string;
+  readonly error: string | null;
+  readonly rest: string | null;
 }
 
 interface Sealed {
