@@ -100,6 +100,8 @@ test('an own address of zeros is none of the ends of a connection, as for Falco,
     const bytes = Buffer.from(memory);
     bytes.writeUInt16LE(RECORD.connect, 0);
     bytes.writeUInt16LE(2, CONNECT.family);
+    bytes.writeInt32LE(-111, CONNECT.result);
+    bytes.writeInt32LE(3, CONNECT.descriptor);
     bytes.set(remote, CONNECT.remote);
     bytes.set(local, CONNECT.local);
     const around = {
@@ -109,6 +111,7 @@ test('an own address of zeros is none of the ends of a connection, as for Falco,
     const event = new KernelEvent(memory, around, new PathNames());
     event.load(0);
     assert.deepEqual(fieldReader('fd.net', null)?.(event), fieldReader('fd.ip', null)?.(event));
+    assert.equal(fieldReader('evt.args', null)?.(event), 'res=-111(ECONNREFUSED) fd=3');
     return fieldReader('fd.ip', null)?.(event);
   };
   assert.deepEqual(ends([10, 1, 2, 3], [10, 0, 0, 9]), ['10.1.2.3', '10.0.0.9']);

@@ -366,7 +366,7 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'evt.is_open_create': (event) => isOpen(event.type) && (event.u32(OPEN.open_flags) & 0o100) !== 0,
   'evt.args': (event) =>
     argumentNames(event)
-      .map((name) => [name, eventArgument(name)?.(event) ?? null] as const)
+      .map((name) => [name, name === 'res' ? resultText(event) : (eventArgument(name)?.(event) ?? null)] as const)
       .filter(([, value]) => value !== null)
       .map(([name, value]) => `${name}=${String(value)}`)
       .join(' '),
@@ -796,9 +796,29 @@ function eventArgument(name: string): FieldReader | undefined {
   };
 }
 
-function argumentNames(event: KernelEvent): readonly string[] {
-  const call = callOf(event.type);
-  return call === undefined ? Object.keys(EVENT_ARGUMENTS) : ['res', ...Object.keys(call.arguments)];
+/** The result as Falco lists it among the arguments: the number, and behind an error's its name. */
+function resultText(event: KernelEvent): string | null {
+  if (EVENT_ARGUMENTS['res']?.(event) === null) return null;
+  const result = event.result() ?? 0;
+  return result < 0 ? `${result}(${resultName(result)})` : String(result);
+}
+
+/** What nothing of Falco's has. */
+const OWN_ARGUMENTS = ['via', 'question', 'qtype', 'child'];
+const argumentNamesKept: (readonly string[] | undefined)[] = [];
+
+/** The arguments that events of the type have, in Falco's order, and then our own. */
+function argumentNames({ type }: KernelEvent): readonly string[] {
+  const kept = argumentNamesKept[type];
+  if (kept !== undefined) return kept;
+  const call = callOf(type);
+  const known = call === undefined ? Object.keys(EVENT_ARGUMENTS) : ['res', ...Object.keys(call.arguments)];
+  const ordered = argumentsInOrder(EVENT_NAMES[type] ?? '');
+  // Of what Falco has no event all that is known is told.
+  const own = call === undefined && ordered.length > 0 ? OWN_ARGUMENTS : [...known, 'via'];
+  const names = [...new Set([...ordered.filter((name) => known.includes(name)), ...own])];
+  argumentNamesKept[type] = names;
+  return names;
 }
 
 function imagePart(event: KernelEvent, part: 'repository' | 'tag'): string | null {
