@@ -178,7 +178,7 @@ export const words = defineWords(
     onlyAcknowledged: 'Reconocidos',
     onlyContained: 'Contenidos',
     onlyClosed: 'Cerrados',
-    anyPriority: 'Toda prioridad',
+    anyPriority: 'Cualquier prioridad',
     fromWarning: 'Advertencia o más',
     fromError: 'Error o más',
     fromCritical: 'Crítica o más',

@@ -195,7 +195,7 @@ export function RequestsPanel({ project }: { project: Project }) {
           onPick={setWhich}
           options={[
             ['', t('allRequests')],
-            ['refused', t('onlyRefused')],
+            ['refused', t('onlyRefusedRequests')],
           ]}
         />
       }

@@ -32,7 +32,10 @@ export const liveWords = defineWords(
     times: 'Times',
     when: 'Last',
     eventsNone: 'Nothing happened to its pods within a week',
-    over: 'The last {count} measurements, {seconds} s apart',
+    over: {
+      one: 'The last measurement; one every {seconds} s',
+      other: 'The last {count} measurements, {seconds} s apart',
+    },
   },
   {
     logs: 'Registro',
@@ -65,6 +68,9 @@ export const liveWords = defineWords(
     times: 'Veces',
     when: 'Último',
     eventsNone: 'No ocurrió nada con sus pods en una semana',
-    over: 'Las últimas {count} mediciones, cada {seconds} s',
+    over: {
+      one: 'La última medición; una cada {seconds} s',
+      other: 'Las últimas {count} mediciones, cada {seconds} s',
+    },
   },
 );

@@ -204,7 +204,7 @@ function Use({ workload }: { workload: WorkloadStatus }) {
                 {formats.bytes(sum(items.map(({ receivedBytes }) => receivedBytes)))} /{' '}
                 {formats.bytes(sum(items.map(({ sentBytes }) => sentBytes)))}
                 <br />
-                {t('over', { count: measured.length, seconds: MEASURED_SECONDS })}
+                {measured.length === 0 ? null : t('over', { count: measured.length, seconds: MEASURED_SECONDS })}
               </p>
             </div>
           );

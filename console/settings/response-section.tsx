@@ -311,7 +311,12 @@ function DeliveriesPanel() {
               },
               { id: 'state', label: t('state'), cell: ({ state }) => t(state) },
               { id: 'tries', label: t('tries'), align: 'end', from: 'medium', cell: ({ attempts }) => attempts },
-              { id: 'error', label: t('error'), from: 'wide', cell: ({ error }) => error ?? '—' },
+              {
+                id: 'error',
+                label: t('error'),
+                from: 'wide',
+                cell: ({ error }) => (error === null ? '—' : <span lang="en">{error}</span>),
+              },
             ]}
           />
         )}
