@@ -146,3 +146,28 @@ test('a policy that is not whole is refused, and every problem is told at once',
       .length > 0,
   );
 });
+
+test('what is wrong with a policy is said in Spanish, and what its expressions say is marked as English', () => {
+  const spanish = (text: string): string => {
+    try {
+      readPolicy(text, 'a.yaml');
+    } catch (error) {
+      assert.ok(error instanceof Fault);
+      return error.text('es').why ?? '';
+    }
+    return assert.fail('accepted');
+  };
+  const policy = (rest: string): string =>
+    `name: a\nversion: "1"\ndescription: {en: a, es: a}\ndoors: {start: closed}\nrules:\n  - id: one\n    effect: refuse\n    message: {en: a, es: a}\n    remedy: {en: a, es: a}\n${rest}`;
+  const cases: readonly (readonly [string, RegExp])[] = [
+    ['name: [', /^1:\d+ el YAML no se puede leer: falta el cierre \]/],
+    ['', /el YAML está vacío/],
+    [policy("    when: 'true'\nvalidHours: 0\n"), /^\d+:1 validHours: se esperaban horas de 1 a \d+, hay 0$/],
+    [policy("    when: 'true'\n    effects: x\n"), /regla "one": "effects" no se conoce aquí; se esperaba /],
+    [policy('    when: 1 +\n'), /en el carácter \d+ de "when": la expresión termina antes de tiempo/],
+    [policy('    when: image.nope == 1\n'), /en el carácter \d+ de "when": no existe la clave nope/],
+    [policy('    when: 1 + true\n'), /en el carácter \d+ de "when": el detalle, en inglés: /],
+    [policy('    other: 1\n'), / \(y \d+ más\)$/],
+  ];
+  for (const [text, says] of cases) assert.match(spanish(text), says, text);
+});

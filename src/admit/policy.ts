@@ -24,6 +24,7 @@ import {
   USES_MAX,
   VALID_HOURS_MAX,
 } from './limits.ts';
+import { spanishOfProblem } from './problem-words.ts';
 
 export type Effect = 'warn' | 'refuse';
 
@@ -138,7 +139,7 @@ export function readPolicy(text: string, name: string, find: FindPolicy = () => 
   const left = problems.length - 1;
   const [more, otros] = left > 0 ? [` (and ${left} more)`, ` (y ${left} más)`] : ['', ''];
   const reason = first?.reason ?? 'it is empty';
-  const spanish = first === undefined ? 'está vacía' : (first.spanish ?? first.reason);
+  const spanish = first === undefined ? 'está vacía' : (first.spanish ?? spanishOfProblem(first.reason));
   throw admitFault(
     'admit.policy-invalid',
     { policy: name, reason: { en: `${place}${rule}${reason}${more}`, es: `${place}${regla}${spanish}${otros}` } },

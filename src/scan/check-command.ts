@@ -70,8 +70,8 @@ export function checkCommands(cli: CliProgram, supportOf?: (askHosts: boolean) =
       const support = await supportOf?.(options.hosts === true);
       const files = await checkAll(paths.length === 0 ? ['.'] : paths, ignored, support, (path) =>
         cli.print.note({
-          en: `${path}: nothing here is checked, it is no Containerfile, manifest or Compose file`,
-          es: `${path}: aquí no se comprueba nada, no es un Containerfile, un manifiesto ni un archivo Compose`,
+          en: `${path}: nothing here is checked: it is empty, or no Containerfile, manifest or Compose file`,
+          es: `${path}: aquí no se comprueba nada: está vacío, o no es un Containerfile, un manifiesto ni un archivo Compose`,
         }),
       );
       if (cli.output.json) cli.print.json({ items: files });
@@ -125,8 +125,8 @@ function showFiles(cli: CliProgram, files: readonly CheckedFile[], everyField: b
   for (const { path, unreadable } of files) {
     if (unreadable !== null)
       cli.print.note({
-        en: `${path} cannot be read: ${unreadable.en}`,
-        es: `${path} no se puede leer: ${unreadable.es}`,
+        en: `${path}: ${unreadable.en}`,
+        es: `${path}: ${unreadable.es}`,
       });
   }
   if (rows.length > 0)

@@ -41,10 +41,8 @@ export async function checkPath(path: string, support?: AskSupport): Promise<Che
 async function unreadableOne(place: string, path: string): Promise<CheckedFile | null> {
   if (!/\.(?:ya?ml|json)$/i.test(path)) return null;
   try {
-    const { objects } = parseManifests(decodeText(await readFile(place)), { maxBytes: CHECK_FILE_MAX_BYTES });
-    if (objects.length > 0) return null;
-    const unreadable: Text = { en: 'it holds no object', es: 'no contiene ningún objeto' };
-    return { kind: 'kubernetes', path, misconfigurations: [], unreadable };
+    parseManifests(decodeText(await readFile(place)), { maxBytes: CHECK_FILE_MAX_BYTES });
+    return null;
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     return { kind: 'kubernetes', path, misconfigurations: [], unreadable: describeFormatError(error) };
