@@ -321,6 +321,27 @@ test('a route whose body has defaults alone is asked without one, and the descri
   assert.deepEqual(required, [false, false, true]);
 });
 
+test('what finds no room on the disk is answered with that, and not as a failure of the platform', async (t) => {
+  const app = createApi({ instance: 'test', log: silentLog, authenticate: () => assert.fail('not asked') });
+  t.after(() => app.close());
+  const faults: Record<string, object> = {
+    file: { code: 'ENOSPC' },
+    sqlite: { errcode: 13 },
+    postgres: { code: '53100' },
+  };
+  for (const [name, marks] of Object.entries(faults)) {
+    const handler = async () => {
+      throw new Error('it was not kept', { cause: Object.assign(new Error('full'), marks) });
+    };
+    app.route({ method: 'GET', url: `/api/v1/${name}`, config: { action: 'public' }, handler });
+  }
+  for (const name of Object.keys(faults)) {
+    const answer = await app.inject({ url: `/api/v1/${name}`, headers: { 'accept-language': 'es' } });
+    assert.deepEqual([answer.statusCode, answer.json().code], [507, 'access.disk-full']);
+    assert.match(answer.json().detail, /está lleno/);
+  }
+});
+
 test('nobody makes a token that may do more than they may', async (t) => {
   const { access } = await open(t);
   await access.ensureAdministrator('root');

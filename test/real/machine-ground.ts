@@ -73,6 +73,7 @@ export class MachineGround extends FaultGround {
     await this.#rememberContainers();
     const gone = once(outer, 'exit');
     process.kill(this.#init, 'SIGKILL');
+    await this.#thaw();
     await gone;
     this.#outer = null;
     await runCommand('ip', ['link', 'del', this.#link], { timeoutMs: 30_000 });
@@ -136,6 +137,15 @@ export class MachineGround extends FaultGround {
     const folder = join(this.#disk, 'containers', 'storage', 'overlay-containers');
     for (const name of await readdir(folder).catch(() => []))
       if (/^[0-9a-f]{64}$/.test(name)) this.#containers.add(name);
+  }
+
+  /** In groups of version 1 what is frozen ends only when it goes on; no power is a stronger word. */
+  async #thaw(): Promise<void> {
+    const { stdout } = await runCommand('find', ['/sys/fs/cgroup', '-name', 'freezer.state', '-path', '*libpod*'], {
+      timeoutMs: 60_000,
+    });
+    for (const path of stdout.split('\n'))
+      if ([...this.#containers].some((id) => path.includes(id))) await writeFile(path, 'THAWED').catch(() => undefined);
   }
 
   /** Control groups are the kernel's, which did not start anew: they are empty now, and would stay for good. */

@@ -67,6 +67,8 @@ export async function contain(
     await isolations.forget(id);
     return { changed };
   }
+  // What was stopped went with a restart of the machine, or was replaced: nothing is left to let go.
+  if (runs === null && action === 'unpause') return { changed: false };
   if (runs === null) throw gone();
   if (action !== 'isolate') return { changed: await setPaused(runs, action === 'pause', instance) };
   await isolations.keep(id, runs.pod);

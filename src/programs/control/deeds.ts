@@ -59,7 +59,10 @@ export function createDeeds(parts: DeedParts): Partial<Deeds> {
         incident,
         'unpause',
         { en: `container goes on on ${incident.host}`, es: `el contenedor sigue en ${incident.host}` },
-        { en: 'it was not paused', es: 'no estaba en pausa' },
+        {
+          en: 'there was nothing paused: the container is gone or went on',
+          es: 'no había nada en pausa: el contenedor ya no existe o seguía',
+        },
       ),
     isolate: (incident) =>
       contain(

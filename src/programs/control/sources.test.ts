@@ -65,3 +65,14 @@ test('a source that breaks off, or is no tar, leaves no file', async (t) => {
     assert.deepEqual(await readdir(folder), []);
   }
 });
+
+test('a source for which the disk has no room is not said to be broken', async (t) => {
+  const folder = await folderFor(t);
+  const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+  const source = async function* (): AsyncGenerator<Uint8Array> {
+    yield new Uint8Array(512);
+    throw full;
+  };
+  await assert.rejects(SourceBundle.receive(folder, 'full', source()), (error) => error === full);
+  assert.deepEqual(await readdir(folder), []);
+});

@@ -10,7 +10,7 @@ import {
   type TarInput,
   TarReader,
 } from '../../formats/index.ts';
-import { readFileBytes, streamToFile } from '../../system/index.ts';
+import { isDiskFull, readFileBytes, streamToFile } from '../../system/index.ts';
 
 /** A source larger than this is no source: it is data that belongs in a volume. */
 const SOURCE_BYTES_MAX = 2 * 1024 ** 3;
@@ -69,6 +69,8 @@ export class SourceBundle {
     } catch (error) {
       await rm(path, { force: true });
       if (error instanceof Error && 'code' in error && String(error.code).startsWith('deploy.')) throw error;
+      // What is wrong is here, not in what was sent.
+      if (isDiskFull(error)) throw error;
       throw deployFault(
         'deploy.source-broken',
         { why: error instanceof Error ? error.message : String(error) },
