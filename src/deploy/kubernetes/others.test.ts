@@ -118,6 +118,7 @@ test('a kind that is not taken has its reason, whoever reads it elsewhere', () =
     ['networking.istio.io/v1', 'Gateway', /no service mesh/],
     ['argoproj.io/v1alpha1', 'Rollout', /darsena deploy, promote/],
     ['argoproj.io/v1alpha1', 'CronWorkflow', /a CronJob: write that/],
+    ['kubelet.config.k8s.io/v1beta1', 'KubeletConfiguration', /the file of another tool/],
     ['skaffold/v4beta1', 'Config', /the file of another tool/],
     ['gateway.networking.k8s.io/v1alpha2', 'TCPRoute', /type LoadBalancer or NodePort/],
     ['coordination.k8s.io/v1', 'Lease', /elect a leader/],

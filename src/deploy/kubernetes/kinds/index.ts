@@ -255,6 +255,11 @@ function groupOf(apiVersion: string): string {
   return apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
 }
 
+const A_TOOL = (apiVersion: string): Text => ({
+  en: `${apiVersion} is no API of Kubernetes: this is the file of another tool`,
+  es: `${apiVersion} no es una API de Kubernetes: es el archivo de otra herramienta`,
+});
+
 const GROUPS_WITHOUT_POINT: readonly string[] = ['', 'apps', 'autoscaling', 'batch', 'extensions', 'policy'];
 
 /** Whether a group may be one of Kubernetes itself: those have no point in them, or end so. */
@@ -267,15 +272,10 @@ export function whyRefused(kind: string, apiVersion: string): Text | null {
   const group = groupOf(apiVersion);
   const foreign = FOREIGN_GROUPS.find(([pattern, , kinds]) => pattern.test(group) && kinds?.test(kind) !== false)?.[1];
   if (foreign !== undefined) return foreign;
+  if (/\.config\.k8s\.io$/.test(group)) return A_TOOL(apiVersion);
   if (GROUPS_WITHOUT_POINT.includes(group) || group.endsWith('.k8s.io'))
     return Object.hasOwn(KINDS_REFUSED, kind) ? (KINDS_REFUSED[kind] ?? null) : null;
-  if (!group.includes('.'))
-    return KINDS.some((one) => one.kind === kind)
-      ? null
-      : {
-          en: `${apiVersion} is no API of Kubernetes: this is the file of another tool`,
-          es: `${apiVersion} no es una API de Kubernetes: es el archivo de otra herramienta`,
-        };
+  if (!group.includes('.')) return KINDS.some((one) => one.kind === kind) ? null : A_TOOL(apiVersion);
   return {
     en: `${apiVersion} is read by a controller (an operator) in a cluster, and there is none here: write what it would make, such as a Deployment, a StatefulSet or a Service`,
     es: `${apiVersion} lo lee un controlador (un operador) de un clúster, y aquí no hay ninguno: escribir lo que él haría, como un Deployment, un StatefulSet o un Service`,
