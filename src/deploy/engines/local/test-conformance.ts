@@ -794,7 +794,7 @@ export const CAPABILITIES: readonly Capability[] = [
   ),
   inside('changes', 'what differs from the image', 'lo que difiere de la imagen', async (bench) => {
     const pod = await bench.pod();
-    const write = 'dd if=/dev/zero of=/tmp/new bs=1M count=3; dd if=/dev/zero bs=10000 count=10 | tr "\\0" a';
+    const write = 'dd if=/dev/zero of=/tmp/new bs=1M count=3; dd if=/dev/zero bs=1000 count=2 | tr "\\0" "\\n"';
     const id = await bench.start(pod, { command: ['sh', '-c', `${write}; exec sleep 3600`] });
     const result = await orRefusal(async () => {
       await until('the change', async () =>
@@ -808,7 +808,7 @@ export const CAPABILITIES: readonly Capability[] = [
     const onDisk = / \/tmp tmpfs /.test(await bench.ask(id, 'cat', '/proc/mounts')) ? 0 : 3 << 20;
     const held = await until('its size', async () => {
       const use = await bench.engine.diskUse(id);
-      return use.layerBytes >= onDisk && use.logBytes >= 100_000 ? use : null;
+      return use.layerBytes >= onDisk && use.logBytes >= 50_000 ? use : null;
     });
     // And not more: limits are compared with it.
     assert.ok(held.layerBytes < 64 << 20 && held.logBytes < 1 << 20, JSON.stringify(held));
