@@ -24,6 +24,19 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   [/^(.+) has more than (\d+) packages$/, '{1} tiene más de $2 paquetes'],
   [/^(.+) has more than (\d+) aliases$/, '{1} tiene más de $2 alias'],
   [/^(.+) has more than (\d+) documents$/, '{1} tiene más de $2 documentos'],
+  [/^the text has more than (\d+) JSON objects$/, 'el texto tiene más de $1 objetos JSON'],
+  [
+    /^the text says that it is UTF-16 and is not; save it as UTF-8$/,
+    'el texto dice ser UTF-16 y no lo es; guardarlo como UTF-8',
+  ],
+  [
+    /^the text looks like UTF-16 without its mark; save it as UTF-8$/,
+    'el texto parece UTF-16 sin su marca; guardarlo como UTF-8',
+  ],
+  [
+    /^the text is not UTF-8 here \(as a letter with an accent in another encoding, ISO 8859-1 or Windows-1252\); save it as UTF-8$/,
+    'aquí el texto no es UTF-8 (como una letra con acento en otra codificación, ISO 8859-1 o Windows-1252); guardarlo como UTF-8',
+  ],
   [/^(.+) has more than (\d+) elements$/, '{1} tiene más de $2 elementos'],
   [/^more than (\d+) lines$/, 'tiene más de $1 líneas'],
   [/^(?:it|the file) names more than (\d+) packages$/, 'nombra más de $1 paquetes'],

@@ -220,6 +220,10 @@ const ELSEWHERE: readonly (readonly [fields: RegExp, file: string, title: string
 const UNSEEN: readonly (readonly [fields: RegExp, why: string])[] = [
   [/\.metadata\.name$/, 'by it everything here is found'],
   [
+    /(?:[tT]emplate)\.metadata\.generateName$/,
+    'nothing acts on it, here as in Kubernetes: pods are named after their workload',
+  ],
+  [
     /volumeClaimTemplates\[\]\.metadata\.(?:labels|annotations|namespace)$/,
     'policies read the StatefulSet whole; a volume has no such',
   ],
