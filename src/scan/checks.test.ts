@@ -9,6 +9,7 @@ import { packTar, parseYaml } from '../formats/index.ts';
 import { checkPath } from './checks/folder.ts';
 import {
   CHECKS,
+  type CheckedFile,
   checkCompose,
   checkContainerfile,
   checkFile,
@@ -389,4 +390,31 @@ test('checks: a folder is read without following links; what cannot be read is s
   assert.match(deep?.unreadable?.en ?? '', /deeper/, 'who names a file is told that it cannot be read');
   assert.deepEqual(await checkPath(join(folder, 'values.yaml')), []);
   assert.equal(checkFile('README.md', 'kind: x'), null);
+});
+
+test('checks: a Containerfile whose comments are in another encoding is checked; a manifest or Compose file in one is said', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'darsena-checks-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const write = (name: string, text: string): Promise<void> =>
+    writeFile(join(folder, name), Buffer.from(text, 'latin1'));
+  const image = '# contraseña\nFROM x:latest\nENV DB_PASSWORD=hush\n';
+  await write('Containerfile', image);
+  await write('compose.yaml', '# contraseña\nservices: {web: {image: x, privileged: true}}\n');
+  await write('stack.yaml', '# contraseña\nservices: {web: {image: x, privileged: true}}\n');
+  await write('pod.yaml', '# contraseña\napiVersion: v1\nkind: Pod\nmetadata: {name: a}\n');
+  await write('values.yaml', '# contraseña\na: b\n');
+  const files = await checkPath(folder);
+  assert.deepEqual(
+    files.map(({ path, unreadable }) => [path, unreadable !== null]),
+    [
+      ['Containerfile', false],
+      ['compose.yaml', true],
+      ['pod.yaml', true],
+      ['stack.yaml', true],
+    ],
+  );
+  const ids = (one: CheckedFile | null | undefined): string[] => one?.misconfigurations.map(({ id }) => id) ?? [];
+  assert.ok(ids(files[0]).length > 0);
+  assert.deepEqual(ids(files[0]), ids(checkFile('Containerfile', image)));
+  assert.equal((await checkPath(join(folder, 'Containerfile'))).length, 1);
 });

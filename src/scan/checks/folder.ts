@@ -62,20 +62,24 @@ async function checkOne(place: string, name: string, support?: AskSupport): Prom
       };
       return { kind, path: name, misconfigurations: [], unreadable };
     }
-    const bytes = await file.readFile();
-    let text: string;
-    try {
-      text = decodeText(bytes);
-    } catch (error) {
-      if (!(error instanceof FormatError)) throw error;
-      // Of a folder only what is surely meant for a deploy is somebody's mistake.
-      if (!/\.ya?ml$/i.test(name) || !bytes.includes('apiVersion')) return null;
-      return { kind: 'kubernetes', path: name, misconfigurations: [], unreadable: describeFormatError(error) };
-    }
+    const { text, unreadable } = readText(await file.readFile());
     const checked = checkFile(name, text);
-    if (support === undefined || checked === null || checked.kind === 'containerfile') return checked;
+    // A Containerfile is built whatever letters its comments have; of the rest a deploy would refuse the file.
+    if (checked === null || checked.kind === 'containerfile') return checked;
+    if (unreadable !== null) return { ...checked, misconfigurations: [], unreadable };
+    if (support === undefined) return checked;
     return { ...checked, support: support(checked.kind, name, text) };
   } finally {
     await file.close();
+  }
+}
+
+/** The text of a file, and why not all of its letters can be read where that is so. */
+function readText(bytes: Buffer): { readonly text: string; readonly unreadable: Text | null } {
+  try {
+    return { text: decodeText(bytes), unreadable: null };
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    return { text: bytes.toString('utf8'), unreadable: describeFormatError(error) };
   }
 }
