@@ -281,10 +281,13 @@ class Check {
         return field !== undefined && Object.hasOwn(value, name) && !isUnset(value[name] ?? null, field, shape);
       };
       const written = oneOf.filter(isWritten);
-      const refusedOther = Object.keys(value).some(
-        (name) => shape.fields[name]?.treatment.kind === 'refused' && isWritten(name),
+      const others = Object.entries(value).filter(
+        ([name]) => Object.hasOwn(shape.fields, name) && shape.fields[name]?.treatment.kind === 'refused',
       );
-      if (written.length > 1 || (written.length === 0 && !refusedOther && shape.orNone !== true)) {
+      const refusedOther = others.some(([name]) => isWritten(name));
+      // An empty map of another kind is not none: Kubernetes would ask what is missing in it.
+      const isNone = shape.orNone === true && others.every(([, inner]) => inner === null);
+      if (written.length > 1 || (written.length === 0 && !refusedOther && !isNone)) {
         this.#report(path, written.length > 1 ? 'conflict' : 'missing-field', {
           en: `exactly one of ${oneOf.join(', ')} is needed, there ${written.length > 1 ? `are ${written.join(', ')}` : 'is none'}`,
           es: `se necesita exactamente uno de ${oneOf.join(', ')}, ${written.length > 1 ? `hay ${written.join(', ')}` : 'no hay ninguno'}`,

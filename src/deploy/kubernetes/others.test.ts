@@ -151,6 +151,17 @@ test('what Kubernetes takes though it is seldom written is taken', () => {
     ).filter((line) => !line.includes(' emulated ')),
     [],
   );
+  const of = (volume: string): string =>
+    say(
+      deployment(`{containers: [{name: c, image: i, volumeMounts: [{name: v, mountPath: /v}]}], volumes: [${volume}]}`),
+    )
+      .filter((line) => !line.includes(' emulated '))
+      .join();
+  assert.equal(of('{name: v, nfs: null}'), '');
+  // An empty kind of volume is none that anybody meant, and no emptyDir.
+  for (const kind of ['hostPath: {}', 'ephemeral: {}', 'csi: {driver: null}'])
+    assert.match(of(`{name: v, ${kind}}`), /exactly one of configMap, /, kind);
+  assert.match(of('{name: v, constructor: {}}'), /has no field "constructor"/);
   const two =
     '{containers: [{name: c, image: i, ports: [{containerPort: 80}]}, {name: d, image: i, ports: [{containerPort: 80}]}]}';
   assert.match(say(deployment(two)).join(), /80\/TCP is there twice/);
