@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeFormatError } from './error-words.ts';
 import { FormatError } from './errors.ts';
-import { parseYamlDocuments, type YamlOptions } from './yaml.ts';
+import { parseYamlDocuments, writeYaml, type YamlOptions } from './yaml.ts';
 
 const errorOf = (text: string, options: YamlOptions = { scalars: 'kubernetes' }): FormatError => {
   try {
@@ -139,4 +139,34 @@ test('scalars of a manifest are what kubectl makes of them', () => {
     ...[yes, no, yes, no, 'oN', 3, 1000, 31, -31, 15, 7, 1, '_1', 10.5, '1e400', 1000, 8],
     ...['hi', 3, '2024-01-01'],
   ]);
+});
+
+test('what is written as YAML is the same when Kubernetes reads it', () => {
+  const texts = [
+    'y',
+    'N',
+    'yes',
+    'Off',
+    'true',
+    'null',
+    '~',
+    '',
+    '0644',
+    '0b11',
+    '1_000',
+    '0X1F',
+    '1e400',
+    '.inf',
+    '12:30',
+    '<<',
+  ];
+  const value = {
+    list: texts,
+    map: Object.fromEntries(texts.filter((text) => text !== '<<').map((text) => [`${text}`, text])),
+    numbers: [1, 0, -1.5, true, false, null],
+  };
+  assert.deepEqual(
+    parseYamlDocuments(writeYaml(value), { scalars: 'kubernetes' }).map((one) => one.value),
+    [value],
+  );
 });

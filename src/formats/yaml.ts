@@ -562,7 +562,10 @@ function withKubernetesScalars(tags: Tags): Tags {
   return [legacyBoolean as ScalarTag | CollectionTag, legacyOctal, goNumber, noNumber, ...goTags, ...tags];
 }
 
-/** A value as YAML of one document that people read: members in their order, no line folded, no aliases. */
+/**
+ * A value as YAML of one document that people read: members in their order, no line folded, no aliases. A text that Kubernetes
+ * would read as a number, or as true or false, stands in quotes.
+ */
 export function writeYaml(value: Json): string {
-  return yaml().stringify(value, { aliasDuplicateObjects: false, lineWidth: 0 });
+  return yaml().stringify(value, { aliasDuplicateObjects: false, lineWidth: 0, customTags: withKubernetesScalars });
 }

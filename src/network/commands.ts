@@ -282,10 +282,10 @@ export function networkCommands(cli: CliProgram): void {
       const path = `/projects/${encodeURIComponent(project)}/environments/${encodeURIComponent(environment)}`;
       const { items } = await api.get<{ items: readonly Json[] }>(`${path}/network-policies/proposal`);
       if (cli.output.json) return print.json({ items });
-      const { stringify } = await import('yaml');
+      const { writeYaml } = await import('../formats/index.ts');
       print.result(
         items
-          .map((item) => stringify(item))
+          .map((item) => writeYaml(item))
           .join('---\n')
           .trimEnd(),
       );

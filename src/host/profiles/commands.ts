@@ -156,7 +156,7 @@ export function profileCommands(cli: CliProgram): void {
       })) as unknown as { passed: boolean; why: Text | null; needs: RootNeeds[]; yaml: string };
       if (!result.passed) cli.exit(1);
       if (cli.output.json) return print.json(result);
-      print.line(result.yaml.trimEnd());
+      print.result(result.yaml.trimEnd());
       for (const { notes } of result.needs) for (const note of notes) print.line(`# ${t(note)}`);
       print.line(
         result.passed

@@ -1,8 +1,8 @@
 import type { Kysely } from 'kysely';
-import { stringify } from 'yaml';
 import { z } from 'zod';
 import type { Principal } from '../../access/index.ts';
 import type { ContainerProfile, WorkloadStatus } from '../../deploy/index.ts';
+import { writeYaml } from '../../formats/index.ts';
 import type { Journal } from '../../journal/index.ts';
 import type { Operation, OperationContext, Operations, StepHandle } from '../../progress/index.ts';
 import { type Clock, Fault, type Json, newId, type Text } from '../../system/index.ts';
@@ -303,7 +303,7 @@ export class Profiles {
       }
       await this.#fact('root.tried', order, by.actor, { passed: why === null, why: why === null ? null : { ...why } });
       const said = why === null ? null : { ...why };
-      const yaml = stringify(manifest);
+      const yaml = writeYaml(manifest);
       return JSON.parse(JSON.stringify({ passed: why === null, why: said, needs, manifest, yaml })) as Json;
     });
   }
