@@ -81,6 +81,8 @@ function falcoEvent(notice: Notice): Record<string, unknown> {
     output_fields: {
       ...suggestedFields(alert),
       ...alert?.outputFields,
+      // A number as Falco has it, also where the rule's sentence has a text there: a store takes one kind of value under one name.
+      ...(alert === null ? {} : { 'evt.time': Date.parse(alert.at) * 1e6 }),
       ...(alert?.truncated === true ? { 'darsena.truncated': true } : {}),
       'darsena.instance': instance,
       'darsena.incident': incident.number,
@@ -93,14 +95,11 @@ function falcoEvent(notice: Notice): Record<string, unknown> {
 }
 
 /** What Falco adds to every event by itself, so that receivers find the container whatever the rule's sentence has. */
-function suggestedFields(alert: Notice['alert']): Record<string, string | number | null> {
-  if (alert === null) return {};
-  const time = { 'evt.time': Date.parse(alert.at) * 1e6 };
-  const { container } = alert;
-  if (container === undefined) return time;
-  if (container === null) return { ...time, 'container.id': 'host', 'container.name': 'host' };
+function suggestedFields(alert: Notice['alert']): Record<string, string | null> {
+  const container = alert?.container;
+  if (container === undefined) return {};
+  if (container === null) return { 'container.id': 'host', 'container.name': 'host' };
   return {
-    ...time,
     'container.id': container.id.slice(0, 12),
     'container.name': container.name,
     'container.image.repository': partOfImage(container.image, 'repository'),
