@@ -21,6 +21,8 @@ export const killFault = defineFaults({
 const KILL_MS = 20_000;
 /** How long a command may take to end by itself when its terminal is gone: an editor saves in less. */
 const HANG_UP_MS = 500;
+/** Files of threads that are open at a time: a program may have ten thousands, and one that could not be opened would hide its children. */
+const THREADS_AT_ONCE = 32;
 
 /**
  * Ends the offending process with everything below it, or, when no process is named or its main process is the one, the
@@ -83,10 +85,16 @@ async function processTree(pid: number, containerId: string): Promise<number[]> 
 async function childrenOf(pid: number): Promise<number[]> {
   try {
     const threads = await readdir(`/proc/${pid}/task`);
-    const lists = await Promise.all(
-      threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/children`, 'utf8').catch(() => '')),
-    );
-    return lists.flatMap((list) => list.trim().split(/\s+/).filter(Boolean).map(Number));
+    const children: number[] = [];
+    for (let at = 0; at < threads.length; at += THREADS_AT_ONCE) {
+      const lists = await Promise.all(
+        threads
+          .slice(at, at + THREADS_AT_ONCE)
+          .map((thread) => readFile(`/proc/${pid}/task/${thread}/children`, 'utf8').catch(() => '')),
+      );
+      for (const list of lists) children.push(...list.trim().split(/\s+/).filter(Boolean).map(Number));
+    }
+    return children;
   } catch {
     // It ended meanwhile: nothing to end.
     return [];
