@@ -223,11 +223,15 @@ test('renewal is due when a third of the life is left, and an end-entity never o
   const born = clockAt('2026-01-01T00:00:00Z');
   const young = createAuthority({ name: 'CA', clock: born, days: 120 });
   const { certificatePem } = issueServerCertificate(young, { names: ['a.darsena.localhost'], days: 90 });
-  assert.equal(needsRenewal(certificatePem, clockAt('2026-03-01T00:00:00Z')), false);
-  assert.equal(needsRenewal(certificatePem, clockAt('2026-03-02T00:00:00Z')), true);
-  assert.equal(needsRenewal(certificatePem, clockAt('2027-01-01T00:00:00Z')), true);
+  const isDue = (at: string, by = young): boolean => needsRenewal(certificatePem, by.certificatePem, clockAt(at));
+  assert.equal(isDue('2026-03-01T00:00:00Z'), false);
+  assert.equal(isDue('2026-03-02T00:00:00Z'), true);
+  assert.equal(isDue('2027-01-01T00:00:00Z'), true);
   // Issued while the clock was ahead, and set right since.
-  assert.equal(needsRenewal(certificatePem, clockAt('2025-06-01T00:00:00Z')), true);
+  const old = createAuthority({ name: 'CA', clock: clockAt('2025-01-01T00:00:00Z') });
+  assert.equal(isDue('2025-06-01T00:00:00Z', old), true);
+  // A machine whose clock begins anew before its authority was made: nothing that it issues now would be good afterwards.
+  assert.equal(isDue('2025-06-01T00:00:00Z'), false);
   const long = issueServerCertificate(young, { names: ['a.darsena.localhost'], days: 365 });
   assert.equal(describeCertificate(long.certificatePem).notAfter, describeCertificate(young.certificatePem).notAfter);
 });

@@ -234,14 +234,19 @@ export function signRequest(
   return { certificatePem: issue(authority, { subject, publicKey, days, usage: OID.clientAuth }) };
 }
 
-/** True when a third or less of the certificate's life is left (also when none is). */
-export function needsRenewal(certificatePem: string, clock: Clock): boolean {
+/**
+ * True when a third or less of the certificate's life is left (also when none is), or when it begins at a time still to come.
+ * @param authorityPem who issued it
+ */
+export function needsRenewal(certificatePem: string, authorityPem: string, clock: Clock): boolean {
   const certificate = new X509Certificate(certificatePem);
   const start = certificate.validFromDate.getTime();
   const end = certificate.validToDate.getTime();
   const nowMs = clock.now().getTime();
-  // One that begins later was issued by a clock that has been set back since: nobody would take it until then.
-  return nowMs < start || end - nowMs <= (end - start) / 3;
+  // Issued by a clock that has been set back since: nobody would take it until then. Where its authority is still to come as well
+  // the clock is behind, and what is issued now would have ended long ago when it is set right.
+  if (nowMs < start) return nowMs >= new X509Certificate(authorityPem).validFromDate.getTime();
+  return end - nowMs <= (end - start) / 3;
 }
 
 /** What people and lists need to know of a certificate. */

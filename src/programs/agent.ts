@@ -132,7 +132,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     tokenPath: files.control.joinToken,
     port: instance.ports.agents,
     address: LOOPBACK,
-    clock,
+    ...{ clock, log },
   };
   const identity = await joinWhenPossible(() => hostIdentity(joining));
   const control = new PinnedControl(identity.verdictKeyPem, identity.formerVerdictKeyPems);

@@ -62,7 +62,7 @@ export class HostGround {
     });
     const identity = await hostIdentity({
       ...{ folder, host: hostname(), caPath, tokenPath: control.joinToken, port: control.agentsPort },
-      ...{ address: '127.0.0.1', clock: systemClock },
+      ...{ address: '127.0.0.1', clock: systemClock, log: silentLog },
     });
     const connected = Promise.withResolvers<void>();
     const link: ControlLink = new ControlLink({

@@ -1,8 +1,8 @@
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
-import { createRequest, needsRenewal } from '../../network/index.ts';
-import { answerOf, type Clock, defineFaults, writeFileAtomic } from '../../system/index.ts';
+import { createRequest, describeCertificate, needsRenewal } from '../../network/index.ts';
+import { answerOf, type Clock, defineFaults, type Log, writeFileAtomic } from '../../system/index.ts';
 
 export const joinFault = defineFaults({
   'agent.join-token-missing': {
@@ -33,12 +33,7 @@ export interface HostIdentity {
   readonly formerVerdictKeyPems?: readonly string[];
 }
 
-/**
- * Reads the identity of this host, or joins: sends a certificate request with the one-time token to control and pins
- * what it answers. The private key never leaves this host.
- * @throws Fault agent.join-token-missing, agent.join-refused
- */
-export async function hostIdentity(options: {
+export interface JoinOptions {
   readonly folder: string;
   readonly host: string;
   readonly caPath: string;
@@ -46,10 +41,31 @@ export async function hostIdentity(options: {
   readonly port: number;
   readonly address: string;
   readonly clock: Clock;
-}): Promise<HostIdentity> {
-  const path = join(options.folder, IDENTITY_FILE);
-  const known = await readIdentity(path);
-  if (known !== null && !needsRenewal(known.certificatePem, options.clock)) return known;
+  readonly log: Log;
+}
+
+/**
+ * Reads the identity of this host, or joins. A certificate that is good still is put up with where it cannot be renewed now: a host
+ * goes on without control.
+ * @throws Fault agent.join-token-missing, agent.join-refused
+ */
+export async function hostIdentity(options: JoinOptions): Promise<HostIdentity> {
+  const known = await readIdentity(join(options.folder, IDENTITY_FILE));
+  if (known !== null && !needsRenewal(known.certificatePem, known.ca, options.clock)) return known;
+  try {
+    return await joinControl(options, known);
+  } catch (error) {
+    if (known === null || !isGood(known, options.clock)) throw error;
+    options.log.warn({ err: error }, 'the certificate of this host could not be renewed');
+    return known;
+  }
+}
+
+/**
+ * Sends a certificate request with the one-time token to control and pins what it answers. The private key never leaves this host.
+ * Control has laid out another token by then, with which the certificate is renewed.
+ */
+async function joinControl(options: JoinOptions, known: HostIdentity | null): Promise<HostIdentity> {
   const ca = await readFile(options.caPath, 'utf8');
   let token: string;
   try {
@@ -86,8 +102,13 @@ export async function hostIdentity(options: {
     formerVerdictKeyPems: formerKeys(known, answer.verdictKey),
   };
   await keepIdentity(options.folder, identity);
-  await rm(options.tokenPath, { force: true });
   return identity;
+}
+
+function isGood({ certificatePem }: HostIdentity, clock: Clock): boolean {
+  const { notBefore, notAfter } = describeCertificate(certificatePem);
+  const nowMs = clock.now().getTime();
+  return Date.parse(notBefore) <= nowMs && nowMs < Date.parse(notAfter);
 }
 
 /** What a host that joins again believed of control until now. */

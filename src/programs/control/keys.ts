@@ -111,8 +111,8 @@ export async function loadControlKeys(
   const authority = parseAuthority(JSON.parse(authorityText) as IssuedCertificate, clock);
   const certificate = async (name: string, issue: () => IssuedCertificate): Promise<IssuedCertificate> => {
     const kept = JSON.parse(await keep(name, () => JSON.stringify(issue()))) as IssuedCertificate;
-    if (!needsRenewal(kept.certificatePem, clock) && (name !== 'server.json' || coversAll(kept, names, addresses)))
-      return kept;
+    const isDue = needsRenewal(kept.certificatePem, authority.certificatePem, clock);
+    if (!isDue && (name !== 'server.json' || coversAll(kept, names, addresses))) return kept;
     const renewed = issue();
     await writeFileAtomic(join(folder, name), JSON.stringify(renewed), { mode: 0o600 });
     return renewed;
