@@ -43,6 +43,8 @@ class LogFile {
   readonly #descriptor: number;
   readonly #program: string;
   #lost = 0;
+  /** Half of a line stands there. */
+  #isCut = false;
 
   constructor(descriptor: number, program: string) {
     this.#descriptor = descriptor;
@@ -58,15 +60,20 @@ class LogFile {
   }
 
   #put(line: string): boolean {
-    let rest = Buffer.from(line);
+    const whole = Buffer.from(this.#isCut ? `\n${line}` : line);
+    let rest = whole;
     for (let waits = 0; rest.length > 0; ) {
       try {
         rest = rest.subarray(writeSync(this.#descriptor, rest));
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || ++waits > FULL_WAITS_MAX) return false;
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || ++waits > FULL_WAITS_MAX) {
+          this.#isCut ||= rest.length < whole.length;
+          return false;
+        }
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_WAIT_MS);
       }
     }
+    this.#isCut = false;
     return true;
   }
 }
