@@ -201,7 +201,8 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
         return { authority, own };
       };
       const { authority, own } = await startAll().catch(async (error: unknown) => {
-        if (error instanceof Fault && known !== null) await startWithoutControl(instance, plan, context.clock);
+        if (error instanceof Fault && known !== null && !context.signal.aborted)
+          await startWithoutControl(instance, plan, context.clock);
         throw error;
       });
       if (machine.systemd && machine.mode === 'root') await steps.run(TITLES.boot, () => enableAtBoot(instance));
