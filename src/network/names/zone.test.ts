@@ -110,9 +110,10 @@ test('a resolver of the host that has IPv6 alone is asked as any other', {
 });
 
 test('a network that is down is why a question has no answer, at once', async () => {
-  // The one address that connect(2) refuses on any machine, as it refuses all when there is no way to them.
+  // The one address that connect(2) refuses on any machine, as it refuses all when there is no way to them; where there is no
+  // network at all it has other words.
   const upstream = new ResolverUpstream(() => [{ address: '255.255.255.255', port: 53 }]);
-  await assert.rejects(upstream.ask(Buffer.alloc(12), 'udp'), /EACCES/);
+  await assert.rejects(upstream.ask(Buffer.alloc(12), 'udp'), /EACCES|ENETUNREACH/);
 });
 
 test('a question that is answered after the resolver has ended gets no answer, and harms nobody', async (t) => {

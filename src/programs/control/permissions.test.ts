@@ -148,14 +148,12 @@ test('what runs and turns vulnerable is restarted and released again until its d
 });
 
 test('what changes while an answer is sought is not in it: it is sought anew', async () => {
-  const { state, clock, kept, ask, deploy, close } = await ground('allow');
+  const { state, kept, ask, deploy, close } = await ground('allow');
   try {
-    const before = clock.now().getTime();
     // Its facts were read, then malware was found in the image, then the answer was written down.
     const late = await deploy();
     state.malware = true;
-    state.factsChangedMs = before + 2;
-    assert.ok(Date.parse(late.at) <= state.factsChangedMs);
+    state.factsChangedMs = Date.parse(late.at) + 2;
     assert.equal((await ask()).decision, 'refuse');
     assert.equal(kept.length, 2);
     state.factsChangedMs = Date.parse(kept.at(-1)?.at ?? '');
