@@ -27,6 +27,8 @@ import { Throttle } from './throttle.ts';
 
 const STATS_MS = 5_000;
 const TICK_MS = 500;
+/** What the compiler of the engine used lies free afterwards; to give it back takes some 2 ms. */
+const TRIM_MS = 30_000;
 /** Batches of events before messages and counters get their turn. */
 const BATCHES_MAX = 16;
 /** Events of one turn, which is a quiet moment. */
@@ -265,6 +267,14 @@ function run(): void {
   const shipped = new Set(start.rules.map(({ file }) => file));
   /** Taking up what reading rules left behind takes as long as a ring lasts in a flood: it waits for a quiet moment. */
   let isLittered = false;
+  let trimmedMs = Date.now();
+  const tidy = (now: number): void => {
+    if (!isLittered && Math.abs(now - trimmedMs) < TRIM_MS) return;
+    if (isLittered) collectGarbage();
+    else trimMemory();
+    isLittered = false;
+    trimmedMs = now;
+  };
   const take = (next: RuleEngine): void => {
     engine = next;
     toldFailures.clear();
@@ -422,12 +432,9 @@ function run(): void {
     // A flood must not keep messages and counters from their turn.
     for (let batches = 0; more && batches < BATCHES_MAX; batches++) more = watcher.drain();
     if (more) doorbell.ring();
-    if (isLittered && watcher.handled - before < QUIET_EVENTS_MAX) {
-      isLittered = false;
-      collectGarbage();
-    }
-    tellMet();
     const now = Date.now();
+    if (watcher.handled - before < QUIET_EVENTS_MAX) tidy(now);
+    tellMet();
     if (!watches.isEmpty) watches.flush(now);
     // The clock may be set back, which must not keep any of this from its turn.
     if (Math.abs(now - tickedMs) >= TICK_MS) {
