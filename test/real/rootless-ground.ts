@@ -73,7 +73,8 @@ export async function runAsAccount(keys: readonly string[], report: (text: strin
     const asUser = [`--reuid=${uid}`, `--regid=${uid}`, '--init-groups', '--'];
     const env = {
       ...{ PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', LANG: 'C.UTF-8' },
-      ...{ HOME: home, USER: account, XDG_RUNTIME_DIR: run },
+      // What it leaves goes with its account.
+      ...{ HOME: home, USER: account, XDG_RUNTIME_DIR: run, TMPDIR: home },
     };
     const words = [join(files, 'node'), join(files, 'suite', 'guest.mjs'), join(files, 'image.tar'), ...keys];
     const suite = await runCommand('setpriv', [...asUser, ...words], { env, cwd: home, timeoutMs: 900_000 });
