@@ -58,6 +58,8 @@ export function readManifests(files: readonly ManifestFile[]): {
   documents: ManifestDocument[];
   /** What another document makes anew, and is left out for that: `kubectl get all` writes both. */
   owned: OwnedDocument[];
+  /** What Helm makes at another time than that of an install or an upgrade: tests, and what comes before a removal. */
+  untimely: ManifestDocument[];
   problems: ManifestProblem[];
 } {
   const documents: ManifestDocument[] = [];
@@ -84,7 +86,44 @@ export function readManifests(files: readonly ManifestFile[]): {
     }
   }
   const { kept, owned } = withoutOwned(documents);
-  return { documents: kept, owned, problems };
+  const isUntimely = ({ value }: ManifestDocument): boolean => helmHookOf(value)?.isLeftOut === true;
+  return {
+    documents: kept.filter((one) => !isUntimely(one)),
+    owned,
+    untimely: kept.filter(isUntimely),
+    problems,
+  };
+}
+
+/** Of the hooks of Helm 3, and of `test` as Helm 2 called it, those that neither an install nor an upgrade makes. */
+const HOOKS_OF_OTHER_TIMES: readonly string[] = [
+  'test',
+  'test-success',
+  'test-failure',
+  'pre-delete',
+  'post-delete',
+  'pre-rollback',
+  'post-rollback',
+];
+
+export interface HelmHook {
+  /** As it is written: `pre-install,pre-upgrade`. */
+  readonly written: string;
+  readonly isLeftOut: boolean;
+}
+
+/** When Helm would make an object that `helm template` printed with all others; null for one that has no time of its own. */
+export function helmHookOf(value: Json): HelmHook | null {
+  const metadata = isObject(value) ? value['metadata'] : undefined;
+  const annotations = isObject(metadata) ? metadata['annotations'] : undefined;
+  const written = isObject(annotations) ? annotations['helm.sh/hook'] : undefined;
+  if (typeof written !== 'string') return null;
+  const names = written
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  if (names.length === 0) return null;
+  return { written: names.join(', '), isLeftOut: names.every((name) => HOOKS_OF_OTHER_TIMES.includes(name)) };
 }
 
 /** A List is a way to write several documents in one; what else is written in it nobody would read. */

@@ -23,7 +23,7 @@ export function readRouteOptions(
   service: RawService | null,
   servicePort: number | string,
 ): RouteOptions | null {
-  const port = service?.spec.ports.find((one) => one.port === servicePort || one.name === servicePort);
+  const port = service?.spec.ports?.find((one) => one.port === servicePort || one.name === servicePort);
   const options: RouteOptions = {
     ...(service?.spec.sessionAffinity === 'ClientIP' ? { sticky: 'address' } : {}),
     ...(HTTP2.includes(port?.appProtocol ?? '') ? { h2c: true } : {}),
@@ -53,7 +53,7 @@ export function readListeners(
     }
     return type === 'ClusterIP' ? [{ path, kind: 'wrong-value', text: NOT_PUBLISHED }] : [];
   });
-  const listeners = spec.ports.flatMap((raw, index): WantedListener[] => {
+  const listeners = (spec.ports ?? []).flatMap((raw, index): WantedListener[] => {
     const path = ['spec', 'ports', index];
     const { nodePort = null } = raw;
     if (nodePort !== null && type !== 'NodePort') {
@@ -107,8 +107,8 @@ const ONLY_LOAD_BALANCER: Text = {
   es: 'solo lo tiene un Service de tipo LoadBalancer',
 };
 const WEB_PORT: Text = {
-  en: 'refused: the edge serves websites there; publish it with an Ingress, or choose another port',
-  es: 'rechazado: ahí el borde sirve los sitios web; publicarlo con un Ingress o elegir otro puerto',
+  en: 'refused: the edge serves websites there; leave type out and publish it with an Ingress, or choose another port',
+  es: 'rechazado: ahí el borde sirve los sitios web; omitir type y publicarlo con un Ingress, o elegir otro puerto',
 };
 const TCP_ONLY: Text = { en: 'refused: the edge carries TCP only', es: 'rechazado: el borde solo transporta TCP' };
 const HEADLESS: Text = {

@@ -308,22 +308,25 @@ export interface RawPod {
 export interface RawService {
   readonly metadata: RawMetadata;
   readonly spec: {
-    readonly selector: Readonly<Record<string, string>>;
+    readonly selector?: Maybe<Readonly<Record<string, string>>>;
     readonly publishNotReadyAddresses?: Maybe<boolean>;
     readonly ipFamilyPolicy?: Maybe<'SingleStack' | 'PreferDualStack'>;
     readonly ipFamilies?: Maybe<readonly ('IPv4' | 'IPv6')[]>;
-    readonly type?: Maybe<'ClusterIP' | 'NodePort' | 'LoadBalancer'>;
+    /** ExternalName stays there, refused. */
+    readonly type?: Maybe<'ClusterIP' | 'NodePort' | 'LoadBalancer' | 'ExternalName'>;
     readonly clusterIP?: Maybe<string>;
     readonly sessionAffinity?: Maybe<'None' | 'ClientIP'>;
     readonly loadBalancerSourceRanges?: Maybe<readonly string[]>;
-    readonly ports: readonly {
-      readonly appProtocol?: Maybe<string>;
-      readonly nodePort?: Maybe<number>;
-      readonly name?: Maybe<string>;
-      readonly port: number;
-      readonly targetPort?: Maybe<number | string>;
-      readonly protocol?: Maybe<'TCP' | 'UDP'>;
-    }[];
+    readonly ports?: Maybe<
+      readonly {
+        readonly appProtocol?: Maybe<string>;
+        readonly nodePort?: Maybe<number>;
+        readonly name?: Maybe<string>;
+        readonly port: number;
+        readonly targetPort?: Maybe<number | string>;
+        readonly protocol?: Maybe<'TCP' | 'UDP'>;
+      }[]
+    >;
   };
 }
 

@@ -1,6 +1,14 @@
 import type { Json, Text } from '../../system/index.ts';
 import { checkDocument } from './check.ts';
-import { type FieldPath, formatPath, identify, type ManifestFile, readManifests } from './documents.ts';
+import {
+  type FieldPath,
+  formatPath,
+  helmHookOf,
+  identify,
+  type ManifestDocument,
+  type ManifestFile,
+  readManifests,
+} from './documents.ts';
 import { runtimeOf } from './runtime-names.ts';
 import type { Treatment } from './schema.ts';
 import { judgeAlone } from './translate.ts';
@@ -38,7 +46,7 @@ export interface RuntimesOfHost {
  * @param hosts whether a host has the run-time that is named; null: nobody was asked
  */
 export function reportManifest(file: ManifestFile, hosts: readonly RuntimesOfHost[] | null = null): FieldReport {
-  const { documents, owned, problems: unreadable } = readManifests([file]);
+  const { documents, owned, untimely, problems: unreadable } = readManifests([file]);
   const notes: FieldNote[] = [];
   const counts: Record<Treatment['kind'], number> = { enforced: 0, emulated: 0, refused: 0 };
   for (const document of documents) {
@@ -84,11 +92,43 @@ export function reportManifest(file: ManifestFile, hosts: readonly RuntimesOfHos
       },
     });
   }
+  for (const document of [...documents, ...untimely]) {
+    const said = sayHook(document);
+    if (said === null) continue;
+    const { line, column } = document.locate(HOOK_PATH);
+    counts.emulated++;
+    notes.push({ line, column, field: formatPath(HOOK_PATH), treatment: 'emulated', text: said.text });
+  }
   for (const { line, column, field, text } of unreadable) {
     notes.push({ line, column, field, treatment: 'wrong', text });
   }
   notes.sort((one, other) => one.line - other.line || one.column - other.column);
-  return { file: file.path, documents: documents.length + owned.length, ...counts, notes };
+  return { file: file.path, documents: documents.length + owned.length + untimely.length, ...counts, notes };
+}
+
+const HOOK_PATH: FieldPath = ['metadata', 'annotations', 'helm.sh/hook'];
+
+/** What becomes of an object to which Helm gives a time of its own; null where it gives none. */
+function sayHook(document: ManifestDocument): { readonly isLeftOut: boolean; readonly text: Text } | null {
+  const hook = helmHookOf(document.value);
+  if (hook === null) return null;
+  const { kind, name } = identify(document.value);
+  const { written, isLeftOut } = hook;
+  if (isLeftOut)
+    return {
+      isLeftOut,
+      text: {
+        en: `${kind} ${name} is left out: a hook of Helm (${written}), which neither an install nor an upgrade makes`,
+        es: `${kind} ${name} se omite: un hook de Helm (${written}), que no se crea al instalar ni al actualizar`,
+      },
+    };
+  return {
+    isLeftOut,
+    text: {
+      en: `${kind} ${name}: a hook of Helm (${written}); here it comes with everything else, in no order: what others have to wait for is an init container of theirs`,
+      es: `${kind} ${name}: un hook de Helm (${written}); aquí llega con todo lo demás, sin orden: aquello que otros deben esperar es un initContainer suyo`,
+    },
+  };
 }
 
 function valueAt(value: Json, path: FieldPath): Json {
@@ -101,16 +141,18 @@ function valueAt(value: Json, path: FieldPath): Json {
 }
 
 /**
- * What a deploy leaves aside because a cluster wrote it and not an author, in one sentence a file, and what asks for nothing
- * though it is written; nothing where all is an author's own.
+ * What a deploy leaves aside because a cluster wrote it and not an author, in one sentence a file, what asks for nothing
+ * though it is written, and what Helm would make at a time of its own; nothing where all is an author's own.
  */
 export function remarkRecords(files: readonly ManifestFile[]): Text[] {
-  const { documents, owned } = readManifests(files);
+  const { documents, owned, untimely } = readManifests(files);
   const recorded = new Map<string, Set<string>>();
   const left = new Map<string, string[]>();
   const meant: Text[] = [];
   for (const document of documents) {
     const { file } = document.locate([]);
+    const hook = sayHook(document)?.text;
+    if (hook !== undefined) meant.push({ en: `${file}: ${hook.en}`, es: `${file}: ${hook.es}` });
     const { kind, fields } = checkDocument(document);
     for (const { path, aside, treatment } of kind === null ? [] : fields) {
       if (aside === undefined || treatment.kind !== 'emulated') continue;
@@ -128,6 +170,12 @@ export function remarkRecords(files: readonly ManifestFile[]): Text[] {
     const { kind, name } = identify(document.value);
     left.set(file, [...(left.get(file) ?? []), `${kind} ${name} (${owner})`]);
   }
+  const hooks = new Map<string, string[]>();
+  for (const document of untimely) {
+    const { file } = document.locate([]);
+    const { kind, name } = identify(document.value);
+    hooks.set(file, [...(hooks.get(file) ?? []), `${kind} ${name} (${helmHookOf(document.value)?.written})`]);
+  }
   return [
     ...[...recorded].map(([file, names]) => ({
       en: `${file}: what another cluster wrote there is left aside: ${few([...names], 'more')}`,
@@ -136,6 +184,10 @@ export function remarkRecords(files: readonly ManifestFile[]): Text[] {
     ...[...left].map(([file, names]) => ({
       en: `${file}: left out, as its owner makes it anew: ${few(names, 'more')}`,
       es: `${file}: se omite, pues su dueño lo hace de nuevo: ${few(names, 'más')}`,
+    })),
+    ...[...hooks].map(([file, names]) => ({
+      en: `${file}: left out, as hooks of Helm that neither an install nor an upgrade makes: ${few(names, 'more')}`,
+      es: `${file}: se omiten, por ser hooks de Helm que no se crean al instalar ni al actualizar: ${few(names, 'más')}`,
     })),
     ...meant.slice(0, REMARKED_MAX),
   ];

@@ -1368,30 +1368,43 @@ class Translator {
 
   #readService(document: ManifestDocument, workloads: Translation['workloads']): WantedService {
     const { metadata, spec } = as<RawService>(document.value);
-    const behind = workloads.filter(({ pod }) => selects(spec.selector, pod.labels));
+    const selector = spec.selector ?? {};
+    const behind = workloads.filter(({ pod }) => selects(selector, pod.labels));
     const anyFaulty = this.#known.some(({ kind, sound }) => family(kind) === 'workload' && !sound);
-    if (behind.length === 0 && !anyFaulty) {
+    // An ExternalName is refused as such, and has neither.
+    const isWhole = spec.type !== 'ExternalName';
+    if (isWhole && Object.keys(selector).length === 0) {
+      this.#report(document, ['spec', 'selector'], 'missing-field', NO_SELECTOR);
+    } else if (isWhole && behind.length === 0 && !anyFaulty) {
       this.#report(document, ['spec', 'selector'], 'missing-target', {
         en: 'no workload has these labels on its pods, so the name would never resolve',
         es: 'ninguna carga de trabajo tiene estas etiquetas en sus pods, así que el nombre nunca resolvería',
       });
     }
-    const ports = spec.ports.map((raw, index): ServicePort => {
+    const written = spec.ports ?? [];
+    // Kubernetes: only a name that means pods, and no address of its own, needs no ports.
+    if (isWhole && written.length === 0 && spec.clusterIP !== 'None') {
+      this.#report(document, ['spec', 'ports'], 'missing-field', {
+        en: 'ports is missing; only a headless Service (clusterIP: None) goes without',
+        es: 'falta ports; solo un Service headless (clusterIP: None) puede no tenerlos',
+      });
+    }
+    const ports = written.map((raw, index): ServicePort => {
       const port: ServicePort = {
         name: raw.name ?? null,
         port: raw.port,
         targetPort: raw.targetPort ?? raw.port,
         protocol: raw.protocol ?? 'TCP',
       };
-      const isTwin = (other: RawService['spec']['ports'][number]): boolean =>
+      const isTwin = (other: (typeof written)[number]): boolean =>
         other.port === port.port && (other.protocol ?? 'TCP') === port.protocol;
-      if (spec.ports.slice(0, index).some(isTwin)) {
+      if (written.slice(0, index).some(isTwin)) {
         this.#report(document, ['spec', 'ports', index, 'port'], 'conflict', twice(`${port.port}/${port.protocol}`));
       }
-      if (port.name !== null && spec.ports.slice(0, index).some(({ name }) => name === port.name)) {
+      if (port.name !== null && written.slice(0, index).some(({ name }) => name === port.name)) {
         this.#report(document, ['spec', 'ports', index, 'name'], 'conflict', twice(port.name));
       }
-      if (spec.ports.length > 1 && port.name === null) {
+      if (written.length > 1 && port.name === null) {
         this.#report(document, ['spec', 'ports', index, 'name'], 'missing-field', {
           en: 'name is missing: a service with several ports names each',
           es: 'falta name: un servicio con varios puertos los nombra todos',
@@ -1423,7 +1436,7 @@ class Translator {
       project,
       environment,
       name: metadata.name,
-      selector: spec.selector,
+      selector,
       ports,
       ...(spec.publishNotReadyAddresses ? { publishNotReady: true } : {}),
       ...(sixToo ? { sixToo: true } : {}),
@@ -1626,6 +1639,11 @@ function readIndexes(text: string, completions: number): number[] {
   }
   return [...indexes];
 }
+
+const NO_SELECTOR: Text = {
+  en: 'selector is missing: a Service without one leads to Endpoints written by hand, which are not taken; a workload asks for an outer address itself',
+  es: 'falta selector: un Service sin él lleva a Endpoints escritos a mano, que no se admiten; la carga de trabajo pregunta por sí misma por una dirección externa',
+};
 
 function twice(name: string): Text {
   return { en: `${name} is there twice`, es: `${name} aparece dos veces` };

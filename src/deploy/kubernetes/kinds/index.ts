@@ -29,8 +29,8 @@ export const KINDS: readonly Kind[] = [
 ];
 
 const RIGHTS: Text = {
-  en: 'people get their roles with darsena member, and workloads have no Kubernetes API to ask',
-  es: 'las personas reciben sus roles con darsena member, y las cargas de trabajo no tienen una API de Kubernetes',
+  en: 'people get their roles with darsena member, and workloads have no Kubernetes API to ask: leave it out (in many charts rbac.create=false)',
+  es: 'las personas reciben sus roles con darsena member, y las cargas de trabajo no tienen una API de Kubernetes: omitirlo (en muchos charts, rbac.create=false)',
 };
 const AS_DEPLOYMENT: Text = {
   en: 'a Deployment does the same and rolls out besides: write kind: Deployment, apiVersion: apps/v1',
@@ -194,8 +194,8 @@ const FOREIGN_GROUPS: readonly (readonly [group: RegExp, why: Text, kinds?: RegE
   [
     /^monitoring\.coreos\.com$/,
     {
-      en: 'there is no Prometheus operator here to read it; a Prometheus deployed as a workload takes the same from its own configuration',
-      es: 'aquí no hay un operador de Prometheus que lo lea; un Prometheus desplegado como carga de trabajo toma lo mismo de su propia configuración',
+      en: 'there is no Prometheus operator here to read it: leave it out; a Prometheus deployed as a workload takes the same from its own configuration',
+      es: 'aquí no hay un operador de Prometheus que lo lea: omitirlo; un Prometheus desplegado como carga de trabajo toma lo mismo de su propia configuración',
     },
   ],
   [/^(?:kustomize\.config\.k8s\.io|builtin)$/, RENDERED],

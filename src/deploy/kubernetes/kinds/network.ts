@@ -55,10 +55,6 @@ const NO_PORT_BESIDE: Text = {
   en: 'the port of the service itself is opened, so it has no nodePort beside it',
   es: 'se abre el propio puerto del servicio, así que no tiene además un nodePort',
 };
-const NO_SELECTOR: Text = {
-  en: 'selector is missing: a Service without one leads to Endpoints written by hand, which are not taken; a workload asks for an outer address itself',
-  es: 'falta selector: un Service sin él lleva a Endpoints escritos a mano, que no se admiten; la carga de trabajo pregunta por sí misma por una dirección externa',
-};
 
 function typeOfService(document: Json): Json {
   const { spec } = Object(document) as { spec?: Json };
@@ -99,6 +95,10 @@ const RECORDED_ANNOTATIONS: readonly string[] = [
   'argocd.argoproj.io/tracking-id',
   'description',
   'field.cattle.io/publicEndpoints',
+  'helm.sh/hook',
+  'helm.sh/hook-delete-policy',
+  'helm.sh/hook-weight',
+  'helm.sh/resource-policy',
   'kubectl.kubernetes.io/last-applied-configuration',
   'kubernetes.io/description',
   'meta.helm.sh/release-name',
@@ -131,8 +131,8 @@ export const SERVICE: Kind = {
         type: emulated(
           choice(['ClusterIP', 'NodePort', 'LoadBalancer'], {
             ExternalName: {
-              en: 'a workload asks for the outer name itself',
-              es: 'la carga de trabajo pregunta por el nombre externo',
+              en: 'names outside are not given another one here: write this name where the workload is configured, and leave the Service out',
+              es: 'aquí los nombres externos no reciben otro: escribir este nombre donde se configura la carga de trabajo, y omitir el Service',
             },
           }),
           {
@@ -140,8 +140,10 @@ export const SERVICE: Kind = {
             es: 'LoadBalancer abre en el borde el puerto del servicio; NodePort, su nodePort (uno estable entre 30000 y 32767 si no se escribe); solo TCP',
           },
         ),
-        selector: { ...required(LABELS), missing: NO_SELECTOR },
-        ports: required(
+        // That it is there, and says something: `readService`.
+        selector: enforced(LABELS),
+        // Whether it may go without: `readService`.
+        ports: enforced(
           list(
             object({
               name: enforced(LABEL_NAME),
@@ -164,7 +166,6 @@ export const SERVICE: Kind = {
                 is: (_value, document) => typeOfService(document) === 'LoadBalancer',
               }),
             }),
-            { least: 1 },
           ),
         ),
         clusterIP: orRecord(enforced(choice(['None', ''], {}, NO_ADDRESS)), OTHER_ADDRESS, {
@@ -197,8 +198,8 @@ export const SERVICE: Kind = {
           is: (value) => Array.isArray(value) && value[0] === 'IPv6',
         }),
         externalName: refused({
-          en: 'a workload asks for the outer name itself',
-          es: 'la carga de trabajo pregunta por el nombre externo',
+          en: 'names outside are not given another one here: write this name where the workload is configured, and leave the Service out',
+          es: 'aquí los nombres externos no reciben otro: escribir este nombre donde se configura la carga de trabajo, y omitir el Service',
         }),
         // true is what Kubernetes fills in.
         allocateLoadBalancerNodePorts: orRecord(refused(NO_PORT_BESIDE, false), NO_PORT_BESIDE, {

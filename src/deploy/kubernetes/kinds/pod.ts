@@ -710,6 +710,31 @@ const VOLUME: Shape = object(
   { orNone: true },
 );
 
+/** The second is what Kubernetes wrote until 1.14, and charts keep. */
+const OS_LABELS: readonly string[] = ['kubernetes.io/os', 'beta.kubernetes.io/os'];
+const EVERY_HOST: Text = {
+  en: 'a node of Linux is what every host is',
+  es: 'un nodo Linux es lo que es todo host',
+};
+
+/** Whether a required node affinity asks for no more than Linux: one of its terms does. */
+function holdsEverywhere(value: Json): boolean {
+  const { nodeSelectorTerms: terms } = Object(value) as { nodeSelectorTerms?: Json };
+  if (!Array.isArray(terms)) return false;
+  return terms.some((term) => {
+    const { matchExpressions: asked, ...others } = Object(term) as { matchExpressions?: Json };
+    return Array.isArray(asked) && asked.length > 0 && Object.keys(others).length === 0 && asked.every(asksForLinux);
+  });
+}
+
+function asksForLinux(expression: Json): boolean {
+  const { key, operator, values, ...others } = Object(expression) as Record<string, Json>;
+  if (typeof key !== 'string' || !OS_LABELS.includes(key) || Object.keys(others).length > 0) return false;
+  if (operator === 'Exists') return values === undefined;
+  if (!Array.isArray(values) || values.length === 0) return false;
+  return (operator === 'In' && values.includes('linux')) || (operator === 'NotIn' && !values.includes('linux'));
+}
+
 export const POD_SPEC: Shape = object({
   containers: required(list(CONTAINER, { uniqueBy: 'name', least: 1 })),
   initContainers: enforced(list(INIT_CONTAINER, { uniqueBy: 'name' })),
@@ -717,7 +742,13 @@ export const POD_SPEC: Shape = object({
   terminationGracePeriodSeconds: enforced(integer(0, 3_600)),
   restartPolicy: enforced(choice(['Always', 'OnFailure', 'Never'])),
   securityContext: enforced(POD_SECURITY),
-  automountServiceAccountToken: refused(NO_API, false),
+  automountServiceAccountToken: refused(
+    {
+      en: 'there is no Kubernetes API here that a workload could speak to; for a workload that can do without, write false or leave it out',
+      es: 'aquí no hay una API de Kubernetes con la que una carga de trabajo pueda hablar; para una que pueda prescindir de ella, escribir false u omitirlo',
+    },
+    false,
+  ),
   serviceAccountName: emulated(OBJECT_NAME, {
     en: 'a name that policies may ask for; there is no Kubernetes API, so no token comes with it',
     es: 'un nombre por el que las políticas pueden preguntar; no hay API de Kubernetes, así que no trae ningún token',
@@ -795,13 +826,20 @@ export const POD_SPEC: Shape = object({
       nodeAffinity: enforced(
         object({
           preferredDuringSchedulingIgnoredDuringExecution: emulated(ANY, A_WISH),
-          requiredDuringSchedulingIgnoredDuringExecution: refused(ONE_HOST),
+          requiredDuringSchedulingIgnoredDuringExecution: orRecord(refused(ONE_HOST), EVERY_HOST, {
+            marked: false,
+            of: 'nothing',
+            is: holdsEverywhere,
+          }),
         }),
       ),
     }),
     ONE_DOMAIN,
   ),
-  nodeSelector: emulated(withRest(refused(ONE_HOST), { 'kubernetes.io/os': enforced(choice(['linux'])) }), ONE_DOMAIN),
+  nodeSelector: emulated(
+    withRest(refused(ONE_HOST), Object.fromEntries(OS_LABELS.map((name) => [name, enforced(choice(['linux']))]))),
+    ONE_DOMAIN,
+  ),
   tolerations: emulated(ANY, { en: 'the host has no taints', es: 'el host no tiene taints' }),
   topologySpreadConstraints: emulated(
     list(
