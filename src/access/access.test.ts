@@ -27,6 +27,8 @@ async function open(t: TestContext) {
     ...systemClock,
     now: () => new Date(Date.now() + offsetMs),
     monotonicMs: () => performance.now() + offsetMs,
+    // It goes on with what really passes: nothing here waits for days.
+    aged: () => new Date(),
   };
   const opened = await openDatabase<AccessTables & JournalTables>('sqlite::memory:', [
     ...journalMigrations,
@@ -89,6 +91,18 @@ test('a token ends when it expires, when it is revoked and when its owner is rem
   const orphan = await sessionOf(access, 'ana');
   await access.removeUser('ana', 'platform');
   await assert.rejects(access.authenticate(orphan.secret), { code: 'access.token-invalid' });
+});
+
+test('a clock that is years ahead for a while ends no token for good', async (t) => {
+  const { access, pass } = await open(t);
+  await access.ensureAdministrator('root');
+  const session = await sessionOf(access, 'root');
+  const years = 800 * 24 * 3_600_000;
+  pass(years);
+  await assert.rejects(access.authenticate(session.secret), { code: 'access.token-invalid' });
+  await sessionOf(access, 'root');
+  pass(-years);
+  assert.equal((await access.authenticate(session.secret)).actor, 'user:root');
 });
 
 test('a password is kept as argon2id, and guessing is slowed down', async (t) => {

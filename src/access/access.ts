@@ -2,7 +2,7 @@ import { randomBytes, X509Certificate } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import type { Kysely } from 'kysely';
 import type { Journal } from '../journal/index.ts';
-import { type Clock, newId, whenClosed } from '../system/index.ts';
+import { type Clock, newId, timeOfAges, whenClosed } from '../system/index.ts';
 import { type Grant, may, type Principal, type Role } from './action.ts';
 import { accessFault } from './errors.ts';
 import {
@@ -256,7 +256,7 @@ export class Access {
     await this.#db.transaction().execute(async (tx) => {
       const user = await findUser(tx, 'name', name);
       if (user === undefined) throw accessFault('access.user-unknown', { name });
-      await tx.deleteFrom('access_codes').where('expires_at', '<', this.#time()).execute();
+      await tx.deleteFrom('access_codes').where('expires_at', '<', timeOfAges(this.#clock).toISOString()).execute();
       await tx
         .insertInto('access_codes')
         .values({ hash: hashOf(code), user_id: user.id, expires_at: expiresAt })
@@ -644,7 +644,7 @@ export class Access {
 
   async #insertToken(row: TokenRow): Promise<void> {
     await this.#db.transaction().execute(async (tx) => {
-      await tx.deleteFrom('access_tokens').where('expires_at', '<', this.#time()).execute();
+      await tx.deleteFrom('access_tokens').where('expires_at', '<', timeOfAges(this.#clock).toISOString()).execute();
       await tx.insertInto('access_tokens').values(row).execute();
       if (row.kind === 'service') return;
       await this.#journal.record(tx, {

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Journal } from '../journal/index.ts';
 import { projectOf } from '../oci/index.ts';
-import { type Clock, Fault, newId, type Text, withPatience } from '../system/index.ts';
+import { type Clock, Fault, newId, type Text, timeOfAges, withPatience } from '../system/index.ts';
 import type { SignedRecord, SigningKey } from '../trust/index.ts';
 import type { Admission, Door, EnvironmentClass, HostFacts } from './admission.ts';
 import { admitFault } from './errors.ts';
@@ -131,7 +131,7 @@ export class Admit {
 
   /** Removes recorded admissions that are older than they are kept. */
   async forgetOld(): Promise<void> {
-    await forgetAdmissions(this.#options.db, this.#options.clock.now());
+    await forgetAdmissions(this.#options.db, timeOfAges(this.#options.clock));
   }
 
   /** The policy of a class of environment: what is not development is judged as production. */

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { Clock } from '../system/index.ts';
+import { type Clock, timeOfAges } from '../system/index.ts';
 import type { EnvironmentClass } from './deployments.ts';
 import type { WorkloadStatus } from './engines/local/index.ts';
 import { AVAILABILITY_GAP_MS, AVAILABILITY_KEPT_DAYS } from './limits.ts';
@@ -195,7 +195,7 @@ export class Availability {
   }
 
   #daysAgo(days: number): string {
-    return new Date(this.#clock.now().getTime() - days * DAY_MS).toISOString().slice(0, 10);
+    return new Date(timeOfAges(this.#clock).getTime() - days * DAY_MS).toISOString().slice(0, 10);
   }
 
   /** The environments of a project in the order of its file, over so many days up to now. */

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { Vault } from '../access/index.ts';
 import type { Journal } from '../journal/index.ts';
 import type { Digest } from '../oci/index.ts';
-import type { Clock, Json, Text } from '../system/index.ts';
+import { type Clock, type Json, type Text, timeOfAges } from '../system/index.ts';
 import { type Composition, RUN } from './composition.ts';
 import type { ReleaseSource } from './deployments.ts';
 import type { WorkloadStatus } from './engines/local/index.ts';
@@ -272,9 +272,9 @@ export class Runs {
 
   async #followOne(run: RunView, status: WorkloadStatus | undefined, nowMs: number): Promise<void> {
     if (run.state === 'running') return this.#followRunning(run, status, nowMs);
-    const agoMs = nowMs - Date.parse(run.endedAt ?? run.createdAt);
+    const agoMs = timeOfAges(this.#clock).getTime() - Date.parse(run.endedAt ?? run.createdAt);
     // Whoever waits for its output must still find it.
-    const isRead = !this.#joined.has(run.id) && (!run.joined || agoMs >= RUN_READ_MS);
+    const isRead = !this.#joined.has(run.id) && (!run.joined || Math.abs(agoMs) >= RUN_READ_MS);
     if ((run.remove && isRead) || agoMs >= RUN_KEPT_MS) await this.#remove(run, 'platform');
   }
 

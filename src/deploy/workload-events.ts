@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
-import { type Clock, newId, type Text } from '../system/index.ts';
+import { type Clock, newId, type Text, timeOfAges } from '../system/index.ts';
 import type { ProbeState, ReplicaContainer, ReplicaStatus, WorkloadStatus } from './engines/local/index.ts';
 import { EVENTS_KEPT_MS, EVENTS_OF_A_WORKLOAD_MAX } from './limits.ts';
 import { formatKey, type WorkloadKey } from './model.ts';
@@ -244,7 +244,7 @@ export class WorkloadEvents {
   }
 
   #oldest(): string {
-    return new Date(this.#clock.now().getTime() - EVENTS_KEPT_MS).toISOString();
+    return new Date(timeOfAges(this.#clock).getTime() - EVENTS_KEPT_MS).toISOString();
   }
 }
 

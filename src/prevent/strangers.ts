@@ -3,7 +3,7 @@ import type { Kysely, Selectable } from 'kysely';
 import { z } from 'zod';
 import type { Alert } from '../detect/index.ts';
 import type { Journal } from '../journal/index.ts';
-import { type Clock, Fault, type Log, newId } from '../system/index.ts';
+import { type Clock, Fault, type Log, newId, timeOfAges } from '../system/index.ts';
 import { preventFault } from './errors.ts';
 import { matchesPattern, shortId } from './guard.ts';
 import {
@@ -215,7 +215,7 @@ export class Strangers {
   async tick(): Promise<void> {
     const { db, clock } = this.#options;
     await this.#stopDue();
-    const before = new Date(clock.now().getTime() - GONE_KEPT_DAYS * 86_400_000).toISOString();
+    const before = new Date(timeOfAges(clock).getTime() - GONE_KEPT_DAYS * 86_400_000).toISOString();
     await db.deleteFrom('prevent_strangers').where('gone_at', '<', before).execute();
     const oldest = await db
       .selectFrom('prevent_strangers')

@@ -28,7 +28,7 @@ import {
 } from '../host/index.ts';
 import { NameServer, ResolverUpstream } from '../network/index.ts';
 import { KernelShut } from '../observe/index.ts';
-import { createLog, Fault, type Json, type Log, systemClock, type Text, writeFileAtomic } from '../system/index.ts';
+import { AgeClock, createLog, Fault, type Json, type Log, type Text, writeFileAtomic } from '../system/index.ts';
 import { type SignedRecord, verifyRecord } from '../trust/index.ts';
 import { createTools, FormatAsks, HostVolumes } from '../volumes/index.ts';
 import { showActivity } from './agent/activity.ts';
@@ -89,6 +89,7 @@ const EVENTS_SETTLE_MS = 300;
 const IDENTITY_LOOK_MS = 12 * 3_600_000;
 /** Whether events may be kept is asked of the host's own limits this often. */
 const KEEP_LOOK_MS = 30_000;
+const CLOCK_LOOK_MS = 60_000;
 /** A pull waits so long for control's first word. */
 const TOKEN_WAIT_MS = 10_000;
 const CACHE_FILE = 'wanted.json';
@@ -119,10 +120,10 @@ await runAgent(instance, createLog('agent'));
 
 /** The agent of one host, until it is told to stop. Everything it starts is wired here, by hand. */
 async function runAgent(instance: Instance, log: Log): Promise<void> {
-  const clock = systemClock;
   const files = instanceFiles(instance);
   const host = hostname();
   await mkdir(files.agent.folder, { recursive: true, mode: 0o700 });
+  const clock = await AgeClock.open(join(files.agent.folder, 'clock.json'), { log });
 
   const signer = await BuilderKey.open(files.agent.folder);
   const joining = {
@@ -356,6 +357,8 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   await keepIfAllowed();
   const lookingAtLimits = setInterval(() => void keepIfAllowed(), KEEP_LOOK_MS);
   lookingAtLimits.unref();
+  const lookingAtClock = setInterval(() => void clock.tick(), CLOCK_LOOK_MS);
+  lookingAtClock.unref();
   const looking = setInterval(() => tellMachine(false), MACHINE_EVERY_MS);
   looking.unref();
   const lookingAtModules = setInterval(() => void tellModules(), MODULE_LOOK_MS);
@@ -378,6 +381,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   clearInterval(lookingAtModules);
   clearInterval(lookingAtFrozen);
   clearInterval(lookingAtLimits);
+  clearInterval(lookingAtClock);
   await moduleWatch
     .close()
     .catch((error: unknown) => log.warn({ err: error }, 'tracing of modules could not be ended'));

@@ -182,7 +182,7 @@ import {
   seenCacheIn,
   showDeadlines,
 } from '../scan/index.ts';
-import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
+import { AgeClock, createLog, type Json, type Log, openDatabase, writeFileAtomic } from '../system/index.ts';
 import { registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
 import {
   type AskedClaim,
@@ -294,6 +294,8 @@ const RUN_CHECK_MS = 1_000;
 /** Deadlines of refused images are told to the minute. */
 const GRACE_CHECK_MS = 60_000;
 const ROOM_CHECK_MS = 10_000;
+/** How far the clock was, beside the rest of the state. */
+const CLOCK_FILE = 'clock.json';
 /** The name of the person who ran `up`: the first administrator. */
 const FIRST_ADMINISTRATOR = 'admin';
 
@@ -306,8 +308,8 @@ await runControl(instance, createLog('control'));
 
 /** The control plane of one instance, until it is told to stop. Every object is made here, once, by hand. */
 async function runControl(instance: Instance, log: Log): Promise<void> {
-  const clock = systemClock;
   const files = instanceFiles(instance);
+  const clock = await AgeClock.open(join(files.control.folder, CLOCK_FILE), { log });
   const settings = await readSettings(files.control.settings);
   const certified = {
     instance: instance.name,
@@ -380,6 +382,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     detection,
     database: settings.databaseUrl === undefined ? 'SQLite' : 'PostgreSQL',
   });
+  status.clockDoubted(clock.doubt);
 
   const intake = createIntake({
     registry: () => registry,
@@ -1174,6 +1177,10 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     every(ROOM_CHECK_MS, async () => {
       const { bavail, bsize } = await statfs(files.control.folder);
       status.room(bavail * bsize);
+    }),
+    every(GRACE_CHECK_MS, async () => {
+      await clock.tick();
+      status.clockDoubted(clock.doubt);
     }),
     every(GRACE_CHECK_MS, async () => {
       const open = (await registry.scrub.damages()).filter((one) => one.healedAt === null);

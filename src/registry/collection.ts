@@ -1,5 +1,5 @@
 import type { Digest } from '../oci/index.ts';
-import type { Clock } from '../system/index.ts';
+import { type Clock, timeOfAges } from '../system/index.ts';
 import type { BlobFiles } from './blob-files.ts';
 import { DAMAGED_KEPT_MS, GARBAGE_BATCH, GARBAGE_GRACE_MS, UPLOAD_KEPT_MS } from './limits.ts';
 import { unlinkBlob } from './quota.ts';
@@ -71,12 +71,12 @@ export async function collectGarbage(
 ): Promise<Collected> {
   const { db, files, clock, graceMs = GARBAGE_GRACE_MS, signal, progress } = parts;
   const work = collectionState(parts);
-  const now = clock.now().getTime();
+  const now = timeOfAges(clock).getTime();
   const before = new Date(now - graceMs).toISOString();
   const standing = await work.read();
   let state: CollectionState =
     standing.phase === null
-      ? { ...standing, phase: 'uploads', cursor: '', startedAt: new Date(now).toISOString(), collected: NOTHING }
+      ? { ...standing, phase: 'uploads', cursor: '', startedAt: clock.now().toISOString(), collected: NOTHING }
       : standing;
   const collected = { ...state.collected };
   const reached = async (phase: CollectionState['phase'], cursor = ''): Promise<void> => {

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Journal } from '../journal/index.ts';
 import { type Digest, projectOf } from '../oci/index.ts';
-import type { Clock, Log } from '../system/index.ts';
+import { type Clock, type Log, timeOfAges } from '../system/index.ts';
 import { PULL_WINDOW_ENTRIES_MAX, PULL_WINDOW_MS, PULLS_KEPT_DAYS } from './limits.ts';
 import type { RegistryDatabase } from './store.ts';
 
@@ -67,7 +67,7 @@ export class PullRecorder {
 
   /** Once a day of this process: counts that nobody compares with any more. */
   async #dropOld(tx: RegistryDatabase): Promise<void> {
-    const now = this.#clock.now().getTime();
+    const now = timeOfAges(this.#clock).getTime();
     if (now - this.#droppedMs < DAY_MS) return;
     this.#droppedMs = now;
     const oldest = new Date(now - PULLS_KEPT_DAYS * DAY_MS).toISOString().slice(0, HOUR_CHARACTERS);

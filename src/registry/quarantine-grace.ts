@@ -1,6 +1,6 @@
 import type { Journal } from '../journal/index.ts';
 import type { Digest } from '../oci/index.ts';
-import type { Clock, Text } from '../system/index.ts';
+import { type Clock, type Text, timeOfAges } from '../system/index.ts';
 import type { RegistryDatabase } from './store.ts';
 
 const DAY_MS = 86_400_000;
@@ -123,7 +123,7 @@ export class Graces {
   /** Tells each deadline that has passed, once, and forgets old ones. @returns what is over by now and was not before */
   async tellOver(): Promise<Grace[]> {
     const now = this.#clock.now().toISOString();
-    const forgotten = new Date(this.#clock.now().getTime() - OVER_KEPT_DAYS * DAY_MS).toISOString();
+    const forgotten = new Date(timeOfAges(this.#clock).getTime() - OVER_KEPT_DAYS * DAY_MS).toISOString();
     await this.#db.deleteFrom('registry_grace').where('over_at', '<', forgotten).execute();
     const rows = await this.#db
       .selectFrom('registry_grace')

@@ -1,6 +1,6 @@
 import type { Journal } from '../journal/index.ts';
 import { type Digest, projectOf } from '../oci/index.ts';
-import type { Clock, Log, Text } from '../system/index.ts';
+import { type Clock, type Log, type Text, timeOfAges } from '../system/index.ts';
 import type { DigestsInUse } from './ports.ts';
 import type { PullRecorder } from './pulls.ts';
 import { countUsage } from './quota.ts';
@@ -111,7 +111,10 @@ export class Retention {
       if (retention.length === 0) continue;
       const now = this.#clock.now();
       const contents = await this.#read(id, { repository: name, rules: retention, immutableTags });
-      yield { at: now.toISOString(), ...planRetention(contents, { inUse: await this.#inUse.list(), now }) };
+      yield {
+        at: now.toISOString(),
+        ...planRetention(contents, { inUse: await this.#inUse.list(), now: timeOfAges(this.#clock) }),
+      };
     }
   }
 

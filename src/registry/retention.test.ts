@@ -49,6 +49,11 @@ describe('what retention would remove', () => {
   const manifests = [manifest(1, 40), manifest(2, 30), manifest(3, 20), manifest(4, 1)];
   const tags = [tag('v1', 1, 40), tag('v2', 2, 30), tag('v3', 3, 20), tag('dev', 4, 1)];
 
+  it('counts nothing that a clock years ahead dated among the newest, and keeps it', () => {
+    const ahead = { manifests: [...manifests, manifest(5, -900)], tags: [...tags, tag('v9', 5, -900)] };
+    assert.deepEqual(removed({ ...ahead, rules: [rule(['v*'], { keepNewest: 1 })] }), ['1', '2', 'v1', 'v2']);
+  });
+
   it('is nothing without rules, and nothing that no rule speaks of', () => {
     assert.deepEqual(removed({ manifests, tags }), []);
     assert.deepEqual(removed({ manifests, tags, rules: [rule(['x*'], { keepNewest: 0 })] }), []);

@@ -206,7 +206,10 @@ function judgeByRules(
         name === null ? rule.tags.length === 0 : rule.tags.some((pattern) => matchesPattern(pattern, name)),
       )
       .sort((a, b) => (a.at > b.at ? -1 : a.at < b.at ? 1 : a.key < b.key ? -1 : 1));
-    for (const [rank, thing] of spoken.entries()) {
+    // What a clock that was ahead dated is of no age yet: it takes nobody's place among the newest.
+    const isToCome = ({ at }: (typeof spoken)[number]): boolean => at > now.toISOString();
+    for (const thing of spoken.filter(isToCome)) answers.set(thing.key, null);
+    for (const [rank, thing] of spoken.filter((one) => !isToCome(one)).entries()) {
       const isKept =
         (rule.keepNewest !== null && rank < rule.keepNewest) ||
         (rule.keepPushedDays !== null && thing.at >= since(rule.keepPushedDays)) ||

@@ -123,9 +123,16 @@ export class AlertStore {
   }
 
   /** Counts one more alert that is kept; an incident that was contained and goes on is open again. */
-  async countAlert(tx: Db, incident: Incident, alert: Alert, kept: 0 | 1): Promise<{ reopened: boolean }> {
+  async countAlert(
+    tx: Db,
+    incident: Incident,
+    alert: Alert,
+    { kept, now }: { readonly kept: 0 | 1; readonly now: Date },
+  ): Promise<{ reopened: boolean }> {
     await this.count(tx, incident, { ...countOf(alert), kept });
-    const reopened = incident.state === 'contained' && (incident.containedAt ?? '') < alert.at;
+    const contained = incident.containedAt ?? '';
+    // Contained at a time still to come: the clock was ahead then, and says nothing of what was first.
+    const reopened = incident.state === 'contained' && (contained < alert.at || contained > now.toISOString());
     if (reopened) {
       await tx
         .updateTable('respond_incidents')

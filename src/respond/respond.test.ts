@@ -342,6 +342,18 @@ test('what happens before the kill does not reopen the incident, what happens af
   await opened.close();
 });
 
+test('an incident that was contained while the clock was years ahead is open again when an alert comes', async () => {
+  let now = new Date('2029-11-21T10:00:30.000Z');
+  const { opened, respond } = await open({ ...systemClock, now: () => now });
+  await respond.ingest(alert(), 'host1');
+  await respond.kill(1, { what: 'container', reason: 'intruder' }, 'user:ana');
+  assert.equal((await respond.incident(1)).state, 'contained');
+  now = new Date('2026-11-21T10:01:30.000Z');
+  await respond.ingest(alert({}, '2026-11-21T10:01:29.000Z'), 'host1');
+  assert.equal((await respond.incident(1)).state, 'open');
+  await opened.close();
+});
+
 test('an action that failed says so and contains nothing; it can be tried again', async () => {
   const { opened, respond, host } = await open();
   await respond.ingest(alert(), 'host1');

@@ -784,7 +784,7 @@ export class Respond {
     if (!isFull && !(await alerts.insertAlert(tx, alert, incident.number, host))) return KNOWN;
     if (!isFull) batch.known?.add(alert.id);
     if (found !== null) {
-      const { reopened } = await alerts.countAlert(tx, found, alert, isFull ? 0 : 1);
+      const { reopened } = await alerts.countAlert(tx, found, alert, { kept: isFull ? 0 : 1, now: clock.now() });
       if (reopened)
         await this.#step(tx, found.number, factOf('incident.reopened', found, `agent:${host}`, { alert: alert.id }));
       if (isFull) {

@@ -7,6 +7,14 @@ export interface Clock {
   monotonicMs(): number;
   /** Rejects with the signal's reason when it is aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** The time by which things are old enough to be deleted, of a clock that follows it; asked by `timeOfAges`. */
+  aged?(): Date;
+}
+
+/** Whether a time has come that is never set further away than this: one that lies beyond was set by a clock that was ahead. */
+export function isDue(at: string, longestMs: number, now: Date): boolean {
+  const leftMs = Date.parse(at) - now.getTime();
+  return leftMs <= 0 || leftMs > longestMs;
 }
 
 export const systemClock: Clock = {

@@ -5,6 +5,7 @@ export {
   type ResolveName,
   ServerAddresses,
 } from './address-guard.ts';
+export { AgeClock, type ClockDoubt, clockDoubtText, timeOfAges } from './age-clock.ts';
 export { answerOf } from './answer.ts';
 export { canonicalJson } from './canonical.ts';
 export {
@@ -19,7 +20,7 @@ export {
   type ServerEvent,
   type StepView,
 } from './cli.ts';
-export { type Clock, systemClock } from './clock.ts';
+export { type Clock, isDue, systemClock } from './clock.ts';
 export { type CommandOptions, type CommandResult, commandFault, runCommand, startChild } from './command.ts';
 export {
   binaryType,

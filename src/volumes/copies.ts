@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely';
 import type { Vault } from '../access/index.ts';
 import type { Journal } from '../journal/index.ts';
 import { type Operation, type OperationContext, silentStep } from '../progress/index.ts';
-import { type Clock, Fault, type Json, type Log, newId, type Text } from '../system/index.ts';
+import { type Clock, Fault, type Json, type Log, newId, type Text, timeOfAges } from '../system/index.ts';
 import { volumeFault } from './errors.ts';
 import { COPIES_MAX, FAILED_KEPT, REPOSITORIES_MAX, SCHEDULES_MAX } from './limits.ts';
 import {
@@ -684,7 +684,7 @@ export class Copies {
     const mine = (await this.list(schedule.project, key)).filter(
       (copy) => copy.scheduled && copy.state === 'done' && copy.repository === schedule.repository,
     );
-    const expired = expiredCopies(mine, schedule.keep);
+    const expired = expiredCopies(mine, schedule.keep, timeOfAges(clock));
     if (expired.length > 0) {
       const rows = await Promise.all(expired.map((copy) => this.#row(schedule.project, copy.id)));
       await this.#drop(

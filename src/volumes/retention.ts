@@ -8,9 +8,18 @@ export interface Keep {
 
 export const KEEP_DEFAULT: Keep = { last: 3, daily: 7, weekly: 4, monthly: 6 };
 
-/** Those of the copies that no rule keeps; the newest always stays. Times are RFC 3339, days those of UTC. */
-export function expiredCopies<T extends { readonly createdAt: string }>(copies: readonly T[], keep: Keep): T[] {
-  const newest = [...copies].sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+/**
+ * Those of the copies that no rule keeps; the newest always stays. Times are RFC 3339, days those of UTC. One of a time still
+ * to come was made while the clock was ahead: it stays, and takes the place of none that was made since.
+ */
+export function expiredCopies<T extends { readonly createdAt: string }>(
+  copies: readonly T[],
+  keep: Keep,
+  now: Date,
+): T[] {
+  const newest = copies
+    .filter(({ createdAt }) => Date.parse(createdAt) <= now.getTime())
+    .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
   const kept = new Set<T>(newest.slice(0, Math.max(1, keep.last)));
   for (const [period, count] of [
     [(at: string) => at.slice(0, 10), keep.daily],

@@ -146,10 +146,19 @@ test('retention keeps the last ones and the newest of each day, week and month',
     createdAt: new Date(Date.UTC(2026, 5, 30, 2) - index * 86_400_000).toISOString(),
   }));
   const keep = { last: 2, daily: 3, weekly: 2, monthly: 2 };
-  const expired = new Set(expiredCopies(copies, keep));
+  const now = new Date(Date.UTC(2026, 5, 30, 3));
+  const expired = new Set(expiredCopies(copies, keep, now));
   const kept = copies.filter((one) => !expired.has(one)).map(({ createdAt }) => createdAt.slice(0, 10));
   assert.deepEqual(kept, ['2026-06-30', '2026-06-29', '2026-06-28', '2026-05-31']);
-  assert.equal(expiredCopies(copies, { last: 0, daily: 0, weekly: 0, monthly: 0 }).length, 59, 'the newest stays');
+  assert.equal(expiredCopies(copies, { last: 0, daily: 0, weekly: 0, monthly: 0 }, now).length, 59, 'the newest stays');
+});
+
+test('a backup that a clock years ahead dated keeps its place and takes that of none made since', () => {
+  const ahead = { createdAt: '2029-01-01T02:00:00.000Z' };
+  const before = { createdAt: '2026-06-28T02:00:00.000Z' };
+  const made = { createdAt: '2026-06-30T02:00:00.000Z' };
+  const keep = { last: 1, daily: 0, weekly: 0, monthly: 0 };
+  assert.deepEqual(expiredCopies([before, ahead, made], keep, new Date('2026-06-30T02:01:00Z')), [before]);
 });
 
 test('a lease passes to a newer epoch only when its holder shows no sign of life, who has ended its pods before that', () => {
@@ -507,7 +516,8 @@ async function platform(t: TestContext) {
     ...volumeMigrations,
   ]);
   let nowMs = Date.UTC(2026, 0, 1);
-  const clock: Clock = { ...systemClock, now: () => new Date(nowMs) };
+  let aheadMs = 0;
+  const clock: Clock = { ...systemClock, now: () => new Date(nowMs + aheadMs), aged: () => new Date(nowMs) };
   const checkpointKeyPem = generateKeyPairSync('ed25519')
     .privateKey.export({ type: 'pkcs8', format: 'pem' })
     .toString();
@@ -554,6 +564,10 @@ async function platform(t: TestContext) {
     },
     pass: (hours: number) => {
       nowMs += hours * 3_600_000;
+    },
+    /** The clock jumps, and is not believed where something is deleted for its age. */
+    jump: (hours: number) => {
+      aheadMs += hours * 3_600_000;
     },
     async ended(id: string) {
       await Promise.all(finished);
@@ -618,6 +632,22 @@ test('a claim lives with its releases, grows, is released, and goes by its polic
   assert.equal(orders.filter(({ action }) => action === 'remove').length, 1);
   await assert.rejects(volumes.record(asked), fault('volume.unknown'));
   assert.equal((await volumes.move({ ...asked, claim: 'files' }, 'two', 'user:ana')).epoch, 2);
+});
+
+test('a clock that is years ahead for a while removes no volume that nobody wants at the moment', async (t) => {
+  const { volumes, wants, orders, answer, pass, jump } = await platform(t);
+  await volumes.follow();
+  await volumes.setReclaim(asked, { policy: 'delete', afterHours: 24 }, 'user:ana');
+  wants.current.length = 0;
+  await volumes.follow();
+  answer((order) => (order.action === 'look' ? { looks: [] } : { ...PROOF }));
+  jump(24 * 800);
+  await volumes.tick();
+  assert.ok(!orders.some(({ action }) => action === 'remove'));
+  jump(-24 * 800);
+  pass(25);
+  await volumes.tick();
+  assert.equal(orders.filter(({ action }) => action === 'remove').length, 1, 'when its time has really come');
 });
 
 test('what a release wants again while another volume is being removed stays', async (t) => {

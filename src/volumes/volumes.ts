@@ -9,7 +9,7 @@ import {
   type StepHandle,
   silentStep,
 } from '../progress/index.ts';
-import type { Clock, Json, Log, Text } from '../system/index.ts';
+import { type Clock, type Json, type Log, type Text, timeOfAges } from '../system/index.ts';
 import { volumeFault } from './errors.ts';
 import { CLASSES_MAX, FORMATS_MAX, FRESH_MS, LOOK_WAIT_MS } from './limits.ts';
 import {
@@ -565,7 +565,7 @@ export class Volumes {
     if (host === null) return;
     const records = await this.#records();
     await this.#look(records);
-    const nowMs = this.#options.clock.now().getTime();
+    const nowMs = timeOfAges(this.#options.clock).getTime();
     for (const record of records) {
       if (record.releasedAt === null) continue;
       const dueMs = Date.parse(record.releasedAt) + record.reclaim.afterHours * 3_600_000;

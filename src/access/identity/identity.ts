@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { Journal } from '../../journal/index.ts';
-import { type Clock, Fault, networkProblem, newId } from '../../system/index.ts';
+import { type Clock, Fault, networkProblem, newId, timeOfAges } from '../../system/index.ts';
 import type { Grant, Principal } from '../action.ts';
 import { accessFault } from '../errors.ts';
 import { ISSUERS_MAX, KEYS_BYTES_MAX, REFUSALS_RECORDED, TRUST_RULES_MAX, WORKLOAD_MINUTES_MAX } from '../limits.ts';
@@ -345,7 +345,9 @@ export class WorkloadIdentity {
       );
       const [first] = rules;
       if (first === undefined) throw refused('no trust rule of a project fits its claims');
-      await tx.deleteFrom('access_presented').where('expires_at', '<', now.toISOString()).execute();
+      // What is forgotten could be presented again as soon as a clock that was ahead is set right.
+      const over = timeOfAges(this.#clock).toISOString();
+      await tx.deleteFrom('access_presented').where('expires_at', '<', over).execute();
       const minutes = Math.min(...rules.map((rule) => rule.minutes));
       const expiresAt = new Date(now.getTime() + minutes * 60_000).toISOString();
       if (!issuer.reuse || options.boundTo !== null) {

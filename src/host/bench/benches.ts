@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import type { Journal } from '../../journal/index.ts';
 import { type Operations, type StepHandle, silentStep } from '../../progress/index.ts';
-import { type Clock, Fault, type Json, newId, type Text } from '../../system/index.ts';
+import { type Clock, Fault, type Json, newId, type Text, timeOfAges } from '../../system/index.ts';
 import { hostFault } from '../errors.ts';
 import {
   BENCH_AT_ONCE,
@@ -184,7 +184,7 @@ export class Benches {
     const rows = await this.#db.selectFrom('host_bench').select(['host', 'at']).execute();
     const seen = new Map(rows.map(({ host, at }) => [host, Date.parse(at)]));
     const lastMs = (host: string): number => Math.max(seen.get(host) ?? 0, this.#refusedMs.get(host) ?? 0);
-    const due = hosts.filter((host) => nowMs - lastMs(host) >= BENCH_EVERY_MS);
+    const due = hosts.filter((host) => Math.abs(nowMs - lastMs(host)) >= BENCH_EVERY_MS);
     const failures: unknown[] = [];
     for (let at = 0; at < due.length; at += BENCH_AT_ONCE) {
       const looks = due.slice(at, at + BENCH_AT_ONCE).map(async (host) => {
@@ -282,7 +282,7 @@ export class Benches {
       ...{ at, body: JSON.stringify(items), fails: failing.length, failing: JSON.stringify(failing) },
       ...{ passes: count('pass'), blind: count('not-determinable'), idle: count('not-applicable') },
     };
-    const old = new Date(this.#options.clock.now().getTime() - BENCH_CHANGES_KEPT_MS).toISOString();
+    const old = new Date(timeOfAges(this.#options.clock).getTime() - BENCH_CHANGES_KEPT_MS).toISOString();
     await this.#db.transaction().execute(async (tx) => {
       await tx
         .insertInto('host_bench')

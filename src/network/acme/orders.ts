@@ -3,7 +3,7 @@ import type { Kysely, Selectable } from 'kysely';
 import { z } from 'zod';
 import type { Vault } from '../../access/index.ts';
 import type { Journal } from '../../journal/index.ts';
-import type { Clock, Log, Text } from '../../system/index.ts';
+import { type Clock, isDue, type Log, type Text } from '../../system/index.ts';
 import { EDGE_HOST } from '../edge/route.ts';
 import { networkFault, whyFailed } from '../errors.ts';
 import { ACME_ORDERS_MAX, CERTIFICATE_NAMES_MAX, CHAIN_BYTES_MAX } from '../limits.ts';
@@ -66,6 +66,7 @@ const SECRETS_CONTEXT = 'network/acme';
 /** How long a resolver may keep the text of a challenge. */
 const CHALLENGE_SECONDS = 30;
 const RETRY_MS = [60_000, 5 * 60_000, 30 * 60_000, 6 * 3_600_000] as const;
+const RETRY_MS_MAX = Math.max(...RETRY_MS);
 
 /** Certificates from an ACME authority: ordered once, renewed when a third of their life is left. */
 export class CertificateOrders {
@@ -225,7 +226,10 @@ export class CertificateOrders {
 
   async #carryOut(): Promise<void> {
     const { db, clock, log } = this.#options;
-    const due = (await this.list()).filter(({ nextAt }) => Date.parse(nextAt) <= clock.now().getTime());
+    // The next time of a certificate that is there is its own; anything else is tried again within hours.
+    const longestMs = (state: CertificateOrder['state']) =>
+      state === 'valid' ? Number.POSITIVE_INFINITY : RETRY_MS_MAX;
+    const due = (await this.list()).filter(({ nextAt, state }) => isDue(nextAt, longestMs(state), clock.now()));
     const row = due.length === 0 ? null : await this.#settingsRow();
     if (row === null || row.sealed === null) return;
     const settings = JSON.parse(row.document) as ShownAcmeSettings;

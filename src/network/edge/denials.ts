@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import type { ApiApp } from '../../access/index.ts';
 import type { Journal } from '../../journal/index.ts';
-import type { Clock } from '../../system/index.ts';
+import { type Clock, timeOfAges } from '../../system/index.ts';
 import { networkFault } from '../errors.ts';
 import { EDGE_DENIAL_DAYS_MAX, EDGE_DENIED_MAX, EDGE_LIST_MAX } from '../limits.ts';
 import type { SettingsTables } from '../served/settings.ts';
@@ -97,10 +97,10 @@ export class Denials {
     await this.#change('edge.denial-ended', found, by, (all) => all.filter((one) => one.id !== id));
   }
 
-  /** Ends what is over; answers whether there was something. */
+  /** Ends what is over, and not before its time for a clock that is ahead for a while; answers whether there was something. */
   async endOver(): Promise<boolean> {
-    const holding = new Set((await this.list()).map(({ id }) => id));
-    const over = (await this.#all(this.#options.db)).filter(({ id }) => !holding.has(id));
+    const now = timeOfAges(this.#options.clock).getTime();
+    const over = (await this.#all(this.#options.db)).filter(({ until }) => Date.parse(until) <= now);
     for (const one of over)
       await this.#change('edge.denial-ended', one, 'platform', (all) => all.filter(({ id }) => id !== one.id));
     return over.length > 0;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
-import type { Clock } from '../../system/index.ts';
+import { type Clock, timeOfAges } from '../../system/index.ts';
 import { FLOW_DAYS, WORKLOAD_FLOWS_MAX } from '../limits.ts';
 import { flowKey, type KnownFlow, type WorkloadFlow } from './flow.ts';
 
@@ -36,9 +36,8 @@ export class Flows {
   /** Adds what a host saw. A workload keeps its most recent ways and no more: who scans the network fills its own list only. */
   async add(flows: readonly WorkloadFlow[]): Promise<void> {
     if (flows.length === 0) return;
-    const now = this.#clock.now();
-    const at = now.toISOString();
-    const long = new Date(now.getTime() - FLOW_DAYS * 86_400_000).toISOString();
+    const at = this.#clock.now().toISOString();
+    const long = new Date(timeOfAges(this.#clock).getTime() - FLOW_DAYS * 86_400_000).toISOString();
     await this.#db.transaction().execute(async (tx) => {
       for (const flow of flows) {
         const { connections, ...way } = flow;

@@ -102,14 +102,24 @@ async function open(t: TestContext, bytesMax?: { others: number; opens: number }
   const folder = await mkdtemp(join(tmpdir(), 'darsena-kept-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   let nowMs = START_MS;
-  const clock = { now: () => new Date(nowMs), monotonicMs: () => nowMs, sleep: async () => undefined };
+  let aheadMs = 0;
+  const clock = {
+    now: () => new Date(nowMs + aheadMs),
+    monotonicMs: () => nowMs,
+    sleep: async () => undefined,
+    aged: () => new Date(nowMs),
+  };
   const reopen = () =>
     KeptEvents.open({ folder, clock, log: silentLog, ...(bytesMax === undefined ? {} : { bytesMax }) });
   const kept = await reopen();
   const pass = (ms: number): void => {
     nowMs += ms;
   };
-  return { folder, kept, pass, reopen };
+  /** The clock is set, and is not believed yet where something would be deleted for its age. */
+  const set = (ms: number): void => {
+    aheadMs = ms;
+  };
+  return { folder, kept, pass, reopen, set };
 }
 
 test('a rule tried on what a host kept finds it in its time and place, and nothing of other projects', async (t) => {
@@ -225,7 +235,7 @@ test('what is too much for the time is answered from its newest back, in order, 
 });
 
 test('what is kept is bounded in bytes and days, and outlives the agent', async (t) => {
-  const { folder, kept, pass, reopen } = await open(t, { others: 3_000, opens: 3_000 });
+  const { folder, kept, pass, reopen, set } = await open(t, { others: 3_000, opens: 3_000 });
   for (let hour = 0; hour < 8; hour++) {
     for (const batch of keep([[exec('bash', START_MS + hour * HOUR_MS)]])) kept.add(batch);
     await kept.settled();
@@ -239,6 +249,10 @@ test('what is kept is bounded in bytes and days, and outlives the agent', async 
   await appendFile(join(folder, names.sort().at(-1) ?? ''), Buffer.from('dkb1 and no more'));
   const again = await reopen();
   assert.equal(tryKept(question, { folder, ...ground }).events, names.length);
+  set(800 * 24 * HOUR_MS);
+  await again.tidy();
+  assert.equal((await readdir(folder)).length, names.length, 'while the clock is years ahead');
+  set(0);
   pass((KEPT_DAYS_MAX + 1) * 24 * HOUR_MS);
   for (const batch of keep([[exec('bash', START_MS)]])) again.add(batch);
   await again.settled();

@@ -10,7 +10,7 @@ import {
   keptFileName,
   readKeptFileName,
 } from '../../events/capture/index.ts';
-import type { Clock, Log } from '../../system/index.ts';
+import { type Clock, type Log, timeOfAges } from '../../system/index.ts';
 import type { KeptBatch } from './sensor-reader.ts';
 
 /** Of a host: some ten million events; the oldest file of a lane goes when it has more. */
@@ -198,8 +198,8 @@ export class KeptEvents {
   }
 
   async #sweep(): Promise<void> {
-    const nowMs = this.#options.clock.now().getTime();
-    this.#sweptMs = nowMs;
+    const nowMs = timeOfAges(this.#options.clock).getTime();
+    this.#sweptMs = this.#options.clock.now().getTime();
     for (const file of [...this.#files]) {
       const next = this.#files.find((one) => one.lane === file.lane && one.beganMs > file.beganMs);
       // Its last event is no younger than the file after it, or than an hour after its own begin.

@@ -49,6 +49,24 @@ test('resolvers that do not answer are told beside the agent, and no more when o
   assert.equal(agent()?.state, 'ok');
 });
 
+test('a clock that went ahead is told beside control, and no more when it is believed', () => {
+  const status = new PlatformStatus({
+    instance: { name: 'test', sensor: false, adaptations: [], ports: {} } as unknown as Instance,
+    ...{ clock: systemClock, detection: new DetectionPath(), database: 'SQLite' },
+  });
+  const control = (): Part | undefined =>
+    (status.describe([]) as { parts: Part[] }).parts.find(({ name }) => name === 'control');
+  status.ready();
+  status.clockDoubted({ aheadMs: 400 * 86_400_000 });
+  assert.equal(control()?.state, 'degraded');
+  assert.match(control()?.detail?.en ?? '', /went 400 days ahead at once: nothing is deleted for its age by that yet/);
+  status.registryDamage(2);
+  assert.match(control()?.detail?.es ?? '', /^2 piezas .*; el reloj de esta máquina se adelantó 400 días/);
+  status.registryDamage(0);
+  status.clockDoubted(null);
+  assert.deepEqual([control()?.state, control()?.detail], ['ok', null]);
+});
+
 test('a disk of the state that is nearly full is told beside the database, and no more when there is room', () => {
   const status = new PlatformStatus({
     instance: { name: 'test', sensor: false, adaptations: [], ports: {} } as unknown as Instance,

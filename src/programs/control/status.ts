@@ -1,5 +1,5 @@
 import { unseenWords } from '../../events/index.ts';
-import type { Clock, Text } from '../../system/index.ts';
+import { type Clock, type ClockDoubt, clockDoubtText, type Text } from '../../system/index.ts';
 import type { ToControl } from '../link/protocol.ts';
 import type { Instance } from '../setup/instance.ts';
 import type { DetectionPath } from './detection-path.ts';
@@ -43,6 +43,7 @@ export class PlatformStatus {
   #ended = 0;
   #noNames = false;
   #roomBytes = Number.POSITIVE_INFINITY;
+  #doubt: ClockDoubt | null = null;
 
   constructor(options: {
     readonly instance: Instance;
@@ -80,6 +81,11 @@ export class PlatformStatus {
   /** Volumes whose backups did not come back, could not be tried, or were not made when they should have been. */
   backupsTroubled(count: number): void {
     this.#backups = count;
+  }
+
+  /** The clock went ahead at once; null: it is believed. */
+  clockDoubted(doubt: ClockDoubt | null): void {
+    this.#doubt = doubt;
   }
 
   /** What is left for ordinary users on the disk of control's state. */
@@ -125,8 +131,12 @@ export class PlatformStatus {
       en: `${this.#damaged} damaged pieces of content without a good copy; see darsena registry status`,
       es: `${this.#damaged} piezas de contenido dañadas sin copia buena; ver darsena registry status`,
     };
-    const isWhole = this.#damaged === 0;
-    this.#set('control', this.#ready && isWhole ? 'ok' : 'degraded', isWhole ? null : damage);
+    const wrong = [
+      ...(this.#damaged === 0 ? [] : [damage]),
+      ...(this.#doubt === null ? [] : [clockDoubtText(this.#doubt)]),
+    ];
+    const said: Text = { en: wrong.map(({ en }) => en).join('; '), es: wrong.map(({ es }) => es).join('; ') };
+    this.#set('control', this.#ready && wrong.length === 0 ? 'ok' : 'degraded', wrong.length === 0 ? null : said);
     const isTight = this.#roomBytes < ROOM_BYTES_MIN;
     // In tens of megabytes, so that not each of them is a change.
     const left = `${Math.floor(this.#roomBytes / 10e6) * 10} MB`;

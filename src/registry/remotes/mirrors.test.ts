@@ -368,6 +368,17 @@ describe('a mirror by schedule', () => {
       tags.map(({ tag, state }) => `${tag} ${state}`),
       ['v1.10 gone', 'v1.11 current', 'v1.9 current'],
     );
+    const years = 800 * 86_400;
+    clock.move(years);
+    await mirror.mirrors.syncDue();
+    clock.move(-years);
+    const { syncedAt } = mirror.mirrors.read('tienda/sync');
+    await mirror.mirrors.syncDue();
+    const after = mirror.mirrors.read('tienda/sync').syncedAt;
+    assert.ok(
+      (after ?? '') < (syncedAt ?? ''),
+      `due when a clock years ahead is set right: ${syncedAt}, then ${after}`,
+    );
   });
 
   it('goes on after a failure: what came stays, the rest is told and comes the next time', async () => {

@@ -1,7 +1,7 @@
 import type { Journal } from '../../journal/index.ts';
 import { type Digest, isDigest, isRepositoryName, isTag, parseManifest } from '../../oci/index.ts';
 import { type Operation, type Operations, type StepHandle, silentStep } from '../../progress/index.ts';
-import { type Clock, Fault, type Json, type Log, type Text } from '../../system/index.ts';
+import { type Clock, Fault, isDue, type Json, type Log, type Text } from '../../system/index.ts';
 import type { Asking, RegistryClient } from '../client.ts';
 import { registryFault } from '../errors.ts';
 import type { Brought, Caller, UpstreamSource } from '../ports.ts';
@@ -355,10 +355,11 @@ export class Mirrors implements UpstreamSource {
   /** Starts what is due; one after the other, so that a schedule never takes the machine. */
   async syncDue(): Promise<void> {
     await this.reload();
-    const now = this.#now();
     for (const mirror of this.#mirrors) {
-      const isDue = mirror.nextSyncAt !== null && mirror.nextSyncAt <= now && !this.#syncing.has(mirror.prefix);
-      if (isDue && this.#syncing.size === 0) await (await this.sync(mirror.prefix, 'platform')).finished;
+      const { nextSyncAt: nextAt, everySeconds } = mirror;
+      const isTime = nextAt !== null && isDue(nextAt, (everySeconds ?? 0) * 1000, this.#parts.clock.now());
+      const isDueNow = isTime && !this.#syncing.has(mirror.prefix);
+      if (isDueNow && this.#syncing.size === 0) await (await this.sync(mirror.prefix, 'platform')).finished;
     }
   }
 
@@ -376,7 +377,9 @@ export class Mirrors implements UpstreamSource {
     const { registry } = this.#parts;
     const [stored, known] = await Promise.all([registry.resolve(repository, tag), this.#readTag(repository, tag)]);
     const ageSeconds = known === null ? null : this.#ageOf(known.checked_at);
-    if (stored !== null && known?.state === 'current' && ageSeconds !== null && ageSeconds < mirror.freshSeconds) {
+    // Asked at a time still to come: the clock was ahead then, and nobody knows how long ago it was.
+    const isFresh = known !== null && known.checked_at <= this.#now() && (ageSeconds ?? 0) < mirror.freshSeconds;
+    if (stored !== null && known?.state === 'current' && isFresh) {
       return { digest: stored.digest, ageSeconds, warning: null };
     }
     this.#refuseLoop(mirror, via);
@@ -840,6 +843,11 @@ function toRow(view: MirrorView, now: Date): RemoteTables['registry_mirrors'] {
     synced_at: view.syncedAt,
     sync_state: view.syncState,
     sync_detail: view.syncDetail === null ? null : JSON.stringify(view.syncDetail),
-    next_sync_at: view.everySeconds === null ? null : new Date(Math.max(base, now.getTime())).toISOString(),
+    next_sync_at:
+      view.everySeconds === null
+        ? null
+        : new Date(
+            isDue(new Date(base).toISOString(), (view.everySeconds ?? 0) * 1000, now) ? now.getTime() : base,
+          ).toISOString(),
   };
 }

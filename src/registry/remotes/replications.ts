@@ -1,7 +1,7 @@
 import type { ChainedFact, Journal } from '../../journal/index.ts';
 import { type Descriptor, type Digest, isDigest, parseManifest } from '../../oci/index.ts';
 import type { Operations, StepHandle } from '../../progress/index.ts';
-import { type Clock, Fault, type Json, type Log, newId, type Text } from '../../system/index.ts';
+import { type Clock, Fault, type Json, type Log, newId, type Text, timeOfAges } from '../../system/index.ts';
 import type { Asking, RegistryClient } from '../client.ts';
 import { CHUNK_BYTES, REFERRERS_DEPTH_MAX } from '../limits.ts';
 import type { Caller } from '../ports.ts';
@@ -289,13 +289,15 @@ export class Replications {
   }
 
   async #runRule(rule: RemoteTables['registry_replications']): Promise<void> {
-    const { db, operations } = this.#parts;
+    const { db, operations, clock } = this.#parts;
+    // Further away than anything waits: put off by a clock that was ahead and was set right since.
+    const beyond = new Date(clock.now().getTime() + REPLICATION_PAUSE_MS_MAX).toISOString();
     const due = await db
       .selectFrom('registry_replication_queue')
       .selectAll()
       .where('rule', '=', rule.name)
       .where('state', '=', 'waiting')
-      .where('next_at', '<=', this.#now())
+      .where((eb) => eb.or([eb('next_at', '<=', this.#now()), eb('next_at', '>', beyond)]))
       .orderBy('queued_at')
       .limit(REPLICATION_BATCH)
       .execute();
@@ -557,7 +559,7 @@ export class Replications {
   }
 
   async #sweep(): Promise<void> {
-    const before = new Date(this.#parts.clock.now().getTime() - REPLICATION_KEPT_MS).toISOString();
+    const before = new Date(timeOfAges(this.#parts.clock).getTime() - REPLICATION_KEPT_MS).toISOString();
     await this.#parts.db.deleteFrom('registry_replication_queue').where('ended_at', '<', before).execute();
   }
 

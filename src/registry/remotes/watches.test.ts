@@ -124,6 +124,10 @@ describe('replication', () => {
     assert.equal(behind.waiting, 1);
     assert.ok((behind.lagSeconds ?? 0) >= 100);
     assert.match(behind.problem?.en ?? '', /offline/);
+    // What a clock years ahead put off is due when it is set right.
+    clock.move(800 * 86_400);
+    await replicated('backup');
+    clock.move(-800 * 86_400);
     await here.remotes.change('there', { offline: false }, 'user:root');
     await replicated('backup');
     assert.equal((await there.registry.resolve('tienda/web', 'later'))?.digest, digest);
@@ -201,6 +205,13 @@ describe('R6: watching another registry', () => {
     await here.journal.settled();
     const facts = await here.journal.query({ projects: '*', kinds: ['image.watched'], limit: 10 });
     assert.equal(facts.length, 4, 'two that came, one that moved, one that is judged otherwise now');
+    clock.move(800 * 86_400);
+    await watches.checkDue();
+    clock.move(-800 * 86_400);
+    const looked = examined.length;
+    await putImage(there, 'outside/app', '1', 'foreign one of after');
+    await watches.checkDue();
+    assert.ok(examined.length > looked, 'a check that a clock years ahead put off is due when it is set right');
   });
 
   it('reports copies that should not exist, and takes them back when they are gone', async () => {

@@ -1,7 +1,7 @@
 import type { Journal } from '../../journal/index.ts';
 import { type Descriptor, type Digest, type Manifest, parseManifest, projectOf } from '../../oci/index.ts';
 import type { Operation, Operations, StepHandle } from '../../progress/index.ts';
-import { type Clock, Fault, type Json, type Log, newId, type Text } from '../../system/index.ts';
+import { type Clock, Fault, isDue, type Json, type Log, newId, type Text } from '../../system/index.ts';
 import type { RegistryClient, RemoteManifest } from '../client.ts';
 import type { DigestsInUse } from '../ports.ts';
 import type { Registry } from '../registry.ts';
@@ -330,9 +330,9 @@ export class Watches {
 
   /** Starts what is due, one after the other. */
   async checkDue(): Promise<void> {
-    const now = this.#now();
-    for (const { name, nextAt } of await this.list()) {
-      if (nextAt <= now && this.#running.size === 0) await (await this.check(name, 'platform')).finished;
+    for (const { name, nextAt, everySeconds } of await this.list()) {
+      if (isDue(nextAt, everySeconds * 1000, this.#parts.clock.now()) && this.#running.size === 0)
+        await (await this.check(name, 'platform')).finished;
     }
   }
 

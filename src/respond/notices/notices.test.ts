@@ -171,7 +171,8 @@ test('a notice is tried until it is taken, over a restart, with longer and longe
   await first.deliver();
   assert.equal((await first.deliveries(10))[0]?.attempts, 1, 'not before its time');
   const second = await make();
-  for (const minutes of [1, 2, 3]) {
+  // One of the tries is made while the clock is years ahead: what it puts off is due when it is set right.
+  for (const minutes of [1_000_000, 1]) {
     state.aheadMs = minutes * 60_000;
     await second.deliver();
   }

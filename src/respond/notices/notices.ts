@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Vault } from '../../access/index.ts';
 import { type Alert, PRIORITIES, type Priority } from '../../detect/index.ts';
 import type { Journal } from '../../journal/index.ts';
-import { type Clock, Fault, type Log, networkProblem, newId } from '../../system/index.ts';
+import { type Clock, Fault, type Log, networkProblem, newId, timeOfAges } from '../../system/index.ts';
 import { priorityRank } from '../alert.ts';
 import { respondFault } from '../errors.ts';
 import type { Incident } from '../incident.ts';
@@ -259,16 +259,19 @@ export class Notices {
       const own = [...this.#onTheWay].filter(([, channel]) => channel === name).map(([id]) => id);
       const room = DELIVERIES_AT_ONCE - own.length;
       if (room <= 0) continue;
+      const now = clock.now();
+      // Further away than anything waits: put off by a clock that was ahead and was set right since.
+      const beyond = new Date(now.getTime() + DELIVERY_WAIT_MS_MAX).toISOString();
       let select = db
         .selectFrom('respond_deliveries')
         .selectAll()
         .where('channel', '=', name)
         .where('state', '=', 'pending')
-        .where('next_at', '<=', clock.now().toISOString());
+        .where((eb) => eb.or([eb('next_at', '<=', now.toISOString()), eb('next_at', '>', beyond)]));
       if (own.length > 0) select = select.where('id', 'not in', own);
       for (const row of await select.orderBy('next_at').limit(room).execute()) this.#startOne(row);
     }
-    const before = new Date(clock.now().getTime() - DELIVERIES_KEPT_DAYS * 86_400_000).toISOString();
+    const before = new Date(timeOfAges(clock).getTime() - DELIVERIES_KEPT_DAYS * 86_400_000).toISOString();
     await db.deleteFrom('respond_deliveries').where('state', '!=', 'pending').where('at', '<', before).execute();
   }
 

@@ -1,6 +1,6 @@
 import type { Kysely, Selectable } from 'kysely';
 import type { Journal } from '../../journal/index.ts';
-import { type Clock, Fault, type Log, newId, type Text } from '../../system/index.ts';
+import { type Clock, Fault, type Log, newId, type Text, timeOfAges } from '../../system/index.ts';
 import { describeAction, whyNot } from '../actions.ts';
 import { respondFault } from '../errors.ts';
 import type { Action, ActionKind, Incident } from '../incident.ts';
@@ -482,7 +482,7 @@ export class Playbooks {
   /** Old runs make room: of those that have ended the last ones are kept. */
   async #forget(): Promise<void> {
     const db = this.#db;
-    const before = new Date(this.#clock.now().getTime() - PLAYBOOK_RUNS_KEPT_DAYS * 86_400_000).toISOString();
+    const before = new Date(timeOfAges(this.#clock).getTime() - PLAYBOOK_RUNS_KEPT_DAYS * 86_400_000).toISOString();
     await db.deleteFrom('respond_playbook_runs').where('ended_at', '<', before).execute();
     const last = await db
       .selectFrom('respond_playbook_runs')

@@ -1155,6 +1155,16 @@ export function withMoreTime(memory: PlanMemory, moreMs: (lastProgressMs: number
   return { ...memory, rollouts: Object.fromEntries(rollouts) };
 }
 
+/** After the clock was set: what was ended before is as old as it was, so that a clock that jumps ahead removes no job for its age. */
+export function withClockSet(memory: PlanMemory, setMs: number): PlanMemory {
+  const moved = withMoreTime(memory, () => setMs);
+  if (memory.jobs === undefined) return moved;
+  const jobs = Object.entries(memory.jobs).map(
+    ([name, job]) => [name, job.finishedMs === null ? job : { ...job, finishedMs: job.finishedMs + setMs }] as const,
+  );
+  return { ...moved, jobs: Object.fromEntries(jobs) };
+}
+
 function stopStep(containerId: string, spec: WorkloadSpec, health: ContainerHealth): MendStep {
   return {
     kind: 'stop',

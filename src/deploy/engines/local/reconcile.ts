@@ -80,6 +80,7 @@ import {
   plan,
   type Trouble,
   troubleOfSpec,
+  withClockSet,
   withMoreTime,
 } from './plan.ts';
 import { type AskProbe, Prober, type ProbeTarget } from './probes.ts';
@@ -473,7 +474,7 @@ export class Reconciler {
     const setMs = nowMs - known.nowMs - (passedMs - known.passedMs);
     if (Math.abs(setMs) < CLOCK_SET_MS) return;
     this.#options.log.warn({ seconds: Math.round(setMs / 1000) }, 'the clock of this machine was set');
-    this.#memory = withMoreTime(this.#memory, () => setMs);
+    this.#memory = withClockSet(this.#memory, setMs);
   }
 
   /**

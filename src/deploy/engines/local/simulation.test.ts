@@ -6,7 +6,7 @@ import type { WantedState, WantedWorkload } from '../../model.ts';
 import type { ContainerEngine } from './engine.ts';
 import { LABEL, readPodIdentity } from './labels.ts';
 import { MemoryEngine, type MemoryFate } from './memory.ts';
-import { EMPTY_MEMORY, type PlanMemory, withMoreTime } from './plan.ts';
+import { EMPTY_MEMORY, type PlanMemory, withClockSet, withMoreTime } from './plan.ts';
 import type { AskProbe } from './probes.ts';
 import { type ClaimStorage, Reconciler, type StartGate } from './reconcile.ts';
 import { NO_FILES, randomFrom, SimulatedClock, sampleContainer, sampleState, sampleWorkload } from './simulation.ts';
@@ -636,6 +636,13 @@ test('a roll-out that is under way is not late for the time in which nobody look
   await world.clock.advance(10 * MINUTE_MS);
   assert.equal(world.status.get('web')?.phase, 'rolled-back');
   await world.close();
+});
+
+test('a clock that is set makes no finished job older', () => {
+  const job = { began: '', finishedMs: 1_000 } as unknown as NonNullable<PlanMemory['jobs']>[string];
+  const running = { ...job, finishedMs: null };
+  const { jobs } = withClockSet({ ...EMPTY_MEMORY, jobs: { done: job, running } }, 60_000);
+  assert.deepEqual([jobs?.['done']?.finishedMs, jobs?.['running']?.finishedMs], [61_000, null]);
 });
 
 test('a list that comes after the end of an agent begins no question to a pod', async () => {
