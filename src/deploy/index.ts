@@ -31,7 +31,7 @@ export { type EnvironmentJudge, type RunningUnder, registerEnvironmentRoutes } f
 export { deployFault } from './errors.ts';
 export { AVAILABILITY_LOOK_MS, AVAILABILITY_WRITE_MS } from './limits.ts';
 export { deployMigrations } from './migrations.ts';
-export type { WantedListener, WantedRoute, WantedState, WantedWorkload } from './model.ts';
+export { selects, type WantedListener, type WantedRoute, type WantedState, type WantedWorkload } from './model.ts';
 export { CAPABILITIES, type ContainerProfile, narrowSecurity, narrowWorkloads } from './narrow.ts';
 export { type ProjectFile, parseProjectFile } from './project-file.ts';
 export { Quotas } from './quota.ts';

@@ -21,6 +21,8 @@ export interface PublishedRoute {
   readonly project: string;
   readonly environment: string;
   readonly service: string;
+  /** Whose pods serve it, by name: those that the labels of the service select. */
+  readonly workloads: readonly string[];
   readonly path: string;
   readonly options: RouteOptions;
 }
@@ -413,12 +415,14 @@ export function registerDeployRoutes(
   }
 }
 
-/** A workload as the API shows it; its addresses are those of the service of its name, which is how projects name them. */
 const KINDS: Readonly<Record<Controller['kind'], string>> = {
   ...{ daemon: 'DaemonSet', ordered: 'StatefulSet', job: 'Job', cron: 'CronJob' },
 };
 
-/** @param controllers by `formatKey`; what is not in it keeps replicas that are all alike */
+/**
+ * A workload as the API shows it.
+ * @param controllers by `formatKey`; what is not in it keeps replicas that are all alike
+ */
 export function describeWorkload(
   status: WorkloadStatus,
   published: readonly PublishedRoute[],
@@ -444,7 +448,8 @@ export function describeWorkload(
     })),
     endpoints: published
       .filter(
-        (route) => route.project === key.project && route.environment === key.environment && route.service === key.name,
+        (route) =>
+          route.project === key.project && route.environment === key.environment && route.workloads.includes(key.name),
       )
       .map(({ url }) => ({ url })),
   };

@@ -84,8 +84,8 @@ export const ROUTE_ANNOTATIONS: readonly RouteAnnotation[] = [
   {
     name: 'darsena/deny-paths',
     how: {
-      en: 'answered 403: a path with all below it, or an end; compared decoded and in lower case',
-      es: 'se responde 403: una ruta con todo lo que cuelga de ella, o un final; se compara decodificada y en minúsculas',
+      en: 'answered 403: a path with all below it, or the end of a name in it; compared decoded and in lower case',
+      es: 'se responde 403: una ruta con todo lo que cuelga de ella, o el final de un nombre de ella; se compara decodificada y en minúsculas',
     },
     meaning: {
       en: 'paths such as /admin, /.git or *.php, with commas between them, in lower case',

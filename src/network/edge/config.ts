@@ -306,6 +306,12 @@ function forbidPaths(paths: readonly string[]): string[] {
     `  http-request set-var(txn.plain) "path,url_dec,lower,regsub('[\\\\\\\\]','/',g),regsub(';[^/]*','',g),regsub('/([.]/)+','/',g),regsub('//+','/',g)"`,
     ...acl('path_denied', `${plain} -m reg`, [quoted('/[.][.](/|$)'), quoted('[[:cntrl:]]')]),
     ...acl('path_denied', `${plain} -m end --`, ends.map(quoted)),
+    // Interpreters run /page.php for /page.php/more too, and hand it the rest.
+    ...acl(
+      'path_denied',
+      `${plain} -m sub --`,
+      ends.map((end) => quoted(`${end}/`)),
+    ),
     ...acl(
       'path_denied',
       `${plain} -m str --`,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { access, chown, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, type Log, runCommand, startChild, type Text, writeFileAtomic } from '../../system/index.ts';
 import type { IssuedCertificate } from '../certificates.ts';
@@ -430,6 +431,7 @@ export class Edge {
     const pid = await this.#pid();
     if (pid === null) throw networkFault('network.edge-down', { reason: 'its process id is not known' });
     if (before !== null) this.#knownWorkers.push(before);
+    await this.#waitFor(() => catchesChildren(pid));
     signal(pid, 'SIGUSR2');
     await this.#waitFor(async () => {
       const now = await this.#workerPid().catch(() => null);
@@ -574,4 +576,15 @@ function signal(pid: number, name: NodeJS.Signals): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
+}
+
+/**
+ * A master that has just started has its worker answer before it listens to signals itself, and drops those that come
+ * meanwhile. Of its children it hears last, once it listens to all others.
+ */
+async function catchesChildren(pid: number): Promise<boolean> {
+  const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(text)?.[1];
+  // What cannot be read holds nothing up.
+  return caught === undefined || ((BigInt(`0x${caught}`) >> BigInt(constants.signals.SIGCHLD - 1)) & 1n) === 1n;
 }

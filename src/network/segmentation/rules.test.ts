@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readFlows } from '../flows/read.ts';
-import { coversName, holds, isAddressBlock, isWithin, type LabelSelector, type NetworkPolicy } from './policy.ts';
+import {
+  coversName,
+  holds,
+  isAddressBlock,
+  isWithin,
+  type LabelSelector,
+  type NetworkPolicy,
+  type TrafficRule,
+} from './policy.ts';
 import { openAddresses, podRules, type SegmentPod } from './rules.ts';
 
 const ALL: LabelSelector = { matchLabels: {}, matchExpressions: [] };
@@ -188,6 +196,49 @@ test('a port by name is the own port for what comes and the port of the called p
     'ip daddr 10.89.1.2 tcp dport 8080 goto allowed_out',
     'ip daddr 10.89.1.4 tcp dport 5432 goto allowed_out',
   ]);
+});
+
+test('a policy that names the port of a pod lets its callers out to the port of the service before it', () => {
+  const services = [
+    { protocol: 'TCP', from: 80, to: 8080 },
+    { protocol: 'UDP', from: 53, to: 8080 },
+  ] as const;
+  const web = { ...WEB, services };
+  const peers = [{ kind: 'pods', pods: labelled('web'), namespaces: null }] as const;
+  const way = (ports: TrafficRule['ports'], whom: TrafficRule['peers'] = peers): string[] =>
+    opened(podRules(API, [web, API, OTHER], [policy({ egress: [{ peers: whom, ports }] })]).script, 'output');
+  assert.deepEqual(way([{ protocol: 'TCP', port: 8080, endPort: null }]), [
+    'ip daddr { 10.89.1.2 } tcp dport 8080 goto allowed_out',
+    'ip daddr 10.89.1.2 tcp dport 80 goto allowed_out',
+  ]);
+  assert.deepEqual(way([{ protocol: 'TCP', port: 'http', endPort: null }]), [
+    'ip daddr 10.89.1.2 tcp dport 8080 goto allowed_out',
+    'ip daddr 10.89.1.2 tcp dport 80 goto allowed_out',
+  ]);
+  assert.deepEqual(way([{ protocol: 'TCP', port: 8000, endPort: 9000 }], []), [
+    'tcp dport 8000-9000 goto allowed_out',
+    'ip daddr 10.89.1.2 tcp dport 80 goto allowed_out',
+  ]);
+  // A port that the service does not lead to, and pods that nobody named.
+  assert.deepEqual(way([{ protocol: 'TCP', port: 9090, endPort: null }]), [
+    'ip daddr { 10.89.1.2 } tcp dport 9090 goto allowed_out',
+  ]);
+  assert.deepEqual(
+    way(
+      [{ protocol: 'TCP', port: 8080, endPort: null }],
+      [{ kind: 'block', cidr: '10.89.1.0/24', except: ['10.89.1.2/32'] }],
+    ),
+    ['ip daddr 10.89.1.0/24 ip daddr != 10.89.1.2/32 tcp dport 8080 goto allowed_out'],
+  );
+  const foreign = [
+    { kind: 'pods', pods: null, namespaces: { matchLabels: { project: 'banco' }, matchExpressions: [] } },
+  ] as const;
+  const ports = [{ protocol: 'TCP', port: 'http', endPort: null }] as const;
+  const come = policy({ selector: labelled('web'), ingress: [{ peers: foreign, ports }] });
+  assert.deepEqual(
+    rulesOf(podRules(OTHER, [web, API, OTHER], [come]).script, 'others').filter((rule) => rule.endsWith('return')),
+    ['ip daddr 10.89.1.2 tcp dport 8080 return', 'ip daddr 10.89.1.2 tcp dport 80 return'],
+  );
 });
 
 test('a port by name within a block is that of the pods that lie in it', () => {

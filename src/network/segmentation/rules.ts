@@ -28,6 +28,8 @@ export interface SegmentPod {
   /** Pods of other environments are in the same network: only addresses tell them apart. */
   readonly shared?: true;
   readonly ports: readonly { readonly name: string | null; readonly port: number; readonly protocol: 'TCP' | 'UDP' }[];
+  /** Ports of its services that lead to another one inside it. */
+  readonly services?: readonly { readonly protocol: 'TCP' | 'UDP'; readonly from: number; readonly to: number }[];
 }
 
 /** An address of IPv6, its network as `fd12:3456:789a:1::/64`, and the host's own address in it. */
@@ -228,7 +230,10 @@ function openings(pod: SegmentPod, target: SegmentPod, policies: readonly Networ
         return ports.flatMap((port) => {
           const number = typeof port.port === 'string' ? portNamed(target, port) : port.port;
           if (number === null && port.port !== null) return [];
-          return addresses.map((address) => `${address} ${matchPort({ ...port, port: number })} return`);
+          const meant = { ...port, port: number };
+          return addresses.flatMap((address) =>
+            [meant, ...servicePorts(target, meant)].map((one) => `${address} ${matchPort(one)} return`),
+          );
         });
       }),
     );
@@ -374,6 +379,19 @@ function renderRule(
   if (rule.ports.length === 0) add(peers, ['']);
   else add(peers, numbered.map(matchPort));
 
+  const isMeant = (other: SegmentPod, address: string): boolean =>
+    everybody || rule.peers.some((peer) => isPeer(peer, other, policy) || isInBlock(peer, address));
+  if (direction === 'out') {
+    for (const other of pods) {
+      const behind = numbered.flatMap((port) => servicePorts(other, port));
+      if (behind.length === 0) continue;
+      const meant = addressesOf(other).filter((address) => isMeant(other, address));
+      add(
+        meant.map((address) => matchAddress('out', address)),
+        behind.map(matchPort),
+      );
+    }
+  }
   for (const port of rule.ports) {
     if (typeof port.port !== 'string') continue;
     if (direction === 'in') {
@@ -385,12 +403,11 @@ function renderRule(
     for (const other of pods) {
       const found = portNamed(other, port);
       if (found === null) continue;
-      const meant = addressesOf(other).filter(
-        (address) => everybody || rule.peers.some((peer) => isPeer(peer, other, policy) || isInBlock(peer, address)),
-      );
+      const meant = addressesOf(other).filter((address) => isMeant(other, address));
+      const numbers = { ...port, port: found };
       add(
         meant.map((address) => matchAddress('out', address)),
-        [matchPort({ ...port, port: found })],
+        [numbers, ...servicePorts(other, numbers)].map(matchPort),
       );
     }
   }
@@ -454,6 +471,17 @@ function matchPort({ protocol, port, endPort }: PolicyPort): string {
 
 function portNamed(pod: SegmentPod, { port, protocol }: PolicyPort): number | null {
   return pod.ports.find((one) => one.name === port && one.protocol === protocol)?.port ?? null;
+}
+
+/**
+ * Policies speak of the ports of pods (networking.k8s.io/v1, judged behind the Service). A connection to a service that is
+ * called by another number has that number until it is inside the pod, so who calls is let out by it as well.
+ */
+function servicePorts(pod: SegmentPod, { protocol, port, endPort }: PolicyPort): PolicyPort[] {
+  if (typeof port !== 'number') return [];
+  return (pod.services ?? [])
+    .filter((one) => one.protocol === protocol && one.to >= port && one.to <= (endPort ?? port))
+    .map(({ from }) => ({ protocol, port: from, endPort: null }));
 }
 
 /** What the engine says is written into a rule: it must be what it is taken for. */

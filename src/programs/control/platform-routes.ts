@@ -85,14 +85,17 @@ export function registerPlatformRoutes(app: ApiApp, parts: PlatformParts): void 
       const statuses = deployments.statuses(request.principal);
       const items = (await parts.routes())
         .filter((route) => visible === '*' || visible.includes(route.project))
-        .map((route) => ({
-          ...route,
-          ready:
-            statuses.find(
-              ({ key }) =>
-                key.project === route.project && key.environment === route.environment && key.name === route.service,
-            )?.ready ?? null,
-        }));
+        .map((route) => {
+          const known = statuses.filter(
+            ({ key }) =>
+              key.project === route.project &&
+              key.environment === route.environment &&
+              route.workloads.includes(key.name),
+          );
+          // A service without pods has none ready; of pods that no host told of yet nothing is known.
+          const unknown = known.length < route.workloads.length;
+          return { ...route, ready: unknown ? null : known.reduce((sum, { ready }) => sum + ready, 0) };
+        });
       return { items };
     },
   });

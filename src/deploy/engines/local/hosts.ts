@@ -84,12 +84,19 @@ export function ownName(
   return [{ address, names: [name], own: true }];
 }
 
+/** A port by which a service is called, and the other one on which its pods listen. */
+export interface ServiceRedirect {
+  readonly protocol: 'TCP' | 'UDP';
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Ports where a service is called by another number than its pods listen on. */
 export function serviceRedirects(
   services: readonly WantedService[],
-  workload: WantedWorkload,
-): { readonly protocol: 'TCP' | 'UDP'; readonly from: number; readonly to: number }[] {
-  const redirects = new Map<string, { protocol: 'TCP' | 'UDP'; from: number; to: number }>();
+  workload: Pick<WantedWorkload, 'key' | 'pod'>,
+): ServiceRedirect[] {
+  const redirects = new Map<string, ServiceRedirect>();
   for (const service of services) {
     const { project, environment } = workload.key;
     if (service.project !== project || service.environment !== environment) continue;
@@ -106,7 +113,7 @@ export function serviceRedirects(
 /** Redirects as rules of the pod's own network namespace, for what comes in and for what the pod asks of itself. */
 export function redirectRules(
   address: string,
-  redirects: ReturnType<typeof serviceRedirects>,
+  redirects: readonly ServiceRedirect[],
   six: string | null = null,
 ): string {
   const chain = (name: string, hook: string, matches: readonly string[]): string[] => [

@@ -37,6 +37,7 @@ import {
   type NamedPod,
   ownName,
   redirectRules,
+  type ServiceRedirect,
   serviceHosts,
   serviceRedirects,
 } from './hosts.ts';
@@ -187,6 +188,8 @@ export class Reconciler {
   #overfull: ReadonlyMap<string, Overfull> = new Map();
   #measuredMs = Number.NEGATIVE_INFINITY;
   #wanted: WantedState = EMPTY_WANTED;
+  /** Of what is wanted now: each round asks for those of every pod. */
+  #redirects = new WeakMap<PodSpec, readonly ServiceRedirect[]>();
   #workloads: ReadonlyMap<string, WantedWorkload> = new Map();
   #hasWanted = false;
   #memory: PlanMemory = EMPTY_MEMORY;
@@ -236,6 +239,7 @@ export class Reconciler {
   /** What this host shall run from now on. Takes effect at once; nothing is removed before the first call. */
   setWanted(wanted: WantedState): void {
     this.#wanted = wanted;
+    this.#redirects = new WeakMap();
     this.#workloads = new Map(wanted.workloads.map((workload) => [formatKey(workload.key), workload]));
     this.#hasWanted = true;
     const troubles = { ...this.#memory.troubles };
@@ -1263,10 +1267,10 @@ export class Reconciler {
     const entries = [...(spec.pod.hostAliases ?? []), ...(await this.#entriesFor(pod, workload.key))];
     await engine.writeHosts(pod, entries);
     const place = await engine.locatePod(pod);
-    const redirects = serviceRedirects(this.#wanted.services, workload);
+    const redirects = this.#redirectsOf(workload.key, spec.pod);
     const six = place.segment?.six?.address ?? null;
     if (redirects.length > 0) await engine.loadRules(pod, redirectRules(place.address, redirects, six));
-    const placed: PlacedPod = { pod, place, key: workload.key, spec: spec.pod };
+    const placed: PlacedPod = { pod, place, key: workload.key, spec: spec.pod, redirects };
     await this.#segments.prepare(placed, this.#placed(await this.#locate()), this.#wanted.policies);
   }
 
@@ -1277,8 +1281,18 @@ export class Reconciler {
       if (identity === null || this.#busy.get(pod.name)?.kind === 'create') return [];
       const workload = this.#workloads.get(formatKey(identity.key));
       const spec = [workload, workload?.previous].find((one) => one?.specHash === identity.specHash) ?? workload;
-      return spec === undefined ? [] : [{ pod, place, key: identity.key, spec: spec.pod }];
+      if (spec === undefined) return [];
+      const { key } = identity;
+      return [{ pod, place, key, spec: spec.pod, redirects: this.#redirectsOf(key, spec.pod) }];
     });
+  }
+
+  #redirectsOf(key: WorkloadKey, pod: PodSpec): readonly ServiceRedirect[] {
+    const known = this.#redirects.get(pod);
+    if (known !== undefined) return known;
+    const found = serviceRedirects(this.#wanted.services, { key, pod });
+    this.#redirects.set(pod, found);
+    return found;
   }
 
   async #entriesFor(pod: ObservedPod, key: WorkloadKey): Promise<ReturnType<typeof serviceHosts>> {

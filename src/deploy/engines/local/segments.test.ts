@@ -13,7 +13,7 @@ function placed(index: number): PlacedPod {
   const place = { address, segment: SEGMENT, endpoint: () => null };
   const { key, pod: spec } = sampleWorkload(name, '1');
   const pod = { id: `id-${name}`, name, labels: {}, createdAtMs: 0, infra: null, containers: [] };
-  return { pod, place, key, spec };
+  return { pod, place, key, spec, redirects: [] };
 }
 
 /** As nft tells it: each pod was called on port 80, so many times as it was read. */

@@ -14,6 +14,7 @@ import type { Log } from '../../../system/index.ts';
 import type { PodSpec, WorkloadKey } from '../../model.ts';
 import type { ObservedPod, PodEngine, PodPlace } from './engine.ts';
 import { engineFault } from './errors.ts';
+import type { ServiceRedirect } from './hosts.ts';
 
 /** Addresses whose last pod is known: more than hosts run pods, so that only what ended long ago is forgotten. */
 const OWNERS_MAX = 16_384;
@@ -27,6 +28,7 @@ export interface PlacedPod {
   readonly place: PodPlace;
   readonly key: WorkloadKey;
   readonly spec: PodSpec;
+  readonly redirects: readonly ServiceRedirect[];
 }
 
 /** The resolver of this host's pods. */
@@ -225,12 +227,12 @@ const NO_RESOLVER =
   'a policy allows names, and the resolver that follows them cannot listen at port 53 of the pod network';
 
 function segmentPods(placed: readonly PlacedPod[]): SegmentPod[] {
-  return placed.flatMap(({ pod, place, key, spec }): SegmentPod[] => {
+  return placed.flatMap(({ pod, place, key, spec, redirects }): SegmentPod[] => {
     if (place.segment === null) return [];
     const { project, environment } = key;
     const ports = spec.containers.flatMap((container) => container.ports);
-    return [
-      { name: pod.name, project, environment, labels: spec.labels, address: place.address, ports, ...place.segment },
-    ];
+    const { labels } = spec;
+    const { address, segment } = place;
+    return [{ name: pod.name, project, environment, labels, address, ports, services: redirects, ...segment }];
   });
 }
