@@ -111,7 +111,9 @@ export interface PlanMemory {
   readonly jobs?: Readonly<Record<string, JobMemory>>;
   /** The last time of each schedule that was looked at, by workload, in Unix milliseconds. */
   readonly schedules?: Readonly<Record<string, number>>;
-  /** Kept beside it by the reconciler; the plan itself does not look at it. */
+  /** When the reconciler last looked, in Unix milliseconds; the plan itself does not look at it, nor at what follows. */
+  readonly seenMs?: number;
+  /** Kept beside it by the reconciler. */
   readonly scaling?: ScalingMemory;
   /** The same way: containers with probes that were ready, and when each was started, in Unix milliseconds. */
   readonly ready?: Readonly<Record<string, number>>;

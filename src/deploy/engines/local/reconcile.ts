@@ -194,6 +194,7 @@ export class Reconciler {
   #hasWanted = false;
   #memory: PlanMemory = EMPTY_MEMORY;
   #savedRollouts = '';
+  #savedSeenMs = 0;
   #emittedEndpoints = '';
   #visitorsSent = Promise.resolve();
   #pods: readonly ObservedPod[] = [];
@@ -428,7 +429,7 @@ export class Reconciler {
     await this.#autoscaler.look(this.#wanted, { pods, readyPods: this.#readyPods, leaving: new Set(leaving) });
     this.#stop.signal.throwIfAborted();
     const nowMs = clock.now().getTime();
-    this.#followClock(nowMs);
+    this.#followClock(nowMs, pods);
     const result = plan(
       this.#options.instance,
       this.#autoscaler.apply(this.#wanted, pods),
@@ -466,13 +467,21 @@ export class Reconciler {
     return Math.min(RESYNC_MS, Math.max(0, Math.min(...next) - clock.now().getTime()));
   }
 
-  /** Roll-outs that are under way get the time in which nobody looked, and are not late because the clock was set. */
-  #followClock(nowMs: number): void {
+  /**
+   * Roll-outs that are under way are late by the time in which they were looked at, with the seconds between an agent and the
+   * next one: neither by the time in which nobody looked, nor because the clock was set.
+   */
+  #followClock(nowMs: number, pods: readonly ObservedPod[]): void {
     const passedMs = this.#options.clock.monotonicMs();
     const known = this.#clockSeen;
     this.#clockSeen = { nowMs, passedMs };
     if (known === null) {
-      this.#memory = withMoreTime(this.#memory, (lastProgressMs) => nowMs - lastProgressMs);
+      const { seenMs } = this.#memory;
+      // A machine that came back makes its pods anew: what a version had reached is to be reached again.
+      const cameBack = pods.length > 0 && pods.every(({ infra }) => infra?.state !== 'running');
+      const awayMs = seenMs === undefined || cameBack ? Number.POSITIVE_INFINITY : nowMs - seenMs;
+      if (awayMs >= 0 && awayMs <= AGENT_RESTART_MS) return;
+      this.#memory = withMoreTime(this.#memory, (lastProgressMs) => Math.min(awayMs, nowMs - lastProgressMs));
       return;
     }
     const setMs = nowMs - known.nowMs - (passedMs - known.passedMs);
@@ -1557,13 +1566,24 @@ export class Reconciler {
       outcome === null && evicted.length === 0 ? [] : [name, outcome, evicted.at(-1)?.name],
     );
     const text = `${changes} ${JSON.stringify(this.#memory.rollouts)} ${JSON.stringify(jobs)}`;
-    if (text === this.#savedRollouts) return;
+    const seenMs = this.#options.clock.now().getTime();
+    if (text === this.#savedRollouts && !this.#isSeenDue(seenMs)) return;
     try {
-      await memory.save({ ...this.#memory, scaling: this.#autoscaler.memory, ready: this.#prober.ready() });
+      await memory.save({ ...this.#memory, seenMs, scaling: this.#autoscaler.memory, ready: this.#prober.ready() });
       this.#savedRollouts = text;
+      this.#savedSeenMs = seenMs;
     } catch (error) {
       log.warn({ error: messageOf(error) }, 'the memory of roll-outs could not be kept');
     }
+  }
+
+  /** While a roll-out can still become late, the next agent is to know how long this one has looked at it. */
+  #isSeenDue(nowMs: number): boolean {
+    if (Math.abs(nowMs - this.#savedSeenMs) < SEEN_EVERY_MS) return false;
+    return Object.entries(this.#memory.rollouts).some(([name, { completed, rolledBack, lastProgressMs }]) => {
+      const deadlineMs = (this.#workloads.get(name)?.progressDeadlineSeconds ?? 0) * 1000;
+      return !completed && !rolledBack && this.#savedSeenMs < lastProgressMs + deadlineMs;
+    });
   }
 }
 
@@ -1574,6 +1594,11 @@ const SECOND_SWEEP_MS = 60_000;
 
 /** A clock that is kept right is slewed, or set by less than this. */
 const CLOCK_SET_MS = 1_000;
+
+const SEEN_EVERY_MS = 5_000;
+
+/** An agent that ended is there again within this; longer than looks are apart, so that one that ends soon again loses no time. */
+const AGENT_RESTART_MS = 30_000;
 
 const MEASURE_MS = 60_000;
 

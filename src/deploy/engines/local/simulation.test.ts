@@ -645,6 +645,49 @@ test('a clock that is set makes no finished job older', () => {
   assert.deepEqual([jobs?.['done']?.finishedMs, jobs?.['running']?.finishedMs], [61_000, null]);
 });
 
+test('an agent that ends again and again keeps no bad version for longer than its deadline', async () => {
+  for (const everyMs of [2 * MINUTE_MS, 4_000]) {
+    const world = new World(23, allWell, (version) => (version === 'v2' ? 1 : null));
+    const late = { progressDeadlineSeconds: 600 };
+    const v1 = sampleWorkload('web', 'v1', late, { containers: [sampleContainer({ args: ['v1'] })] });
+    const spec = { containers: [sampleContainer({ args: ['v2'] })] };
+    const v2 = { ...sampleWorkload('web', 'v2', { ...late, generation: 2 }, spec), previous: v1 };
+    world.want([v1]);
+    await world.clock.advance(MINUTE_MS);
+    world.want([v2]);
+    let passedMs = 0;
+    for (; passedMs < 9 * MINUTE_MS; passedMs += everyMs) {
+      await world.clock.advance(everyMs);
+      assert.notEqual(world.status.get('web')?.phase, 'rolled-back', `after ${passedMs} ms, one every ${everyMs} ms`);
+      world.restart();
+    }
+    for (; passedMs < 11 * MINUTE_MS; passedMs += everyMs) {
+      world.restart();
+      await world.clock.advance(everyMs);
+    }
+    assert.equal(world.status.get('web')?.phase, 'rolled-back', `one every ${everyMs} ms`);
+    // An hour without an agent is no time in which anybody looked.
+    const v3 = sampleWorkload(
+      'web',
+      'v3',
+      { ...late, generation: 3 },
+      { containers: [sampleContainer({ args: ['v2'] })] },
+    );
+    world.want([{ ...v3, previous: v1 }]);
+    await world.clock.advance(4 * MINUTE_MS);
+    world.memory = {
+      ...withMoreTime(world.memory, () => -60 * MINUTE_MS),
+      seenMs: (world.memory.seenMs ?? 0) - 60 * MINUTE_MS,
+    };
+    world.restart();
+    await world.clock.advance(5 * MINUTE_MS);
+    assert.equal(world.status.get('web')?.phase, 'progressing');
+    await world.clock.advance(2 * MINUTE_MS);
+    assert.equal(world.status.get('web')?.phase, 'rolled-back');
+    await world.close();
+  }
+});
+
 test('a list that comes after the end of an agent begins no question to a pod', async () => {
   let asked = 0;
   const world = new World(12, async () => {
