@@ -82,6 +82,13 @@ export class Workshop {
     if (code !== 0) throw buildFault('build.user-unfit', { user: name, reason: lastLine(stderr) });
   }
 
+  /** Whether a build that was cut off left something. */
+  async hasLeft(): Promise<boolean> {
+    const folders = [this.paths.work, this.paths.run];
+    const [desks = [], others = []] = await Promise.all(folders.map((path) => readdir(path).catch(() => [])));
+    return desks.length > 0 || others.some((entry) => entry.startsWith(SECRETS));
+  }
+
   /** A fresh place for one build; `close` removes all of it. */
   async desk(id: string): Promise<Desk & { close(): Promise<void> }> {
     const { uid, gid } = this.user;

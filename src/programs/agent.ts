@@ -145,6 +145,8 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     trust: () => trust.policy,
   });
   const builder = new Builder({ instance, host, clock, caPem: identity.ca, key: () => signer.key });
+  // A build that was cut off may be the last one for long: what it left holds room, and perhaps a secret.
+  void builder.sweep().catch((error: unknown) => log.warn({ err: error }, 'what a build left could not be removed'));
 
   const shieldFeed = new HostFeed(localPatchHost, files.agent.folder);
   // The kernel is the machine's: who has no root changes nothing of it.
@@ -193,6 +195,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
       });
     },
     onConnected: () => void greetUntilTold(),
+    onLost: () => tasks.cancelAll(),
   });
   const spool = await AlertSpool.open(join(files.agent.folder, 'alerts'), {
     log,
@@ -790,7 +793,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
       case 'edge-log':
         return edge.readLog(task) as unknown as Json;
       case 'volume':
-        return volumes.run(task);
+        return volumes.run(task, context.signal);
       case 'contain':
         if (task.action === 'pause') await requireHas(engine, 'pause');
         // One that is held for a copy is paused already: what counts is what is said of it now, once the copy is over.

@@ -311,7 +311,9 @@ async function oneHost(t: TestContext) {
   const engine: VolumeMaker = {
     listVolumes: async () => [...stored.values()],
     removeVolume: async (name) => {
+      const { path = '' } = stored.get(name) ?? {};
       stored.delete(name);
+      if (path.endsWith('/_data')) await rm(path, { recursive: true });
     },
     async ensureVolume({ name, labels, folder: at }) {
       const path = at ?? join(base, 'engine', name, '_data');
@@ -337,12 +339,14 @@ async function oneHost(t: TestContext) {
   await mkdir(join(base, 'agent'));
   const allowedFile = join(base, 'storage.json');
   await writeFile(allowedFile, JSON.stringify({ folders: [root], repositories: ['/'] }));
-  const host = new HostVolumes({
-    ...{ instance: 'test', host: 'one', engine, tools, folder: join(base, 'agent'), run: join(base, 'run') },
-    askFormat: granting,
-    ...{ allowedFile, env, rootless: true, clock: systemClock, log: silentLog, onLost: () => undefined },
-    podman: async () => ({ code: 0, stdout: '[]', stderr: '' }),
-  });
+  const another = (): HostVolumes =>
+    new HostVolumes({
+      ...{ instance: 'test', host: 'one', engine, tools, folder: join(base, 'agent'), run: join(base, 'run') },
+      askFormat: granting,
+      ...{ allowedFile, env, rootless: true, clock: systemClock, log: silentLog, onLost: () => undefined },
+      podman: async () => ({ code: 0, stdout: '[]', stderr: '' }),
+    });
+  const host = another();
   const place = (path = root) => ({
     class: 'disk',
     driver: { kind: 'folder' as const, path },
@@ -351,7 +355,7 @@ async function oneHost(t: TestContext) {
     sealed: false,
   });
   return {
-    ...{ base, root, stored, engine, host, place, allowedFile },
+    ...{ base, root, stored, engine, host, another, place, allowedFile },
     restores: (by: (target: string) => Promise<void>) => {
       restore = by;
     },
@@ -445,6 +449,60 @@ test('a control that was taken over reaches no file of the host through a link i
   await writeFile(join(root, 'test-shop-prod-back', 'row'), 'x');
   await assert.rejects(run({ ...fill, place: place() }), fault('volume.exists'));
   assert.deepEqual(await readdir(join(root, 'test-shop-prod-back')), ['row']);
+});
+
+test('a restore or a snapshot that ended half-way leaves no data, and no name that nobody can free', async (t) => {
+  const { base, root, host, another, make, place, restores, stored } = await oneHost(t);
+  const source = await make('data', root);
+  await writeFile(join(source.path, 'row'), 'x');
+  const back = 'test-shop-prod-back';
+  const task = (order: VolumeOrderMessage): { kind: 'volume'; order: VolumeOrderMessage } => ({
+    kind: 'volume',
+    order,
+  });
+  const id = '0c4dd2c1-8a1c-4f3e-9a51-1d8c62f0a001';
+  const taken = (await host.run(task({ action: 'snapshot', key: KEY, id }))) as { tree: string };
+  const repository = { location: base, password: 'k', user: null };
+  const from = { kind: 'backup', repository, snapshot: '01234567', path: '/data' } as const;
+  const to = { ...KEY, claim: 'back' };
+  const fill = { action: 'fill', from, to, requestedBytes: 0, bytes: 1, tree: taken.tree } as const;
+  const whole = { ...fill, from: { kind: 'snapshot', of: KEY, id } } as const;
+  for (const at of [null, place()]) {
+    // The machine loses its power while restic writes.
+    const began = Promise.withResolvers<void>();
+    restores(async () => {
+      began.resolve();
+      await new Promise(() => undefined);
+    });
+    void another().run(task({ ...fill, place: at }));
+    await began.promise;
+    assert.ok(stored.has(back));
+    const next = another();
+    await next.start();
+    assert.deepEqual([...stored.keys()].sort(), ['test-shop-prod-data', `test-shop-prod-data_snap_${id}`]);
+    // Control stops meanwhile: it would know nothing of what is filled to its end.
+    const gone = AbortSignal.abort(new Error('control went away'));
+    await assert.rejects(next.run(task({ ...whole, place: at }), gone), /control went away/);
+    await assert.rejects(
+      next.run(task({ action: 'snapshot', key: KEY, id: id.replace('0c', '1c') }), gone),
+      /went away/,
+    );
+    assert.equal(stored.size, 2);
+    // It ended before control wrote it down, which asks again.
+    await next.run(task({ ...whole, place: at }));
+    await next.start();
+    await next.run(task({ ...whole, place: at }));
+    assert.ok(stored.has(back), 'what is whole stays');
+    // What control asks about is somebody's, and so is what a pod has.
+    await next.run(task({ action: 'look', claims: [{ key: to, place: at }] }));
+    await assert.rejects(next.run(task({ ...whole, place: at })), fault('volume.exists'));
+    await next.run(task({ action: 'remove', key: to, place: at }));
+    await next.run(task({ ...whole, place: at }));
+    const claim = { ...to, accessModes: ['ReadWriteMany'], requestedBytes: 0 };
+    await next.prepare({ ...claim, ...(at === null ? {} : { place: at }) });
+    await assert.rejects(next.run(task({ ...whole, place: at })), fault('volume.exists'));
+    await next.run(task({ action: 'remove', key: to, place: at }));
+  }
 });
 
 test('a container of two volumes stands still until both are copied, and is let go by an engine that hesitates', async (t) => {

@@ -104,7 +104,12 @@ export class Builder {
     return bundles.map((bundle) => Buffer.from(bundle).toString('base64'));
   }
 
-  async #context(token: string, { step, signal }: { step: StepHandle; signal: AbortSignal }): Promise<BuildContext> {
+  /** Removes what builds left that ended with the agent before this one: sources, secrets, layers. Call once, at the start. */
+  async sweep(): Promise<void> {
+    if (await this.#workshop.hasLeft()) await this.#open();
+  }
+
+  async #open(): Promise<void> {
     this.#opened ??= this.#workshop.open();
     try {
       await this.#opened;
@@ -112,6 +117,10 @@ export class Builder {
       this.#opened = undefined;
       throw error;
     }
+  }
+
+  async #context(token: string, { step, signal }: { step: StepHandle; signal: AbortSignal }): Promise<BuildContext> {
+    await this.#open();
     const registry: BuildRegistry = {
       name: REGISTRY_NAME,
       address: `${LOOPBACK}:${this.#instance.ports.console}`,

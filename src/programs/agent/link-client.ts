@@ -28,6 +28,7 @@ export class ControlLink {
   readonly #clock: Clock;
   readonly #onMessage: (message: ToAgent) => void;
   readonly #onConnected: () => void;
+  readonly #onLost: (() => void) | undefined;
   #channel: LineChannel<ToControl> | undefined;
   readonly #stop = new AbortController();
 
@@ -37,12 +38,15 @@ export class ControlLink {
     readonly clock?: Clock;
     readonly onMessage: (message: ToAgent) => void;
     readonly onConnected: () => void;
+    /** A connection that stood has ended. @default nobody is told */
+    readonly onLost?: () => void;
   }) {
     this.#address = options.address;
     this.#log = options.log;
     this.#clock = options.clock ?? systemClock;
     this.#onMessage = options.onMessage;
     this.#onConnected = options.onConnected;
+    this.#onLost = options.onLost;
   }
 
   get connected(): boolean {
@@ -153,6 +157,7 @@ export class ControlLink {
     } finally {
       clearInterval(watchdog);
       this.#channel = undefined;
+      this.#onLost?.();
     }
   }
 }

@@ -63,6 +63,7 @@ import { type Limit, limitFolder } from './quota.ts';
 import { Restic } from './restic.ts';
 import { type SealedPlace, Seals } from './seals.ts';
 import { countTree, hashTree, type Tools, type TreeHash } from './tree.ts';
+import { Unfinished } from './unfinished.ts';
 
 export interface HostVolumesOptions {
   readonly instance: string;
@@ -120,6 +121,7 @@ export class HostVolumes {
   readonly #mounts: Mounts;
   readonly #seals: Seals;
   readonly #lvm: Lvm;
+  readonly #unfinished: Unfinished;
   readonly #machine: MountHost;
   /** Who touches the files of each place that may be away. */
   readonly #files = new Map<string, BoundedFiles>();
@@ -140,6 +142,7 @@ export class HostVolumes {
     this.#options = options;
     const { podman, tools, folder, log, host, env, clock, instance } = options;
     this.#freezer = new Freezer({ file: join(folder, 'frozen.json'), podman, log });
+    this.#unfinished = new Unfinished(join(folder, 'storage-unfinished.json'));
     const { run, rootless, machine = thisHost(env) } = options;
     this.#machine = machine;
     this.#restic = new Restic({ tools, folder, keys: join(run, 'keys'), host, env });
@@ -171,10 +174,20 @@ export class HostVolumes {
         if (labels[VOLUME_LABEL.instance] === instance && labels[VOLUME_LABEL.passing] !== undefined)
           await this.#discard(name);
       }
+      for (const name of await this.#unfinished.filling()) {
+        await this.#clear(name);
+        log.warn({ volume: name }, 'a volume that was not filled to its end was taken away');
+      }
     } catch (error) {
       // What is left is looked for again at the next start; pods do not wait for it.
       log.error({ err: error }, 'what was left of copies could not all be cleared away');
     }
+  }
+
+  /** Takes a volume away that was not filled to its end, or that nobody came to know. */
+  async #clear(volume: string): Promise<void> {
+    await this.#discard(volume);
+    await this.#unfinished.set(volume, null);
   }
 
   /** Encrypted copies that an agent before this one had open while it looked at them: nobody else has use for that. */
@@ -211,6 +224,9 @@ export class HostVolumes {
   async prepare(order: ClaimOrder): Promise<string | null> {
     const volume = this.#nameOf(order);
     this.#requireFree(volume);
+    // What was filled half-way is nobody's data; what was filled whole is the release's that wants it now.
+    if ((await this.#unfinished.stateOf(volume)) === 'filling') await this.#clear(volume);
+    else await this.#unfinished.set(volume, null);
     const { place } = order;
     if (place === undefined || (place.driver.kind === 'local' && !place.sealed)) return null;
     const root = place.driver.kind === 'local' ? null : await this.#root(place.driver);
@@ -301,23 +317,26 @@ export class HostVolumes {
     }
   }
 
-  /** Does what control asks; every form of it is closed. @throws Fault */
-  async run({ order }: VolumeTask): Promise<Json> {
+  /**
+   * Does what control asks; every form of it is closed. What it no longer waits for, as when it stopped, leaves no copy that it
+   * would not know. @throws Fault
+   */
+  async run({ order }: VolumeTask, signal: AbortSignal = NEVER): Promise<Json> {
     switch (order.action) {
       case 'look':
         return { looks: (await this.#look(order.claims)) as unknown as Json };
       case 'remove':
         return { ...(await this.#alone(order.key, REMOVING, () => this.#remove(order.key, order.place))) };
       case 'snapshot':
-        return { ...(await this.#copyOf(order.key, () => this.#snapshot(order))) };
+        return { ...(await this.#copyOf(order.key, () => this.#snapshot(order, signal))) };
       case 'drop-snapshot':
-        await this.#discard(snapshotVolumeName(this.#owner(order.key), order.id));
+        await this.#clear(snapshotVolumeName(this.#owner(order.key), order.id));
         return null;
       case 'fill':
-        return { ...(await this.#alone(order.to, RESTORING, () => this.#fill(order))) };
+        return { ...(await this.#alone(order.to, RESTORING, () => this.#fill(order, signal))) };
       case 'backup':
         return {
-          ...(await this.#copyOf(order.key, () => this.#inTurn(order.key, () => this.#backup(order)))),
+          ...(await this.#copyOf(order.key, () => this.#inTurn(order.key, () => this.#backup(order, signal)))),
         };
       case 'verify':
         return await this.#verify(order);
@@ -332,6 +351,11 @@ export class HostVolumes {
   }
 
   async #look(claims: Extract<VolumeOrderMessage, { action: 'look' }>['claims']): Promise<ClaimLook[]> {
+    // What control asks about it knows.
+    for (const { key } of claims) {
+      const name = this.#nameOf(key);
+      if ((await this.#unfinished.stateOf(name)) === 'filled') await this.#unfinished.set(name, null);
+    }
     const volumes = new Map((await this.#options.engine.listVolumes()).map((volume) => [volume.name, volume]));
     const mounted = await this.#mountedTimes();
     const opened = claims.some(({ place }) => place?.sealed === true) ? await this.#seals.opened() : new Set<string>();
@@ -484,35 +508,46 @@ export class HostVolumes {
     if (sealed) await this.#seals.forget(volume);
     this.#limits.delete(volume);
     this.#counts.delete(volume);
+    await this.#unfinished.set(volume, null);
     return { ...proof, ...found, how: proof.path === '' ? 'absent' : 'deleted', goneAt: goneAt() };
   }
 
-  async #snapshot({ key, id, secret }: OrderOf<'snapshot'>): Promise<CopyAnswer> {
-    const volume = this.#nameOf(key);
-    const source = await this.#claimed(key);
+  async #snapshot(order: OrderOf<'snapshot'>, signal: AbortSignal): Promise<CopyAnswer> {
+    const source = await this.#claimed(order.key);
     const home = await this.#sealedHome(source);
-    if (home !== null) return await this.#snapshotSealed(key, id, home, secret);
+    const target = snapshotVolumeName(this.#owner(order.key), order.id);
+    await this.#unfinished.set(target, 'filling');
+    try {
+      const made = await (home === null
+        ? this.#snapshotPlain(order, source)
+        : this.#snapshotSealed(order.key, order.id, home, order.secret));
+      signal.throwIfAborted();
+      await this.#unfinished.set(target, null);
+      return made;
+    } catch (error) {
+      await this.#clear(target);
+      throw error;
+    }
+  }
+
+  async #snapshotPlain({ key, id }: OrderOf<'snapshot'>, source: StoredVolume): Promise<CopyAnswer> {
+    const volume = this.#nameOf(key);
     const target = await this.#beside(
       source,
       snapshotVolumeName(this.#owner(key), id),
       snapshotLabels(this.#owner(key), id),
     );
-    try {
-      const how = (await this.#canReflink(source.path)) ? 'reflink' : 'copy';
-      const origin = how === 'copy' ? await this.#originOf(source.path) : null;
-      const done = await this.#atMoment(volume, origin, async (moment) => {
-        await this.#copy(moment.pathOf(source.path), target.path, 'copy');
-        return await this.#hash(target.path);
-      });
-      if (done !== null) return done;
-      const { frozenMs } = await this.#freezer.hold(volume, (signal) =>
-        this.#copy(source.path, target.path, how, signal),
-      );
-      return { ...(await this.#hash(target.path)), how, frozenMs };
-    } catch (error) {
-      await this.#discard(target.name);
-      throw error;
-    }
+    const how = (await this.#canReflink(source.path)) ? 'reflink' : 'copy';
+    const origin = how === 'copy' ? await this.#originOf(source.path) : null;
+    const done = await this.#atMoment(volume, origin, async (moment) => {
+      await this.#copy(moment.pathOf(source.path), target.path, 'copy');
+      return await this.#hash(target.path);
+    });
+    if (done !== null) return done;
+    const { frozenMs } = await this.#freezer.hold(volume, (signal) =>
+      this.#copy(source.path, target.path, how, signal),
+    );
+    return { ...(await this.#hash(target.path)), how, frozenMs };
   }
 
   /** Of what lies encrypted the encrypted files are copied: nothing readable comes to lie on a disk. */
@@ -522,24 +557,19 @@ export class HostVolumes {
     const secret = brought ?? this.#seals.keyOf(volume);
     if (secret === undefined) throw volumeFault('volume.key-missing', { volume });
     const target = await this.#make(name, snapshotLabels(this.#owner(key), id), join(dirname(home), name));
-    try {
-      const { frozenMs } = await this.#freezer.hold(volume, async (signal) => {
-        // What programs wrote and the kernel has not yet handed on.
-        const sync = await this.#options.tools.run('sync', ['--file-system', '--', this.#seals.plainOf(volume)], {
-          timeoutMs: FREEZE_MS,
-        });
-        requireDone(sync, { en: 'writing the volume out', es: 'terminar de escribir el volumen' }, 'sync');
-        await this.#copy(home, target.path, 'auto', signal);
+    const { frozenMs } = await this.#freezer.hold(volume, async (signal) => {
+      // What programs wrote and the kernel has not yet handed on.
+      const sync = await this.#options.tools.run('sync', ['--file-system', '--', this.#seals.plainOf(volume)], {
+        timeoutMs: FREEZE_MS,
       });
-      return {
-        ...(await this.#whileOpen(name, target.path, secret, (plain) => this.#hash(plain))),
-        how: 'copy',
-        frozenMs,
-      };
-    } catch (error) {
-      await this.#discard(target.name);
-      throw error;
-    }
+      requireDone(sync, { en: 'writing the volume out', es: 'terminar de escribir el volumen' }, 'sync');
+      await this.#copy(home, target.path, 'auto', signal);
+    });
+    return {
+      ...(await this.#whileOpen(name, target.path, secret, (plain) => this.#hash(plain))),
+      how: 'copy',
+      frozenMs,
+    };
   }
 
   /** Opens encrypted files that are nobody's volume, and closes them again. */
@@ -557,7 +587,16 @@ export class HostVolumes {
    * What is saved is one moment of the volume. Where its file system copies by reference, the workload stands still for that
    * alone; elsewhere everything is sent once while it works on, and what has changed since then while it stands still.
    */
-  async #backup({ key, id, repository, secret }: OrderOf<'backup'>): Promise<BackupAnswer> {
+  async #backup(order: OrderOf<'backup'>, signal: AbortSignal): Promise<BackupAnswer> {
+    const made = await this.#backUp(order, signal);
+    if (signal.aborted) {
+      await this.#restic.forget(order.repository, [made.snapshot]);
+      signal.throwIfAborted();
+    }
+    return made;
+  }
+
+  async #backUp({ key, id, repository, secret }: OrderOf<'backup'>, stop: AbortSignal): Promise<BackupAnswer> {
     const volume = this.#nameOf(key);
     const source = await this.#claimed(key);
     await this.#openAgain(source, secret);
@@ -589,8 +628,11 @@ export class HostVolumes {
       return { ...hashed, ...(await this.#restic.backup(repository, path, { tags })), path };
     });
     if (done !== null) return done;
+    const passTags = [...tags.slice(0, 2), 'first-pass'];
+    // One that an agent before this one could not take away keeps its blocks for nobody.
+    const left = await this.#restic.tagged(repository, passTags);
     const first = running
-      ? await this.#restic.backup(repository, source.path, { tags: [...tags, 'first-pass'] })
+      ? await this.#restic.backup(repository, source.path, { tags: [...tags, 'first-pass'], signal: stop })
       : null;
     try {
       const { value, frozenMs } = await this.#freezer.hold(volume, async (signal) => {
@@ -600,7 +642,7 @@ export class HostVolumes {
       const addedBytes = value.addedBytes + (first?.addedBytes ?? 0);
       return { ...value, addedBytes, path: source.path, how: 'direct', frozenMs };
     } finally {
-      if (first !== null) await this.#restic.forget(repository, [first.snapshot]);
+      await this.#restic.forget(repository, first === null ? left : [...left, first.snapshot]);
     }
   }
 
@@ -644,46 +686,67 @@ export class HostVolumes {
   }
 
   /** Puts a copy into a claim that is not there yet; what does not come back as it was saved is taken away again. */
-  async #fill(order: Extract<VolumeOrderMessage, { action: 'fill' }>): Promise<CopyAnswer> {
-    const { from, to, place } = order;
+  async #fill(order: OrderOf<'fill'>, signal: AbortSignal): Promise<CopyAnswer> {
+    const { to, place } = order;
     const volume = this.#nameOf(to);
-    if ((await this.#ofClaim(to)) !== null) throw volumeFault('volume.exists', { volume });
+    if ((await this.#ofClaim(to)) !== null) {
+      if ((await this.#unfinished.stateOf(volume)) === undefined) throw volumeFault('volume.exists', { volume });
+      // Control knows of no such claim, or it would not ask: what was filled for it before, and never wanted, makes room.
+      await this.#clear(volume);
+    }
     const driver = place?.driver ?? { kind: 'local' };
     const root = driver.kind === 'local' ? null : await this.#root(driver);
     const sealed = place?.sealed === true;
     const home = root !== null || sealed ? this.#homeIn(root, volume) : null;
     // What lies there already is somebody's data; nothing of it is opened, and nothing written beside it.
-    if (sealed && home !== null && !(await this.#isGone(home))) throw volumeFault('volume.exists', { volume });
-    const files = root === null ? directFiles : this.#filesOf(root);
-    const labels = volumeLabels(this.#owner(to));
-    const target =
-      sealed && home !== null
-        ? await this.#makeSealed(volume, labels, order, {
-            ...{ home, files, bytes: order.requestedBytes },
-            shared: order.shared === true && root !== null,
-          })
-        : await this.#make(volume, labels, home);
+    if (home !== null && !(await this.#isGone(home))) throw volumeFault('volume.exists', { volume });
+    await this.#unfinished.set(volume, 'filling');
+    let target: StoredVolume;
     try {
-      await requireRoom(order.bytes, home !== null && sealed ? home : target.path);
-      await this.limit(volume, target.path, order.requestedBytes);
-      if (from.kind === 'snapshot') {
-        const name = snapshotVolumeName(this.#owner(from.of), from.id);
-        const source = await this.#required(name);
-        if (from.secret === undefined) await this.#copy(source.path, target.path, 'auto');
-        else await this.#whileOpen(name, source.path, from.secret, (plain) => this.#copy(plain, target.path, 'auto'));
-      } else {
-        await this.#requireRepository(from.repository);
-        await this.#restoreInto(from.repository, from.snapshot, from.path, target, sealed);
-      }
-      const hashed = await this.#hash(target.path);
-      if (hashed.tree !== order.tree) {
-        throw volumeFault('volume.restored-differs', { copy: volume, found: hashed.tree, expected: order.tree });
-      }
-      return { ...hashed, how: 'copy', frozenMs: 0 };
+      const labels = volumeLabels(this.#owner(to));
+      const files = root === null ? directFiles : this.#filesOf(root);
+      target =
+        sealed && home !== null
+          ? await this.#makeSealed(volume, labels, order, {
+              ...{ home, files, bytes: order.requestedBytes },
+              shared: order.shared === true && root !== null,
+            })
+          : await this.#make(volume, labels, home);
     } catch (error) {
-      await this.#discard(target.name);
+      await this.#unfinished.set(volume, null);
       throw error;
     }
+    try {
+      const filled = await this.#fillNew(order, target, sealed && home !== null ? home : target.path);
+      // Nobody waits for it any more, and nobody would know of it.
+      signal.throwIfAborted();
+      await this.#unfinished.set(volume, 'filled');
+      return filled;
+    } catch (error) {
+      await this.#clear(volume);
+      throw error;
+    }
+  }
+
+  async #fillNew(order: OrderOf<'fill'>, target: StoredVolume, disk: string): Promise<CopyAnswer> {
+    const { from, place } = order;
+    const volume = target.name;
+    await requireRoom(order.bytes, disk);
+    await this.limit(volume, target.path, order.requestedBytes);
+    if (from.kind === 'snapshot') {
+      const name = snapshotVolumeName(this.#owner(from.of), from.id);
+      const source = await this.#required(name);
+      if (from.secret === undefined) await this.#copy(source.path, target.path, 'auto');
+      else await this.#whileOpen(name, source.path, from.secret, (plain) => this.#copy(plain, target.path, 'auto'));
+    } else {
+      await this.#requireRepository(from.repository);
+      await this.#restoreInto(from.repository, from.snapshot, from.path, target, place?.sealed === true);
+    }
+    const hashed = await this.#hash(target.path);
+    if (hashed.tree !== order.tree) {
+      throw volumeFault('volume.restored-differs', { copy: volume, found: hashed.tree, expected: order.tree });
+    }
+    return { ...hashed, how: 'copy', frozenMs: 0 };
   }
 
   /** A new encrypted claim; what of it cannot be made leaves nothing that a second attempt would take for somebody's data. */
@@ -1044,6 +1107,8 @@ export class HostVolumes {
     };
   }
 }
+
+const NEVER = new AbortController().signal;
 
 const ROOTLESS_LIMIT: Limit = {
   enforced: false,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { Fault, type Text } from '../../system/index.ts';
 import { volumeFault } from '../errors.ts';
 import { BACKUP_MS, TOOL_WORDS_MAX } from '../limits.ts';
@@ -15,6 +16,11 @@ const BROKEN =
 /** A restore that ends for want of the host's own room, or of the way there, says nothing of what lies in the repository. */
 const NOT_ITS_FAULT =
   /no space left|quota exceeded|read-only file system|connection (?:refused|reset)|no route to host|network is unreachable|timed? ?out|unexpected HTTP response \(5|stale file handle|input\/output error|operation not permitted|permission denied|not supported|cannot allocate memory|signal: killed/i;
+
+const listed = z
+  .array(z.object({ id: z.string().regex(/^[0-9a-f]{64}$/) }))
+  .nullable()
+  .transform((list) => list ?? []);
 
 export interface ResticSummary {
   readonly snapshot: string;
@@ -114,6 +120,14 @@ export class Restic {
     const words = (telling ?? lines.slice(-2).join(' ')).replace(/^ignoring error for /, '');
     const why = this.#hideSecrets(repository, words).slice(0, TOOL_WORDS_MAX);
     return volumeFault('backup.damaged', { snapshot: snapshot.slice(0, 8), why });
+  }
+
+  /** The snapshots that have all of these tags. */
+  async tagged(repository: RepositoryAccess, tags: readonly string[]): Promise<string[]> {
+    const words = ['snapshots', '--json', '--no-lock', '--host', this.#host, '--tag', tags.join(',')];
+    const done = await this.#run(repository, words, { timeoutMs: 120_000 });
+    if (done.code !== 0) throw this.#failure(repository, done.stderr, OPENING);
+    return listed.parse(JSON.parse(done.stdout)).map(({ id }) => id);
   }
 
   /** Takes snapshots away, and the blocks that nothing else needs. */
