@@ -245,7 +245,7 @@ function describeCommand(command: Command, before: string, depth: number, langua
 }
 
 function byDefault({ defaultValue }: Option, language: Language): string {
-  if (defaultValue === undefined) return '';
+  if (defaultValue === undefined || String(defaultValue) === '') return '';
   return ` (${{ en: 'default', es: 'por defecto' }[language]}: ${cell(String(defaultValue))})`;
 }
 

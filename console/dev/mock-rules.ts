@@ -1,7 +1,14 @@
 import type { CheckedRules, RuleBook, RuleDetail, RuleInForce, TriedRules } from '../rules/types.ts';
 
 /** Made-up rules, trials and drills for the console's development. */
-const BASE = { project: null, environment: null, off: null, description: '', origin: 'shipped' } as const;
+const BASE = {
+  project: null,
+  environment: null,
+  off: null,
+  offSpanish: null,
+  description: '',
+  origin: 'shipped',
+} as const;
 const SHIPPED: RuleInForce = {
   ...BASE,
   name: 'Terminal opened in a container',
@@ -21,6 +28,7 @@ const OFF: RuleInForce = {
   title: { en: 'Mining pool contacted', es: 'Contacto con un grupo de minería' },
   ...{ name: 'Mining pool contacted', priority: 'Critical', tags: ['T1496'], file: 'shipped/containers.yaml' },
   off: 'disabled by its file',
+  offSpanish: 'apagada por su archivo',
 };
 const at = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
 

@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, apiPath } from '../api/client.ts';
 import { addresses } from '../shell/addresses.ts';
-import { useLanguage, useWords } from '../shell/language.tsx';
+import { useLanguage, useText, useWords } from '../shell/language.tsx';
 import { StateBadge } from '../shell/parts/badge.tsx';
 import { ConfirmDialog } from '../shell/parts/confirm.tsx';
 import { Button } from '../shell/parts/controls.tsx';
@@ -176,6 +176,7 @@ function LastWeek({ rule }: { rule: string }) {
 /** One rule, for whoever gets an alert of it: what it means, what is excepted, what it found. */
 export default function RulePage() {
   const t = useWords(words);
+  const text = useText();
   const { language } = useLanguage();
   const { rule: name } = useParams<'rule'>();
   const rule = useQuery(ruleQueries.rule(name));
@@ -198,7 +199,9 @@ export default function RulePage() {
                       <StateBadge tone={data.off === null ? 'ok' : 'absent'}>
                         {t(data.off === null ? 'on' : 'off')}
                       </StateBadge>{' '}
-                      {data.off === null ? null : <span className="quiet-text">{data.off}</span>}
+                      {data.off === null ? null : (
+                        <span className="quiet-text">{text({ en: data.off, es: data.offSpanish ?? data.off })}</span>
+                      )}
                     </span>,
                   ],
                   [t('rule'), data.name],

@@ -21,7 +21,10 @@ export function Findings({ findings }: { findings: readonly RuleFinding[] }) {
             {one.line}:{one.column}
           </span>{' '}
           <strong>{t(one.severity)}</strong> {text({ en: one.message, es: one.spanish ?? one.message })}
-          {one.hint === undefined ? null : <span className="quiet-text"> {one.hint}</span>} <code>{one.code}</code>
+          {one.hint === undefined ? null : (
+            <span className="quiet-text"> {text({ en: one.hint, es: one.spanishHint ?? one.hint })}</span>
+          )}{' '}
+          <code>{one.code}</code>
         </li>
       ))}
     </ul>

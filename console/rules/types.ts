@@ -15,6 +15,7 @@ export interface RuleInForce extends Scope {
   readonly origin: 'shipped' | 'own';
   readonly file: string;
   readonly off: string | null;
+  readonly offSpanish: string | null;
 }
 
 export interface RuleFinding {
@@ -26,6 +27,7 @@ export interface RuleFinding {
   readonly line: number;
   readonly column: number;
   readonly hint?: string;
+  readonly spanishHint?: string;
 }
 
 export interface OwnRuleFile extends Scope {

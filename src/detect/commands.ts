@@ -2,10 +2,11 @@ import { readFile, stat } from 'node:fs/promises';
 import { type CliProgram, fileReason, type Text } from '../system/index.ts';
 import { RuleEngine, type RuleText } from './engine.ts';
 import { detectFault } from './errors.ts';
+import { inBothLanguages, sayFinding, sayMistake } from './finding-words.ts';
 import type { ReplayAlert, RuleReplay } from './replay.ts';
 import { ruleBookCommands } from './rule-commands.ts';
 import type { Finding } from './rule-file.ts';
-import type { Recording } from './try-filters.ts';
+import type { FilterMistake, Recording } from './try-filters.ts';
 
 const FAILED = 1;
 const INVALID = 2;
@@ -60,7 +61,11 @@ export function detectCommands(cli: CliProgram): void {
           { title: { en: 'on', es: 'activa' }, value: (row) => cli.t(row.enabled ? YES : NO) },
           { title: { en: 'tags', es: 'etiquetas' }, value: (row) => row.tags.join(' '), wide: true },
           { title: { en: 'place', es: 'lugar' }, value: (row) => `${row.file}:${row.line}`, wide: true },
-          { title: { en: 'why off', es: 'por qué no' }, value: (row) => row.reason ?? '', long: true },
+          {
+            title: { en: 'why off', es: 'por qué no' },
+            value: ({ reason }) => (reason === null ? '' : cli.t(sayFinding(reason))),
+            long: true,
+          },
         ],
         rows,
         { empty: { en: 'no rules', es: 'no hay reglas' } },
@@ -149,7 +154,7 @@ export function detectCommands(cli: CliProgram): void {
       );
       for (const one of outcomes) if (one.cut !== null) cli.print.note(describeCut(one, one.cut));
       for (const { rule, reason } of off)
-        cli.print.note({ en: `off: ${rule}: ${reason}`, es: `no activa: ${rule}: ${reason}` });
+        cli.print.note({ en: `off: ${rule}: ${reason}`, es: `no activa: ${rule}: ${sayFinding(reason).es}` });
       const events = outcomes.reduce((sum, one) => sum + one.events, 0);
       const on = replay.rules.length - off.length;
       cli.print.result({
@@ -181,7 +186,8 @@ async function readConditions({ filter, filters }: FilterOptions): Promise<reado
   try {
     return [...filter, ...readFilterLines(await readFile(filters, 'utf8'))];
   } catch (cause) {
-    throw detectFault('detect.conditions-unreadable', { path: filters, why: fileReason(cause) }, { cause });
+    const why = cause instanceof RangeError ? sayFinding(cause.message) : fileReason(cause);
+    throw detectFault('detect.conditions-unreadable', { path: filters, why }, { cause });
   }
 }
 
@@ -198,7 +204,7 @@ async function checkConditions(cli: CliProgram, conditions: readonly string[]): 
     [
       { title: { en: 'condition', es: 'condición' }, value: (row) => row.filter, long: true },
       { title: { en: 'well formed', es: 'correcta' }, value: (row) => cli.t(row.error === null ? YES : NO) },
-      { title: { en: 'mistake', es: 'error' }, value: ({ error }) => describeMistake(error), long: true },
+      { title: { en: 'mistake', es: 'error' }, value: ({ error }) => cli.t(describeMistake(error)), long: true },
     ],
     verdicts,
   );
@@ -208,9 +214,11 @@ async function checkConditions(cli: CliProgram, conditions: readonly string[]): 
   });
 }
 
-function describeMistake(error: { line: number; column: number; message: string; hint?: string } | null): string {
-  if (error === null) return '';
-  return `${error.line}:${error.column}: ${error.message}${error.hint === undefined ? '' : `; ${error.hint}`}`;
+function describeMistake(error: FilterMistake | null): Text {
+  if (error === null) return { en: '', es: '' };
+  const { en, es } = sayMistake(error);
+  const place = `${error.line}:${error.column}`;
+  return { en: `${place}: ${en}`, es: `${place}: ${es}` };
 }
 
 /** Numbers shown of the events that a condition holds for; `--json` has all. */
@@ -252,7 +260,7 @@ async function testConditions(
         value: ({ events, error }) =>
           error === null
             ? `${events.slice(0, NUMBERS_SHOWN).join(' ')}${events.length > NUMBERS_SHOWN ? ' …' : ''}`
-            : describeMistake(error),
+            : cli.t(describeMistake(error)),
         long: true,
       },
     ],
@@ -350,18 +358,21 @@ async function readRuleText(file: string): Promise<RuleText & { finding: Finding
   try {
     return { file, text: await readFile(file, 'utf8'), finding: null };
   } catch (error) {
-    const message = `the file cannot be read: ${fileReason(error).en}`;
+    const { en, es } = fileReason(error);
+    const said = { message: `the file cannot be read: ${en}`, spanish: `el archivo no puede leerse: ${es}` };
     const place = { file, line: 1, column: 1, item: null };
-    return { file, text: '', finding: { severity: 'error', code: 'LOAD_ERR_FILE_READ', message, ...place } };
+    return { file, text: '', finding: { severity: 'error', code: 'LOAD_ERR_FILE_READ', ...said, ...place } };
   }
 }
 
 /** `file:line:column: error CODE: message (item)`, the form that editors understand. */
-function describeFinding({ severity, code, message, spanish, file, line, column, item, hint }: Finding): Text {
+function describeFinding(finding: Finding): Text {
+  const { severity, code, message, file, line, column, item, hint, spanish, spanishHint } = inBothLanguages(finding);
   const place = `${file}:${line}:${column}`;
-  const about = `${item === null ? '' : ` (${item})`}${hint === undefined ? '' : `; ${hint}`}`;
+  const of = item === null ? '' : ` (${item})`;
+  const say = (meant: string | undefined): string => `${of}${meant === undefined ? '' : `; ${meant}`}`;
   return {
-    en: `${place}: ${severity} ${code}: ${message}${about}`,
-    es: `${place}: ${severity === 'error' ? 'error' : 'aviso'} ${code}: ${spanish ?? message}${about}`,
+    en: `${place}: ${severity} ${code}: ${message}${say(hint)}`,
+    es: `${place}: ${severity === 'error' ? 'error' : 'aviso'} ${code}: ${spanish ?? message}${say(spanishHint ?? hint)}`,
   };
 }

@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { type CliProgram, Fault, type Language, type Text } from '../system/index.ts';
 import { detectFault } from './errors.ts';
+import { sayFinding } from './finding-words.ts';
 import { KEPT_SECONDS_MAX } from './limits.ts';
 import type { Finding } from './rule-file.ts';
 import type { RulePage } from './shipped-rules.ts';
@@ -123,7 +124,11 @@ export function ruleBookCommands(cli: CliProgram, noun: Command, describeFinding
           { title: { en: 'where', es: 'dónde' }, value: (row) => placeText(cli, row) },
           { title: { en: 'file', es: 'archivo' }, value: (row) => row.file },
           { title: { en: 'tags', es: 'etiquetas' }, value: (row) => row.tags.join(' '), wide: true },
-          { title: { en: 'why off', es: 'por qué no' }, value: (row) => row.off ?? '', long: true },
+          {
+            title: { en: 'why off', es: 'por qué no' },
+            value: ({ off }) => (off === null ? '' : cli.t(sayFinding(off))),
+            long: true,
+          },
         ],
         answer.items.filter(({ origin }) => own !== true || origin === 'own'),
         { empty: { en: 'no rules', es: 'no hay reglas' } },
@@ -368,7 +373,7 @@ function showTried(cli: CliProgram, tried: Tried, describeFinding: (finding: Fin
       es: 'el archivo no trae ninguna regla ni cambia ninguna',
     });
   for (const { name, off } of tried.rules)
-    if (off !== null) print.note({ en: `off: ${name}: ${off}`, es: `no activa: ${name}: ${off}` });
+    if (off !== null) print.note({ en: `off: ${name}: ${off}`, es: `no activa: ${name}: ${sayFinding(off).es}` });
   for (const answer of tried.hosts) {
     const { host, why, from, opensFrom, events, missing, lossy, damaged, completeFrom, stoppedAt, milliseconds } =
       answer;

@@ -48,7 +48,7 @@ export interface Finding {
   readonly severity: 'error' | 'warning';
   readonly code: FindingCode;
   readonly message: string;
-  /** The same in Spanish, where the message is not one of Falco’s own. */
+  /** The same in Spanish, where it is told to people. */
   readonly spanish?: string;
   readonly file: string;
   readonly line: number;
@@ -56,6 +56,7 @@ export interface Finding {
   /** The rule, macro or list it is about. */
   readonly item: string | null;
   readonly hint?: string;
+  readonly spanishHint?: string;
 }
 
 /** A place in a file; `condition` knows where each character of its text stands. */

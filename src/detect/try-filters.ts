@@ -43,6 +43,14 @@ export interface Recording {
   readonly cut: Text | null;
 }
 
+function readObject(line: string): { expr?: unknown; filter?: unknown } {
+  try {
+    return JSON.parse(line) as { expr?: unknown; filter?: unknown };
+  } catch {
+    throw new RangeError(`a line that begins with "{" is no JSON: ${line.slice(0, 60)}`);
+  }
+}
+
 /** Conditions out of a file: one a line, or JSON objects with the member `expr` or `filter`. */
 export function readFilterLines(text: string): string[] {
   const filters = text
@@ -51,7 +59,7 @@ export function readFilterLines(text: string): string[] {
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => {
       if (!line.startsWith('{')) return line;
-      const value = JSON.parse(line) as { expr?: unknown; filter?: unknown };
+      const value = readObject(line);
       const filter = value.expr ?? value.filter;
       if (typeof filter !== 'string') throw new RangeError('an object of the list has neither "expr" nor "filter"');
       return filter;

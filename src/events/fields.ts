@@ -857,7 +857,9 @@ const MANY_WITHOUT_ARGUMENT: Readonly<Record<string, ManyKind>> = {
 
 /** Whether the field may answer several values, and how: all ancestors, both ends of a connection. */
 export function manyKind(name: string, argument: string | null): ManyKind | null {
-  return argument === null && Object.hasOwn(MANY_WITHOUT_ARGUMENT, name) ? (MANY_WITHOUT_ARGUMENT[name] ?? null) : null;
+  // Of one descriptor it is a list as well, with one member.
+  if (argument !== null && name !== 'fd.types') return null;
+  return Object.hasOwn(MANY_WITHOUT_ARGUMENT, name) ? (MANY_WITHOUT_ARGUMENT[name] ?? null) : null;
 }
 
 /** The reader of a field, or undefined when this sensor does not see what the field speaks of. */

@@ -6,6 +6,7 @@ import { type Action, type ApiApp, accessFault, may, type Principal, visibleProj
 import type { Journal, JournalTables } from '../../journal/index.ts';
 import { Fault, type Text } from '../../system/index.ts';
 import { detectFault, unknownRule } from '../errors.ts';
+import { inBothLanguages } from '../finding-words.ts';
 import {
   KEPT_COUNTS_MAX,
   KEPT_EXAMPLES_MAX,
@@ -63,6 +64,7 @@ const time = z.iso.datetime();
 const finding = z.object({
   severity: z.enum(['error', 'warning']),
   ...{ code: short, message: text, file: short, line: count, column: count, item: text.nullable() },
+  spanish: text.optional(),
   hint: text.optional(),
 });
 /** What a host says, which has fewer rights than control. */
@@ -234,7 +236,7 @@ function summarize(answers: readonly { readonly host: string; readonly said: Ans
       return { host, why: null, ...facts, lossy, ...(isBound ? { bytes: null, missing: null } : {}) };
     }),
     rules: first?.rules ?? [],
-    findings: first?.findings ?? [],
+    findings: (first?.findings ?? []).map(inBothLanguages),
     matches: given.reduce(
       (sum, { counts, uncounted }) => sum + uncounted + counts.reduce((n, one) => n + one.matches, 0),
       0,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type ApiApp, accessFault, may, type Principal, visibleProjects } from '../../access/index.ts';
 import { detectFault, unknownRule } from '../errors.ts';
+import { inBothLanguages } from '../finding-words.ts';
 import { parseRuleFile } from '../rule-file.ts';
 import { readRulePages, techniqueOf } from '../shipped-rules.ts';
 import { CONDITION_LENGTH_MAX, RULE_TEXT_BYTES_MAX } from './limits.ts';
@@ -54,7 +55,7 @@ export function registerRuleRoutes(app: ApiApp, book: RuleBook, hosts: RuleHosts
           host,
           state: has !== revision ? 'behind' : accepted ? 'in-force' : 'refused',
         })),
-        findings: findings.filter(({ file }) => sees(principal, projectOf(book, file) ?? null)),
+        findings: findings.filter(({ file }) => sees(principal, projectOf(book, file) ?? null)).map(inBothLanguages),
       };
     },
   });
@@ -131,7 +132,7 @@ export function registerRuleRoutes(app: ApiApp, book: RuleBook, hosts: RuleHosts
       const hasMoved =
         before !== undefined && (before.project !== body.project || before.environment !== body.environment);
       const moved = hasMoved ? { project: before.project, environment: before.environment } : null;
-      return { file: params.name, findings, moved };
+      return { file: params.name, findings: findings.map(inBothLanguages), moved };
     },
   });
   app.route({

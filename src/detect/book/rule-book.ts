@@ -7,6 +7,7 @@ import { loadDraft } from '../draft.ts';
 import { liveFields, RuleEngine, type RuleText } from '../engine.ts';
 import { detectFault, unknownRule } from '../errors.ts';
 import { FilterError } from '../filter-ast.ts';
+import { inBothLanguages, sayEscaped, sayFinding } from '../finding-words.ts';
 import { escapeControls } from '../output.ts';
 import type { Finding } from '../rule-file.ts';
 import type { Priority } from '../rules.ts';
@@ -70,6 +71,7 @@ export interface RuleInForce extends RuleScope {
   readonly file: string;
   /** Why it does not run, or null when it does. */
   readonly off: string | null;
+  readonly offSpanish: string | null;
 }
 
 /** What hosts are given. */
@@ -136,6 +138,7 @@ export class RuleBook {
         project: file?.project ?? null,
         environment: file?.environment ?? null,
         off: offReason,
+        offSpanish: offReason === null ? null : sayFinding(offReason).es,
       };
     });
     return { rules, findings: engine.findings };
@@ -256,7 +259,7 @@ export class RuleBook {
       if (wanted.condition !== null) readTuningCondition(wanted.condition, liveFields);
     } catch (error) {
       if (!(error instanceof FilterError)) throw error;
-      throw detectFault('detect.condition-invalid', { why: escapeControls(error.message), at: error.at + 1 });
+      throw detectFault('detect.condition-invalid', { why: sayEscaped(error), at: error.at + 1 });
     }
     const tuning: KeptTuning = {
       ...wanted,
@@ -308,7 +311,7 @@ export class RuleBook {
     const { engine, states } = loadDraft([...this.#options.shipped, ...this.#ownTexts()], toText(file));
     return {
       rules: states.map(({ rule, offReason }) => ({ name: rule.name, priority: rule.priority, off: offReason })),
-      findings: engine.findings.filter((one) => one.file === file.name),
+      findings: engine.findings.filter((one) => one.file === file.name).map(inBothLanguages),
     };
   }
 
@@ -330,16 +333,17 @@ export class RuleBook {
     const [first] = errors;
     if (first === undefined) return findings;
     const say = (message: string): string => escapeControls(`${first.line}:${first.column}: ${first.code}: ${message}`);
-    const why = { en: say(first.message), es: say(first.spanish ?? first.message) };
+    const why = { en: say(first.message), es: say(inBothLanguages(first).spanish ?? first.message) };
     throw detectFault(
       'detect.rules-invalid',
       { file: first.file, errors: errors.length, why },
       {
         details: {
-          findings: errors.map(({ hint, spanish, ...one }) => ({
+          findings: errors.map(inBothLanguages).map(({ hint, spanish, spanishHint, ...one }) => ({
             ...one,
             spanish: spanish ?? null,
             hint: hint ?? null,
+            spanishHint: spanishHint ?? null,
           })),
         },
       },

@@ -49,6 +49,12 @@ export function createProgram(language: Language): Command {
   program
     .description(HELP_WORDS.description[language])
     .configureHelp({
+      optionDescription(this: Help, option) {
+        // What may be given again begins with nothing: no default worth a word.
+        const whole = Help.prototype.optionDescription.call(this, option).replace(' (default: [])', '');
+        if (language === 'en') return whole;
+        return whole.replace('(choices:', '(valores:').replace('(default:', '(por defecto:');
+      },
       ...(language === 'es'
         ? {
             styleTitle: (title: string) => TITLES[title] ?? title,
@@ -57,12 +63,6 @@ export function createProgram(language: Language): Command {
               return Help.prototype.subcommandTerm
                 .call(this, command)
                 .replace(/\[options\]/g, (word) => USAGE[word] ?? word);
-            },
-            optionDescription(this: Help, option) {
-              return Help.prototype.optionDescription
-                .call(this, option)
-                .replace('(choices:', '(valores:')
-                .replace('(default:', '(por defecto:');
             },
           }
         : {}),

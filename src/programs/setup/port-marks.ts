@@ -19,7 +19,7 @@ export async function keeperOfPort(port: number, instance: string | null, folder
     if (uid === 0) return null;
     const text = await readlink(path);
     if (!INSTANCE_NAME.test(text) || (uid === process.getuid?.() && text === instance)) return null;
-    return `darsena ${text} (uid ${uid})`;
+    return `Dársena ${text} (uid ${uid})`;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     // None, or something that is no link: no mark.

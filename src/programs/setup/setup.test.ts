@@ -175,14 +175,14 @@ test('ports: a taken one is passed over, chosen ones differ, and who listens is 
   assert.equal(await isFree(address.port, '127.0.0.1'), false);
   assert.match((await listenerOf(address.port)) ?? '', new RegExp(`\\(pid ${process.pid}\\)`));
   const others = new Map([
-    [7443, 'darsena other'],
-    [8443, 'darsena other'],
+    [7443, 'Dársena other'],
+    [8443, 'Dársena other'],
   ]);
   const { ports, adaptations, release, abandon } = await choosePorts('rootless', '127.0.0.1', others);
   t.after(abandon);
   assert.equal(new Set(Object.values(ports)).size, 4);
   assert.ok(!Object.values(ports).includes(7443) && !Object.values(ports).includes(8443));
-  assert.match(adaptations[0]?.text.en ?? '', /port 7443 is taken by darsena other/);
+  assert.match(adaptations[0]?.text.en ?? '', /port 7443 is taken by Dársena other/);
 
   // Let go of for the program that will listen there, and still nobody else's.
   await release();
@@ -218,7 +218,7 @@ test('ports of an ordinary user’s instance are passed over while it is down, a
   if (isRoot) for (const mark of marks) await lchown(join(folder, mark), 1_000, 1_000);
   const keeper = (port: number) => keeperOfPort(port, 'eva', folder);
   const uid = isRoot ? 1_000 : process.getuid?.();
-  assert.equal(await keeper(first), `darsena ana (uid ${uid})`);
+  assert.equal(await keeper(first), `Dársena ana (uid ${uid})`);
   assert.equal(await keeper(second), null);
   if (!isRoot) assert.equal(await keeperOfPort(first, 'ana', folder), null, 'its own');
   await writeFile(join(folder, '.darsena-port-8560'), 'no link');

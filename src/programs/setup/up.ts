@@ -436,7 +436,7 @@ async function chooseOwnPorts(mode: Machine['mode'], bind: string, name: string)
 async function portsOfOthers(name: string): Promise<Map<number, string>> {
   const ports = new Map<number, string>();
   for (const other of await instancesOfRoot()) {
-    if (other.name !== name) for (const port of Object.values(other.ports)) ports.set(port, `darsena ${other.name}`);
+    if (other.name !== name) for (const port of Object.values(other.ports)) ports.set(port, `Dársena ${other.name}`);
   }
   return ports;
 }
