@@ -1326,6 +1326,8 @@ export interface Incident {
   readonly closedAt?: string | null;
   readonly decision?: string | null;
   readonly reason?: string | null;
+  /** Known to be there no longer: what was done to the container went with it. */
+  readonly containerGone?: boolean;
 }
 
 export interface ProcessFacts {

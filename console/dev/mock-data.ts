@@ -1263,6 +1263,7 @@ function incidents(): IncidentDetail[] {
     rule: 'Drop and execute new binary in container',
     priority: 'Critical',
     state: 'contained',
+    containerGone: true,
     openedAt: ago(5 * DAY),
     lastAlertAt: ago(5 * DAY),
     alerts: 3,

@@ -11,13 +11,14 @@ import { Chip } from '../shell/parts/badge.tsx';
 import { Button } from '../shell/parts/controls.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
 import { Icon } from '../shell/parts/icon.tsx';
-import { PriorityBadge, State } from '../shell/parts/states.tsx';
+import { PriorityBadge } from '../shell/parts/states.tsx';
 import { Facts, Loaded, PageHead, Panel, When } from '../shell/parts/surface.tsx';
 import { ImageThread } from '../shell/parts/thread.tsx';
 import { Link, useNavigate, useParams } from '../shell/router.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
 import { CasePanels } from './casework.tsx';
+import { IncidentState } from './incident-state.tsx';
 import { IncidentTimeline } from './incident-timeline.tsx';
 import './incidents.css';
 import { EvidencePanel, Measures } from './measures.tsx';
@@ -176,7 +177,7 @@ export default function IncidentPage() {
           data === undefined ? null : (
             <>
               <PriorityBadge priority={data.priority} />
-              <State state={data.state} />
+              <IncidentState incident={data} />
             </>
           )
         }
@@ -197,6 +198,9 @@ export default function IncidentPage() {
                 {data.pod}/{data.container}
               </span>
             )}
+            {data.containerGone === true ? (
+              <span>{t(data.state === 'contained' ? 'containerGoneContained' : 'containerGoneText')}</span>
+            ) : null}
             <span>
               {t('opened')} <When at={data.openedAt} />
             </span>

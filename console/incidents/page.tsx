@@ -10,7 +10,7 @@ import { useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
 import { Button, FilterBox, Select } from '../shell/parts/controls.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
-import { PriorityBadge, State } from '../shell/parts/states.tsx';
+import { PriorityBadge } from '../shell/parts/states.tsx';
 import {
   Drawer,
   EmptyState,
@@ -29,6 +29,7 @@ import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
 import './incidents.css';
 import { ExportButton } from './export.tsx';
+import { IncidentState } from './incident-state.tsx';
 import { IncidentTimeline } from './incident-timeline.tsx';
 import { caseQueries, placeOf } from './queries.ts';
 import { SavedFilters, TriageBar } from './triage.tsx';
@@ -45,7 +46,7 @@ function IncidentDrawer({ incident, onClose }: { incident: Incident; onClose: ()
       <p>{incident.title}</p>
       <p className="chips">
         <PriorityBadge priority={incident.priority} />
-        <State state={incident.state} />
+        <IncidentState incident={incident} />
       </p>
       <Facts
         items={[
@@ -180,7 +181,7 @@ function Queue() {
       cell: (incident) => <PriorityBadge priority={incident.priority} />,
     },
     { id: 'title', label: t('title'), cell: (incident) => <Link to={pageOf(incident)}>{incident.title}</Link> },
-    { id: 'state', label: t('state'), from: 'medium', cell: (incident) => <State state={incident.state} /> },
+    { id: 'state', label: t('state'), from: 'medium', cell: (incident) => <IncidentState incident={incident} /> },
     {
       id: 'where',
       label: t('where'),

@@ -240,7 +240,7 @@ export function Respond({ incident }: { incident: IncidentDetail }) {
       ) : null}
       <Button onClick={() => setOpen('assign')}>{t('assignDots')}</Button>
       <Button onClick={() => setOpen('close')}>{t('close')}</Button>
-      {incident.container === null || incident.state === 'contained' ? null : (
+      {incident.container === null || incident.containerGone === true || incident.state === 'contained' ? null : (
         <Button look="danger" onClick={() => setOpen('kill')}>
           {t('kill')}
         </Button>

@@ -90,6 +90,10 @@ export const words = defineWords(
     workload: 'Workload',
     pod: 'Pod',
     container: 'Container',
+    containerGone: 'container gone',
+    containerGoneText: 'The container is gone: it ended or was replaced.',
+    containerGoneContained:
+      'The container is gone, and a pause of it too: taking that back lets nothing go on, and the incident counts as contained no more.',
     measures: 'What can be done',
     measureNoUndo: 'There is no undo.',
     measureUndo: 'It can be taken back here afterwards.',
@@ -248,6 +252,10 @@ export const words = defineWords(
     workload: 'Carga de trabajo',
     pod: 'Pod',
     container: 'Contenedor',
+    containerGone: 'contenedor ya no existe',
+    containerGoneText: 'El contenedor ya no existe: acabó o fue sustituido.',
+    containerGoneContained:
+      'El contenedor ya no existe, y su pausa tampoco: deshacerla no deja seguir nada, y el incidente deja de contar como contenido.',
     measures: 'Qué se puede hacer',
     measureNoUndo: 'No se puede deshacer.',
     measureUndo: 'Después se puede deshacer aquí.',

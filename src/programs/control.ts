@@ -525,6 +525,13 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
         return (value as { killed?: string } | null)?.killed === 'nothing' ? 'gone' : 'killed';
       },
     },
+    stands({ host, project, containerId }) {
+      const told = hosts.connected().includes(host) ? deployments.reported() : null;
+      const own = told?.filter(({ key }) => key.project === project).flatMap(({ replicas }) => replicas);
+      return own === undefined
+        ? null
+        : own.some(({ containers }) => containers.some(({ id, state }) => id === containerId && state !== 'exited'));
+    },
     deeds: createDeeds({
       ...{ evidence, notices, quarantines, robots, deployments },
       hosts: () => hosts,

@@ -16,7 +16,14 @@ export interface ActionDescription {
   readonly contains: boolean;
   /** What will happen, said before it does. */
   readonly effect: (incident: Incident) => readonly Text[];
+  /** The same of what takes something back from a container that is gone by now. */
+  readonly effectWhenGone?: (incident: Incident) => readonly Text[];
 }
+
+const NO_MORE_CONTAINED: Text = {
+  en: 'the incident no longer counts as contained by it',
+  es: 'el incidente deja de contar como contenido por ello',
+};
 
 const containerOf = ({ containerId, container }: Incident): string =>
   `${container ?? ''} ${(containerId ?? '').slice(0, 12)}`.trim();
@@ -70,6 +77,13 @@ export const ACTIONS: readonly ActionDescription[] = [
         es: `esto dejará que el contenedor ${containerOf(incident)} siga desde donde se detuvo`,
       },
     ],
+    effectWhenGone: (incident) => [
+      {
+        en: `container ${containerOf(incident)} is gone, and its pause with it: nothing goes on by this, it is only taken back`,
+        es: `el contenedor ${containerOf(incident)} ya no existe, ni su pausa: con esto nada sigue, solo se deshace`,
+      },
+      NO_MORE_CONTAINED,
+    ],
   },
   {
     kind: 'isolate',
@@ -95,6 +109,13 @@ export const ACTIONS: readonly ActionDescription[] = [
         en: `this will give the pod of container ${containerOf(incident)} the network that its policies allow`,
         es: `esto devolverá al pod del contenedor ${containerOf(incident)} la red que permiten sus políticas`,
       },
+    ],
+    effectWhenGone: (incident) => [
+      {
+        en: `container ${containerOf(incident)} is gone: where its pod is still there this gives it the network that its policies allow, else it is only taken back`,
+        es: `el contenedor ${containerOf(incident)} ya no existe: si su pod sigue ahí, esto le devuelve la red que permiten sus políticas; si no, solo se deshace`,
+      },
+      NO_MORE_CONTAINED,
     ],
   },
   {
@@ -237,6 +258,12 @@ export const ACTIONS: readonly ActionDescription[] = [
   },
 ];
 
+/** Why nothing more is done to a container, where hosts tell that it is there no longer. */
+export const CONTAINER_GONE: Text = {
+  en: 'the container is gone: it ended or was replaced',
+  es: 'el contenedor ya no existe: acabó o fue sustituido',
+};
+
 export function describeAction(kind: ActionKind): ActionDescription {
   const found = ACTIONS.find((one) => one.kind === kind);
   if (found === undefined) throw new RangeError(`no action ${kind}`);
@@ -244,7 +271,7 @@ export function describeAction(kind: ActionKind): ActionDescription {
 }
 
 /** Whether the action was done and not taken back since. */
-export function isInForce(kind: ActionKind, actions: readonly Action[]): boolean {
+export function isInForce(kind: ActionKind, actions: readonly Pick<Action, 'kind' | 'state'>[]): boolean {
   const { undo } = describeAction(kind);
   const last = actions.findLast((one) => one.state === 'done' && (one.kind === kind || one.kind === undo));
   return undo !== null && last?.kind === kind;

@@ -1,6 +1,6 @@
 import { csvLine } from '../formats/index.ts';
 import type { CliProgram, Text } from '../system/index.ts';
-import { ACTIONS } from './actions.ts';
+import { ACTIONS, CONTAINER_GONE, describeAction, isInForce } from './actions.ts';
 import type { SavedFilter } from './casework/casework.ts';
 import { caseworkCommands, showCasework, triage } from './casework/commands.ts';
 import { respondFault } from './errors.ts';
@@ -274,11 +274,19 @@ function respondTo<T>(cli: CliProgram, number: string, body: object): Promise<T>
   return cli.api.post<T>(`/incidents/${encodeURIComponent(number)}/respond`, body);
 }
 
+/** What contained it may be gone with its container: that is no reason to believe that something is still held. */
+function stateOf(cli: CliProgram, { state, containerGone }: IncidentView): string {
+  const word = cli.t(STATE[state]);
+  return state === 'contained' && containerGone
+    ? `${word} (${cli.t({ en: 'container gone', es: 'contenedor ya no existe' })})`
+    : word;
+}
+
 function listIncidents(cli: CliProgram, incidents: readonly IncidentView[]): void {
   cli.print.table(
     [
       { title: { en: 'no.', es: 'n.º' }, value: (row) => String(row.number), align: 'right' },
-      { title: { en: 'state', es: 'estado' }, value: (row) => cli.t(STATE[row.state]) },
+      { title: { en: 'state', es: 'estado' }, value: (row) => stateOf(cli, row) },
       { title: { en: 'severity', es: 'gravedad' }, value: (row) => cli.t(PRIORITY_WORDS[row.priority]) },
       { title: { en: 'what and where', es: 'qué y dónde' }, value: (row) => printable(row.title) },
       { title: { en: 'alerts', es: 'alertas' }, value: (row) => String(row.alerts), align: 'right' },
@@ -301,7 +309,7 @@ function showIncident(cli: CliProgram, incident: IncidentDetailView): void {
   const field = (name: Text, value: string | null) => {
     if (value !== null) print.line(`  ${cli.t(name).padEnd(12)} ${value}`);
   };
-  const state = cli.t(STATE[incident.state]);
+  const state = stateOf(cli, incident);
   print.line(
     print.colour(
       'strong',
@@ -311,7 +319,11 @@ function showIncident(cli: CliProgram, incident: IncidentDetailView): void {
   field({ en: 'state', es: 'estado' }, incident.owner === null ? state : `${state} (${incident.owner})`);
   field({ en: 'severity', es: 'gravedad' }, cli.t(PRIORITY_WORDS[incident.priority]));
   field({ en: 'where', es: 'dónde' }, `${printable(placeOf(incident))} @ ${incident.host}`);
-  field({ en: 'container', es: 'contenedor' }, incident.containerId?.slice(0, 12) ?? null);
+  const gone = incident.containerGone ? ` – ${cli.t(CONTAINER_GONE)}` : '';
+  field(
+    { en: 'container', es: 'contenedor' },
+    incident.containerId === null ? null : `${incident.containerId.slice(0, 12)}${gone}`,
+  );
   field({ en: 'image', es: 'imagen' }, incident.digest);
   field({ en: 'alerts', es: 'alertas' }, String(incident.alerts));
   const decision = DECISIONS[incident.decision ?? ''];
@@ -335,7 +347,16 @@ function showIncident(cli: CliProgram, incident: IncidentDetailView): void {
   if (incident.state !== 'closed') {
     heading({ en: 'What can be done', es: 'Qué se puede hacer' });
     print.line(`  darsena incident respond ${incident.number} --preview`);
-    if (incident.containerId !== null) {
+    const taken = incident.actions.map(({ action: kind, state: how }) => ({ kind, state: how }));
+    for (const kind of ['pause', 'isolate'] as const) {
+      if (!incident.containerGone || !isInForce(kind, taken)) continue;
+      const why = cli.t({
+        en: `the container is gone: ${kind} is only taken back`,
+        es: `el contenedor ya no existe: ${kind} solo se deshace`,
+      });
+      print.line(`  darsena incident respond ${incident.number} ${describeAction(kind).undo}  # ${why}`);
+    }
+    if (incident.containerId !== null && !incident.containerGone) {
       const rest = incident.state === 'contained' ? ' --container' : '';
       print.line(`  darsena incident respond ${incident.number} --kill${rest}`);
     }

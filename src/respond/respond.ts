@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely';
 import type { Alert } from '../detect/index.ts';
 import type { Fact, Journal, NewFact } from '../journal/index.ts';
 import { type Clock, Fault, type Json, type Log, newId, type Text } from '../system/index.ts';
-import { ACTIONS, describeAction, reachOf, targetWords, whyNot } from './actions.ts';
+import { ACTIONS, CONTAINER_GONE, describeAction, reachOf, targetWords, whyNot } from './actions.ts';
 import { groupKey, priorityRank } from './alert.ts';
 import { AlertStore, addCounts, type Counted, countOf, kindOf } from './alert-store.ts';
 import { respondFault } from './errors.ts';
@@ -97,6 +97,8 @@ export interface RespondOptions {
   >;
   /** Who is told of incidents. */
   readonly notices?: Pick<Notices, 'plan' | 'deliver'>;
+  /** Whether a container of ours has not ended, as its host told last; null: that is away, or has not told all it runs. */
+  readonly stands?: (container: Pick<Incident, 'host' | 'project' | 'containerId'>) => boolean | null;
 }
 
 /** An incident with everything that is known of it. */
@@ -347,9 +349,24 @@ export class Respond {
     return ACTIONS.flatMap((action) => {
       if (!this.#can(action.kind)) return [];
       const { kind, title, undo, contains } = action;
-      const why = incident.state === 'closed' ? CLOSED : whyNot(action, incident, actions);
-      return [{ kind, title, undo, contains, effect: action.effect(incident), why }];
+      const isGone = this.isGone(incident);
+      const never = action.needs === 'container' && action.undoes === null && isGone ? CONTAINER_GONE : null;
+      const why = incident.state === 'closed' ? CLOSED : (whyNot(action, incident, actions) ?? never);
+      const effect = (isGone ? action.effectWhenGone : undefined) ?? action.effect;
+      return [{ kind, title, undo, contains, effect: effect(incident), why }];
     });
+  }
+
+  /**
+   * Whether the container of an incident is known to be there no longer: a restart of its machine, a roll-out or its own end
+   * took with it what was done to it. False where nobody knows.
+   */
+  isGone({ project, containerId, host, lastAlertAt }: Incident): boolean {
+    if (project === null || containerId === null) return false;
+    // A host tells of a container a moment after its first alert.
+    const sinceMs = this.#options.clock.now().getTime() - Date.parse(lastAlertAt);
+    if (sinceMs >= 0 && sinceMs < TOLD_WITHIN_MS) return false;
+    return this.#options.stands?.({ host, project, containerId }) === false;
   }
 
   /**
@@ -1146,6 +1163,8 @@ function changeAfter({ kind, actor }: Action, incident: Incident, at: string): I
 /** What takes as long as a look at a container, or as judging a release. */
 const SLOW_ACTIONS: readonly ActionKind[] = ['evidence', 'roll-back', 'quarantine', 'unquarantine'];
 const CLOSED: Text = { en: 'the incident is closed', es: 'el incidente está cerrado' };
+/** A container that begins is among what its host tells within this time. */
+const TOLD_WITHIN_MS = 15_000;
 const NOT_HERE: Text = { en: 'this platform has no part that does it', es: 'esta plataforma no tiene quien lo haga' };
 
 const OVER_LIMIT = ({ actions, minutes }: ResponsePolicy['limit']): Text => ({

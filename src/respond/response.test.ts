@@ -23,6 +23,7 @@ import {
   respondMigrations,
 } from './index.ts';
 import { PLAYBOOK_RUNS_KEPT_MAX, PLAYBOOK_RUNS_OPEN_MAX, WORKLOAD_RUNS_OPEN_MAX } from './limits.ts';
+import { showDetail } from './view.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 const hasCode = (code: string) => (error: unknown) => error instanceof Fault && error.code === code;
@@ -44,7 +45,12 @@ function alert(change: Partial<Alert> = {}): Alert {
   };
 }
 
-async function open(deeds: Partial<Deeds> = {}, sources: readonly string[] = [], kills: (number | null)[] = []) {
+async function open(
+  deeds: Partial<Deeds> = {},
+  sources: readonly string[] = [],
+  kills: (number | null)[] = [],
+  stands?: () => boolean | null,
+) {
   const opened = await openDatabase<RespondTables>('sqlite::memory:', [...journalMigrations, ...respondMigrations]);
   const journal = new Journal({
     ...{ db: opened.db as never, clock: systemClock, log: silentLog, keyId: 'test' },
@@ -66,6 +72,7 @@ async function open(deeds: Partial<Deeds> = {}, sources: readonly string[] = [],
     responder,
     deeds,
     policies,
+    ...(stands === undefined ? {} : { stands }),
   });
   const facts = async () => {
     await journal.settled();
@@ -102,6 +109,40 @@ test('what can be done is what this platform has a part for, and what takes some
   await opened.close();
 });
 
+test('a pause whose container went with its machine is said to be of a container that is gone, and only taken back', async () => {
+  let standing: boolean | null = true;
+  const { opened, respond } = await open(
+    { pause: async () => DONE, unpause: async () => DONE },
+    [],
+    [],
+    () => standing,
+  );
+  await respond.ingest(alert({ at: new Date(Date.now() - 60_000).toISOString() }), 'host1');
+  await respond.act(1, { kind: 'pause', reason: null }, 'user:ana');
+  const shown = async () => {
+    const detail = await respond.describe(1);
+    const { state, containerGone } = showDetail(detail, 'es', respond.isGone(detail));
+    const offers = await respond.offers(1);
+    const effect = offers.find(({ kind }) => kind === 'unpause')?.effect.map(({ es }) => es);
+    const can = offers.filter(({ why }) => why === null).map(({ kind }) => kind);
+    return { state, containerGone, effect: effect?.join('; '), can };
+  };
+  const before = await shown();
+  assert.deepEqual([before.state, before.containerGone], ['contained', false]);
+  assert.match(before.effect ?? '', /siga desde donde se detuvo$/);
+  standing = null;
+  assert.equal((await shown()).containerGone, false, 'nobody knows');
+  standing = false;
+  const after = await shown();
+  assert.deepEqual([after.state, after.containerGone, after.can], ['contained', true, ['unpause']]);
+  assert.match(after.effect ?? '', /ya no existe, ni su pausa: .*; el incidente deja de contar como contenido/);
+  const killed = (await respond.offers(1)).find(({ kind }) => kind === 'kill-container');
+  assert.match(killed?.why?.es ?? '', /el contenedor ya no existe: acabó o fue sustituido/);
+  await respond.act(1, { kind: 'unpause', reason: null }, 'user:ana');
+  assert.equal((await respond.incident(1)).state, 'acknowledged');
+  await opened.close();
+});
+
 test('an action that the host refuses is told as not done, contains nothing, and is a fact all the same', async () => {
   const { opened, respond, facts } = await open({
     isolate: async () => {
@@ -124,8 +165,9 @@ test('every action says in both languages what it will do, and each undo takes b
   const { opened, respond } = await open();
   await respond.ingest(alert(), 'host1');
   const incident = await respond.incident(1);
-  for (const { kind, undo, undoes, effect } of ACTIONS) {
-    for (const { en, es } of effect(incident)) assert.ok(en.length > 10 && es.length > 10 && en !== es, kind);
+  for (const { kind, undo, undoes, effect, effectWhenGone } of ACTIONS) {
+    for (const { en, es } of [...effect(incident), ...(effectWhenGone?.(incident) ?? [])])
+      assert.ok(en.length > 10 && es.length > 10 && en !== es, kind);
     if (undo !== null && undoes === null) assert.equal(ACTIONS.find((one) => one.kind === undo)?.undoes, kind);
   }
   await opened.close();

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ApiApp, accessFault, may, type Principal, visibleProjects } from '../access/index.ts';
 import { PRIORITIES } from '../detect/index.ts';
-import { languageOf, type Text } from '../system/index.ts';
+import { type Language, languageOf, type Text } from '../system/index.ts';
 import { missingRight, requireActionRight } from './action-rights.ts';
 import { ACTIONS } from './actions.ts';
 import { priorityRank } from './alert.ts';
@@ -16,6 +16,8 @@ const number = z.coerce.number().int().min(1).max(0x7fff_ffff);
 const project = z.string().max(200).optional();
 
 export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
+  const show = (incident: Incident, language: Language) =>
+    showIncident(incident, language, { gone: respond.isGone(incident) });
   app.route({
     method: 'GET',
     url: '/api/v1/incidents',
@@ -55,7 +57,7 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
       const last = items.length === most ? items.at(-1) : undefined;
       const language = languageOf(request.headers['accept-language']);
       return {
-        items: items.map((incident) => showIncident(incident, language)),
+        items: items.map((incident) => show(incident, language)),
         ...(last === undefined ? {} : { next: String(last.number) }),
       };
     },
@@ -72,7 +74,7 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
     handler: async (request) => {
       await visibleIncident(respond, request.principal, request.params.number);
       const detail = await respond.describe(request.params.number);
-      return showDetail(detail, languageOf(request.headers['accept-language']));
+      return showDetail(detail, languageOf(request.headers['accept-language']), respond.isGone(detail));
     },
   });
   app.route({
@@ -115,23 +117,23 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
         case 'kill': {
           const action = await respond.kill(incident.number, { what: body.target, reason: body.reason }, actor);
           return {
-            incident: showIncident(await respond.incident(incident.number), language),
+            incident: show(await respond.incident(incident.number), language),
             action: showAction(action),
           };
         }
         case 'acknowledge':
-          return { incident: showIncident(await respond.acknowledge(incident.number, actor), language), action: null };
+          return { incident: show(await respond.acknowledge(incident.number, actor), language), action: null };
         case 'close': {
           const { decision, reason } = body;
           const closed = await respond.close(incident.number, { decision, reason }, actor);
-          return { incident: showIncident(closed, language), action: null };
+          return { incident: show(closed, language), action: null };
         }
         default: {
           requireActionRight(principal, incident, body.action);
           const { action: kind, reason } = body;
           const action = await respond.act(incident.number, { kind, reason }, actor);
           return {
-            incident: showIncident(await respond.incident(incident.number), language),
+            incident: show(await respond.incident(incident.number), language),
             action: showAction(action),
           };
         }

@@ -13,6 +13,8 @@ export interface IncidentView extends Omit<Incident, 'title' | 'alertCount' | 'k
   readonly kept: number;
   /** The pod of the first alert; only an incident shown by itself tells it. */
   readonly pod: string | null;
+  /** Its container is known to be there no longer, and what was done to it went with it; false where nobody knows. */
+  readonly containerGone: boolean;
 }
 
 export interface IncidentDetailView extends IncidentView {
@@ -44,15 +46,19 @@ export interface ActionView {
   readonly reason: string | null;
 }
 
-export function showIncident(incident: Incident, language: Language, pod: string | null = null): IncidentView {
+export function showIncident(
+  incident: Incident,
+  language: Language,
+  { gone, pod = null }: { readonly gone: boolean; readonly pod?: string | null },
+): IncidentView {
   const { title, alertCount, keptCount, ...rest } = incident;
-  return { ...rest, title: title[language], alerts: alertCount, kept: keptCount, pod };
+  return { ...rest, title: title[language], alerts: alertCount, kept: keptCount, pod, containerGone: gone };
 }
 
-export function showDetail(detail: IncidentDetail, language: Language): IncidentDetailView {
+export function showDetail(detail: IncidentDetail, language: Language, gone: boolean): IncidentDetailView {
   const { alerts, timeline, processTree, actions, ...incident } = detail;
   return {
-    ...showIncident(incident, language, alerts[0]?.container?.pod ?? null),
+    ...showIncident(incident, language, { gone, pod: alerts[0]?.container?.pod ?? null }),
     alertsList: alerts.map((alert) => ({ ...alert, title: ruleTitle(alert.rule)[language] })),
     timeline: timeline.map((entry) => ({
       ...entry,

@@ -27,6 +27,7 @@ interface Incident {
   readonly number: number;
   readonly state: string;
   readonly containerId: string;
+  readonly containerGone: boolean;
   readonly workload: string;
   readonly alertsList: readonly { readonly rule: string; readonly output: string; readonly process: { pid: number } }[];
 }
@@ -508,6 +509,25 @@ suite('every action of response', { skip, timeout: 900_000 }, () => {
       (all) => all.length === 3,
       WAIT_MS,
     );
+    await isServing('second');
+  });
+
+  test('pause: a container that is gone took it along; that is said, and it is only taken back', async () => {
+    await act(store, 'pause');
+    await ground.podman('rm', '--force', '--time', '0', store.containerId);
+    const show = ['incident', 'show', String(store.number)];
+    const gone = await eventually(
+      () => json<Incident>(...show),
+      ({ containerGone }) => containerGone,
+      WAIT_MS,
+    );
+    assert.equal(gone.state, 'contained');
+    assert.match(await darsena(...show), /contained \(container gone\)[\s\S]* unpause {2}# the container is gone/);
+    assert.match((await offers(store)).find(({ kind }) => kind === 'pause')?.why?.en ?? '', /in force/);
+    assert.match(await act(store, 'unpause'), /^taken back; nothing went on: the container is gone/);
+    assert.equal((await json<Incident>(...show)).state, 'acknowledged');
+    assert.match((await offers(store)).find(({ kind }) => kind === 'pause')?.why?.en ?? '', /the container is gone/);
+    await stands(3);
     await isServing('second');
   });
 

@@ -45,7 +45,7 @@ delete table inet ${TABLE}
 /**
  * Pauses a container (the kernel's cgroup freezer), lets it go on, closes the network of its pod or opens it again. Doing
  * it twice is doing it once.
- * @returns `{ changed }`: whether anything had to be done
+ * @returns `changed`: whether anything had to be done; of what takes something back also `gone`: there is nothing of it left
  * @throws Fault agent.not-ours, agent.container-gone, agent.contain-failed
  */
 export async function contain(
@@ -63,12 +63,13 @@ export async function contain(
     const pod = await isolations.podOf(id);
     const through = runs ?? (pod === null ? null : await anyContainerOf(pod, instance, engine));
     const changed = through !== null && (await setIsolated(through, false, instance));
+    const gone = through === null;
     // Only now: what could not be opened can be asked for again.
     await isolations.forget(id);
-    return { changed };
+    return { changed, gone };
   }
   // What was stopped went with a restart of the machine, or was replaced: nothing is left to let go.
-  if (runs === null && action === 'unpause') return { changed: false };
+  if (runs === null && action === 'unpause') return { changed: false, gone: true };
   if (runs === null) throw gone();
   if (action !== 'isolate') return { changed: await setPaused(runs, action === 'pause', instance) };
   await isolations.keep(id, runs.pod);

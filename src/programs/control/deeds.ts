@@ -31,7 +31,8 @@ export function createDeeds(parts: DeedParts): Partial<Deeds> {
   const contain = async ({ host, containerId }: Incident, action: ContainTask['action'], done: Text, before: Text) => {
     const task: ContainTask = { kind: 'contain', action, containerId: containerId ?? '' };
     const value = await parts.hosts().run(task, { step: silentStep, host });
-    return changedOf(value) ? done : before;
+    if (says(value, 'gone')) return action === 'unpause' ? PAUSE_GONE : ISOLATION_GONE;
+    return says(value, 'changed') ? done : before;
   };
   return {
     async notify(incident) {
@@ -59,10 +60,7 @@ export function createDeeds(parts: DeedParts): Partial<Deeds> {
         incident,
         'unpause',
         { en: `container goes on on ${incident.host}`, es: `el contenedor sigue en ${incident.host}` },
-        {
-          en: 'there was nothing paused: the container is gone or went on',
-          es: 'no había nada en pausa: el contenedor ya no existe o seguía',
-        },
+        { en: 'it was not paused', es: 'no estaba en pausa' },
       ),
     isolate: (incident) =>
       contain(
@@ -79,10 +77,7 @@ export function createDeeds(parts: DeedParts): Partial<Deeds> {
           en: `network of the pod open again on ${incident.host}`,
           es: `red del pod abierta de nuevo en ${incident.host}`,
         },
-        {
-          en: 'there was nothing closed: the pod is gone or was open',
-          es: 'no había nada cerrado: el pod ya no existe o estaba abierto',
-        },
+        { en: 'it was not closed', es: 'no estaba cerrada' },
       ),
     async quarantine({ project, digest, number }, { actor, reason }) {
       await parts.quarantines.add({ project: project ?? '', digest: digest ?? '', incident: number, actor, reason });
@@ -163,6 +158,15 @@ export function createDeeds(parts: DeedParts): Partial<Deeds> {
   };
 }
 
-function changedOf(value: Json): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && value['changed'] === true;
+function says(value: Json, word: 'changed' | 'gone'): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && value[word] === true;
 }
+
+const PAUSE_GONE: Text = {
+  en: 'taken back; nothing went on: the container is gone, and its pause with it',
+  es: 'deshecho; nada ha seguido: el contenedor ya no existe, ni su pausa',
+};
+const ISOLATION_GONE: Text = {
+  en: 'taken back; nothing was opened: the pod is gone, and its closed network with it',
+  es: 'deshecho; nada se ha abierto: el pod ya no existe, ni su red cerrada',
+};

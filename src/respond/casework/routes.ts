@@ -35,6 +35,8 @@ export function registerCaseworkRoutes(
   },
 ): void {
   const { respond, casework } = parts;
+  const show = (incident: Incident, languages: string | undefined) =>
+    showIncident(incident, languageOf(languages), { gone: respond.isGone(incident) });
 
   app.route({
     method: 'GET',
@@ -52,7 +54,7 @@ export function registerCaseworkRoutes(
         const found = await respond.incident(other);
         // That there is a link says nothing of an incident that the reader may not see.
         if (may(request.principal, 'incident.read', found.project))
-          links.push(showIncident(found, languageOf(request.headers['accept-language'])));
+          links.push(show(found, request.headers['accept-language']));
       }
       return { items: await casework.comments(incident.number), links };
     },
@@ -123,7 +125,7 @@ export function registerCaseworkRoutes(
         throw respondFault('respond.owner-unknown', { number: incident.number, name });
       const owner = name === null ? null : `user:${name}`;
       const given = await respond.assign(incident.number, owner, principal.actor);
-      return { incident: showIncident(given, languageOf(request.headers['accept-language'])) };
+      return { incident: show(given, request.headers['accept-language']) };
     },
   });
   app.route({
@@ -140,7 +142,7 @@ export function registerCaseworkRoutes(
       const { principal, params, body } = request;
       const incident = await worked(principal, params.number);
       const open = await respond.reopen(incident.number, body.reason, principal.actor);
-      return { incident: showIncident(open, languageOf(request.headers['accept-language'])) };
+      return { incident: show(open, request.headers['accept-language']) };
     },
   });
   app.route({
