@@ -35,6 +35,7 @@ import {
   rootWorkloads,
   shieldEntries,
   shieldStanding,
+  text,
 } from './mock-data.ts';
 import { mockEnvironmentPolicy, mockPolicyTrial } from './mock-policies.ts';
 import {
@@ -824,7 +825,11 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
       list([
         {
           ...{ id: 'd1', channel: 'pager', incident: 7, event: 'incident.opened', state: 'pending', attempts: 2 },
-          ...{ at: '2026-03-02T10:00:00.000Z', nextAt: '2026-03-02T10:00:10.000Z', error: 'it answered 503' },
+          ...{
+            at: '2026-03-02T10:00:00.000Z',
+            nextAt: '2026-03-02T10:00:10.000Z',
+            error: text('the receiver answered 503', 'el receptor respondió 503'),
+          },
         },
       ]),
     ),

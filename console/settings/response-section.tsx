@@ -2,10 +2,10 @@ import { queryOptions, useMutation, useQuery, useQueryClient } from '@tanstack/r
 import { lazy, Suspense, useState } from 'react';
 import { api, apiPath } from '../api/client.ts';
 import { listOf } from '../api/queries.ts';
-import type { ResponsePolicy, StoredPlaybook } from '../api/types.ts';
+import type { ResponsePolicy, StoredPlaybook, Text } from '../api/types.ts';
 import { addresses } from '../shell/addresses.ts';
 import { shortDigest } from '../shell/format.ts';
-import { useWords } from '../shell/language.tsx';
+import { useText, useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
 import { Button } from '../shell/parts/controls.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
@@ -46,7 +46,7 @@ interface Delivery {
   readonly state: 'pending' | 'sent' | 'failed';
   readonly attempts: number;
   readonly at: string;
-  readonly error: string | null;
+  readonly error: Text | null;
 }
 
 const asked = {
@@ -292,6 +292,7 @@ function ChannelsPanel() {
 
 function DeliveriesPanel() {
   const t = useWords(responseWords);
+  const text = useText();
   return (
     <Panel title={t('deliveries')} flush>
       <Loaded query={useQuery(asked.deliveries)}>
@@ -315,7 +316,7 @@ function DeliveriesPanel() {
                 id: 'error',
                 label: t('error'),
                 from: 'wide',
-                cell: ({ error }) => (error === null ? '—' : <span lang="en">{error}</span>),
+                cell: ({ error }) => (error === null ? '—' : text(error)),
               },
             ]}
           />

@@ -388,7 +388,7 @@ export class Respond {
     const deed = this.#options.deeds?.[kind];
     const why = deed === undefined ? NOT_HERE : whyNot(describeAction(kind), incident, actions);
     if (deed === undefined || why !== null)
-      throw respondFault('respond.action-unavailable', { action: kind, number, why: why?.en ?? '' });
+      throw respondFault('respond.action-unavailable', { action: kind, number, why: why ?? '' });
     const action: Action = {
       ...{ id: newId(this.#options.clock), incident: number, kind, state: 'running', actor, reason },
       target: { kind: 'subject', subject: targetWords(kind, incident) },
@@ -466,7 +466,7 @@ export class Respond {
     }
     const author = this.authorOf(action.actor);
     if (author === null)
-      throw respondFault('respond.action-unavailable', { action: action.kind, number, why: POLICY_GONE.en });
+      throw respondFault('respond.action-unavailable', { action: action.kind, number, why: POLICY_GONE });
     if (author === actor) throw respondFault('respond.own-approval', { actor });
     const { db, journal } = this.#options;
     await db.transaction().execute(async (tx) => {

@@ -97,6 +97,7 @@ export interface RespondTables {
     attempts: number;
     at: string;
     next_at: string;
+    /** JSON of why it was not taken, in both languages; in rows of before in English alone. */
     error: string | null;
     /** JSON of who still waits for what others have got; null: nobody has it yet. */
     rest: string | null;

@@ -106,10 +106,10 @@ export function noticeCommands(cli: CliProgram): void {
     .argument('<name>')
     .description(t({ en: 'send a test now', es: 'enviar una prueba ahora' }))
     .action(async (name: string) => {
-      const { note } = await api.post<{ note: string | null }>(`/notices/channels/${encodeURIComponent(name)}/test`);
+      const { note } = await api.post<{ note: Text | null }>(`/notices/channels/${encodeURIComponent(name)}/test`);
       print.result({ en: `${name} took the test`, es: `${name} recibió la prueba` });
       if (note !== null)
-        print.note({ en: `not all are told: ${printable(note)}`, es: `no se avisa a todos: ${printable(note)}` });
+        print.note({ en: `not all are told: ${printable(note.en)}`, es: `no se avisa a todos: ${printable(note.es)}` });
     });
   noun
     .command('remove')
@@ -131,7 +131,11 @@ export function noticeCommands(cli: CliProgram): void {
           { title: { en: 'state', es: 'estado' }, value: (row) => t(STATES[row.state]) },
           { title: { en: 'tries', es: 'intentos' }, value: (row) => String(row.attempts), align: 'right' },
           { title: { en: 'age', es: 'antigüedad' }, value: (row) => print.age(row.at) },
-          { title: { en: 'why', es: 'por qué' }, value: (row) => printable(row.error ?? ''), long: true },
+          {
+            title: { en: 'why', es: 'por qué' },
+            value: (row) => (row.error === null ? '' : printable(t(row.error))),
+            long: true,
+          },
         ],
         items,
         { empty: { en: 'nothing was told yet', es: 'todavía no se ha avisado de nada' } },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHmac, generateKeyPairSync } from 'node:crypto';
 import { createSocket } from 'node:dgram';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
@@ -18,7 +19,8 @@ import type { RespondTables } from '../store.ts';
 import { mailOf, sendMail } from './mail.ts';
 import { bodyOf, type Notice, sentenceOf, signatureOf, syslogMessage } from './message.ts';
 import { type NewChannel, Notices } from './notices.ts';
-import { type Destination, sendNotice } from './send.ts';
+import { reasonInWords } from './reason-words.ts';
+import { type Destination, NobodyTold, sendNotice } from './send.ts';
 
 /** For what only waits. */
 const WAIT_MS = 60_000;
@@ -167,7 +169,8 @@ test('a notice is tried until it is taken, over a restart, with longer and longe
   assert.equal(await opened.db.transaction().execute((tx) => first.plan(tx, 'incident.opened', INCIDENT, null)), 1);
   await first.deliver();
   const [after] = await first.deliveries(10);
-  assert.deepEqual([after?.state, after?.attempts, after?.error], ['pending', 1, 'the receiver answered 503']);
+  assert.deepEqual([after?.state, after?.attempts], ['pending', 1]);
+  assert.deepEqual(after?.error, { en: 'the receiver answered 503', es: 'el receptor respondió 503' });
   await first.deliver();
   assert.equal((await first.deliveries(10))[0]?.attempts, 1, 'not before its time');
   const second = await make();
@@ -582,6 +585,56 @@ test('e-mail goes by TLS with a login, to every recipient, and no text of a prog
   }
 });
 
+test('why a notice was not taken is kept in both languages; what was kept in English before is read as well', async (t) => {
+  const failures: Error[] = [
+    Object.assign(new Error('connect ECONNREFUSED 10.0.0.7:443'), { code: 'ECONNREFUSED' }),
+    Object.assign(new Error('unable to verify the first certificate'), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' }),
+    new NobodyTold(['a@example.com: the server answered 550 no; never', 'the server offers no TLS']),
+    new Error('words of nobody known'),
+  ];
+  const { opened, state, make } = await open(async () => {
+    throw failures.shift() ?? new Error('no answer in time');
+  });
+  t.after(() => opened.close());
+  const notices = await make();
+  await notices.add(CHANNEL, 'user:ana');
+  await opened.db.transaction().execute((tx) => notices.plan(tx, 'incident.opened', INCIDENT, null));
+  const spanish: (string | undefined)[] = [];
+  for (let tries = 0; tries < 5; tries++) {
+    state.aheadMs += 3_600_000;
+    await notices.deliver();
+    spanish.push((await notices.deliveries(1))[0]?.error?.es);
+  }
+  assert.deepEqual(spanish, [
+    'en 10.0.0.7:443 no responde nadie',
+    'ninguna autoridad en la que se confía responde de su certificado; --ca-file nombra una propia',
+    'a@example.com: el servidor respondió 550 no; never; el servidor no ofrece TLS',
+    'words of nobody known',
+    'no respondió a tiempo',
+  ]);
+  await opened.db.updateTable('respond_deliveries').set({ error: 'the receiver answered 503' }).execute();
+  assert.equal((await notices.deliveries(1))[0]?.error?.es, 'el receptor respondió 503');
+  await assert.rejects(notices.add({ ...CHANNEL, url: 'ftp://a' }, 'user:ana'), (error: unknown) => {
+    assert.ok(error instanceof Fault);
+    return /una dirección de webhook empieza por https: o http:\/\//.test(error.text('es').why ?? '');
+  });
+});
+
+/** What send.ts, mail.ts and notices.ts say in English of their own. */
+test('every reason of the platform has Spanish', async () => {
+  const said = (
+    await Promise.all(
+      ['send.ts', 'mail.ts', 'notices.ts'].map((name) => readFile(new URL(name, import.meta.url), 'utf8')),
+    )
+  ).flatMap((source) =>
+    [...source.matchAll(/(?:new Error|invalid|refuse)\((['`])(.*?)\1\)/gs)].map(([, , text = '']) =>
+      text.replaceAll(/\$\{[^}]*\}/g, '7'),
+    ),
+  );
+  assert.ok(said.length >= 15, said.join('\n'));
+  for (const text of said) assert.notEqual(reasonInWords(text).es, text, text);
+});
+
 test('a recipient that is refused keeps no other from being told, and none told is a failure', async (t) => {
   const answers = { 'RCPT TO:<gone@example.com>': '550 no such mailbox' };
   const { said, port } = await mailServer(t, { tls: 'starttls', answers });
@@ -601,11 +654,12 @@ test('a recipient that is refused keeps no other from being told, and none told 
   }));
   const notices = await make();
   await notices.add(CHANNEL, 'user:ana');
-  assert.match((await notices.test(CHANNEL.name)) ?? '', /550/);
+  assert.match((await notices.test(CHANNEL.name))?.es ?? '', /el servidor respondió 550/);
   await opened.db.transaction().execute((tx) => notices.plan(tx, 'incident.opened', INCIDENT, null));
   await notices.deliver();
   const [delivery] = await notices.deliveries(1);
-  assert.deepEqual([delivery?.state, delivery?.error], ['sent', 'gone@example.com: the server answered 550']);
+  assert.deepEqual([delivery?.state, delivery?.error?.en], ['sent', 'gone@example.com: the server answered 550']);
+  assert.equal(delivery?.error?.es, 'gone@example.com: el servidor respondió 550');
   await opened.close();
 });
 
@@ -624,7 +678,7 @@ test('who is put off is tried again alone until taken, over a restart; who got t
   const email = { kind: 'email' as const, url: `smtp://localhost:${port}`, secret: null, networks, mail };
   const first = await make();
   await first.add({ ...CHANNEL, ...email }, 'user:ana');
-  assert.match((await first.test(CHANNEL.name)) ?? '', /gone@.* 550 .*; grey@.* 450 .*; later@.* 451 /);
+  assert.match((await first.test(CHANNEL.name))?.en ?? '', /gone@.* 550 .*; grey@.* 450 .*; later@.* 451 /);
   said.length = 0;
   await opened.db.transaction().execute((tx) => first.plan(tx, 'incident.opened', INCIDENT, null));
   const told = (): string[] => said.flatMap((line) => /RCPT TO:<(.*)>/.exec(line)?.[1] ?? []);
@@ -633,7 +687,7 @@ test('who is put off is tried again alone until taken, over a restart; who got t
   assert.deepEqual([told(), mails()], [to, 1]);
   const [after] = await first.deliveries(1);
   assert.equal(after?.state, 'pending');
-  assert.match(after?.error ?? '', /gone@example\.com: .* 550 .*; grey@example\.com: .* 450 /);
+  assert.match(after?.error?.en ?? '', /gone@example\.com: .* 550 .*; grey@example\.com: .* 450 /);
 
   // Put off again, both: no mail goes out. Then one of them is taken, and the other refused for good.
   const second = await make();
@@ -653,7 +707,7 @@ test('who is put off is tried again alone until taken, over a restart; who got t
   assert.deepEqual([told(), mails()], [['later@example.com'], 0]);
   const [done] = await second.deliveries(1);
   assert.deepEqual([done?.state, done?.attempts], ['sent', 4]);
-  assert.match(done?.error ?? '', /^gone@example\.com: .* 550 .*; later@example\.com: .* 554 5\.7\.1 never$/);
+  assert.match(done?.error?.en ?? '', /^gone@example\.com: .* 550 .*; later@example\.com: .* 554 5\.7\.1 never$/);
   await next(60);
   assert.deepEqual(told(), []);
 });

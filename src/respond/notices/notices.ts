@@ -4,7 +4,16 @@ import { z } from 'zod';
 import type { Vault } from '../../access/index.ts';
 import { type Alert, PRIORITIES, type Priority } from '../../detect/index.ts';
 import type { Journal } from '../../journal/index.ts';
-import { type Clock, Fault, type Log, networkProblem, newId, timeOfAges } from '../../system/index.ts';
+import {
+  type Clock,
+  Fault,
+  type Language,
+  type Log,
+  networkProblem,
+  newId,
+  type Text,
+  timeOfAges,
+} from '../../system/index.ts';
 import { priorityRank } from '../alert.ts';
 import { respondFault } from '../errors.ts';
 import type { Incident } from '../incident.ts';
@@ -19,7 +28,8 @@ import {
 import type { RespondTables } from '../store.ts';
 import { MAIL_ADDRESS, type MailSettings, type Missed } from './mail.ts';
 import { CHANNEL_KINDS, type ChannelKind, type Notice } from './message.ts';
-import { type Destination, sendNotice } from './send.ts';
+import { reasonInWords } from './reason-words.ts';
+import { type Destination, NobodyTold, sendNotice } from './send.ts';
 
 const PROTOCOLS: Readonly<Record<ChannelKind, readonly string[]>> = {
   webhook: ['https:', 'http:'],
@@ -86,7 +96,7 @@ export interface Delivery {
   readonly attempts: number;
   readonly at: string;
   readonly nextAt: string;
-  readonly error: string | null;
+  readonly error: Text | null;
 }
 
 export interface NoticesOptions {
@@ -176,7 +186,7 @@ export class Notices {
    * Sends a test at once and tells how it went.
    * @returns what was not done all the same, or null. @throws Fault respond.channel-unknown, respond.notice-failed
    */
-  async test(name: string): Promise<string | null> {
+  async test(name: string): Promise<Text | null> {
     const { clock, instance } = this.#options;
     const channel = this.#named(name);
     const at = clock.now().toISOString();
@@ -189,9 +199,9 @@ export class Notices {
     };
     try {
       const missed = await this.#send(channel.name, notice, null);
-      return missed === null ? null : [...missed.refused, ...missed.putOff.map(({ why }) => why)].join('; ');
+      return missed === null ? null : inWords([...missed.refused, ...missed.putOff.map(({ why }) => why)]);
     } catch (error) {
-      throw respondFault('respond.notice-failed', { name, why: reasonOf(error) }, { cause: error });
+      throw respondFault('respond.notice-failed', { name, why: inWords(reasonsOf(error)) }, { cause: error });
     }
   }
 
@@ -236,7 +246,10 @@ export class Notices {
       .orderBy('id', 'desc')
       .limit(limit)
       .execute();
-    return rows.map(({ next_at: nextAt, state, ...row }) => ({ ...row, nextAt, state: state as Delivery['state'] }));
+    return rows.map(({ next_at: nextAt, state, error, ...row }) => ({
+      ...{ ...row, nextAt, state: state as Delivery['state'] },
+      error: error === null ? null : readError(error),
+    }));
   }
 
   /** Sends what is due. Resolves when what was due then was answered, in time or not; never rejects. */
@@ -301,7 +314,8 @@ export class Notices {
     this.#unwritten.set(row.id, outcome);
     await db.updateTable('respond_deliveries').set(outcome).where('id', '=', row.id).execute();
     this.#unwritten.delete(row.id);
-    const { attempts, error: reason } = outcome;
+    const { attempts, error } = outcome;
+    const reason = error === null ? null : readError(error).en;
     if (reason !== null)
       log.warn({ channel: row.channel, incident: row.incident, attempts, reason }, 'a notice was not taken');
   }
@@ -322,9 +336,9 @@ export class Notices {
       // Who got it is not told again: the next try is of the others alone.
       rest = { to: putOff.map(({ address }) => address), refused };
     } catch (cause) {
-      said = [...(known?.refused ?? []), reasonOf(cause)];
+      said = [...(known?.refused ?? []), ...reasonsOf(cause)];
     }
-    const error = said.length === 0 ? null : said.join('; ').slice(0, REASON_LENGTH_MAX);
+    const error = said.length === 0 ? null : JSON.stringify(inWords(said));
     const isLast = attempts >= DELIVERY_ATTEMPTS_MAX;
     const state = isDone || (isLast && rest !== null) ? 'sent' : isLast ? 'failed' : 'pending';
     const waitMs = Math.min(2 ** attempts * 2_500, DELIVERY_WAIT_MS_MAX);
@@ -436,11 +450,42 @@ const OF_NOBODY: ReadonlySet<string> = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
 ]);
 
+function reasonsOf(error: unknown): readonly string[] {
+  return error instanceof NobodyTold ? error.reasons : [reasonOf(error)];
+}
+
 function reasonOf(error: unknown): string {
   if (error instanceof Fault) return error.text('en').why ?? error.message;
   if (error instanceof Error && OF_NOBODY.has(String((error as NodeJS.ErrnoException).code)))
     return 'no authority that is believed vouches for its certificate; --ca-file names one of your own';
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Each in the reader's language; of many, and of long ones, as much as a line of a list has room for. */
+function inWords(reasons: readonly string[]): Text {
+  const all = reasons.map(reasonInWords);
+  const say = (language: Language): string =>
+    all
+      .map((one) => one[language])
+      .join('; ')
+      .slice(0, REASON_LENGTH_MAX);
+  return { en: say('en'), es: say('es') };
+}
+
+/** As it was kept; those of before were kept in English alone. */
+function readError(kept: string): Text {
+  const parsed = ERROR.safeParse(parseJson(kept));
+  return parsed.success ? parsed.data : reasonInWords(kept);
+}
+
+const ERROR = z.object({ en: z.string(), es: z.string() });
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // words, as before
+  }
 }
 
 function toChannel(row: Selectable<RespondTables['respond_channels']>): Channel {

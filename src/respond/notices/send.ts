@@ -26,6 +26,16 @@ export interface Destination {
   readonly rest?: readonly string[];
 }
 
+/** A mail that nobody got, with why of each recipient. */
+export class NobodyTold extends Error {
+  readonly reasons: readonly string[];
+
+  constructor(reasons: readonly string[]) {
+    super(reasons.join('; '));
+    this.reasons = reasons;
+  }
+}
+
 /**
  * Sends one notice. It is over when the receiver took it.
  * @returns who was not told all the same, or null. @throws Error with the reason, without what is secret
@@ -49,7 +59,7 @@ export async function sendNotice(to: Destination, notice: Notice, now: Date): Pr
     const order = { url, host, mail, recipients, password, mayBePlain, lookup };
     const { isTaken, refused, putOff } = await sendMail(order, notice, now);
     // Where nobody was told, all are tried again; of a rest it is known who was.
-    if (!isTaken && rest === undefined) throw new Error([...refused, ...putOff.map(({ why }) => why)].join('; '));
+    if (!isTaken && rest === undefined) throw new NobodyTold([...refused, ...putOff.map(({ why }) => why)]);
     return refused.length + putOff.length === 0 ? null : { refused, putOff };
   } else await post(url, to, bodyOf(to.kind, notice), now, guard.lookup);
   return null;

@@ -337,7 +337,7 @@ export class Playbooks {
       const starter = isOfPolicy(run) ? this.#doer().authorOf(run.actor) : run.starter;
       if (starter === null)
         throw respondFault('respond.action-unavailable', {
-          ...{ action: run.playbook, number: run.incident, why: POLICY_GONE.en },
+          ...{ action: run.playbook, number: run.incident, why: POLICY_GONE },
         });
       if (actor === run.author || actor === starter) throw respondFault('respond.own-approval', { actor });
     }
