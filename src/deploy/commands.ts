@@ -14,6 +14,7 @@ import type { ComparedPlace, Comparison, Difference } from './comparison.ts';
 import type { ComposePlace } from './compose/index.ts';
 import type { ProjectView, Promotion, Release } from './deployments.ts';
 import { deployFault } from './errors.ts';
+import type { BareManifests } from './manifest-source.ts';
 import type { parseProjectFile } from './project-file.ts';
 
 /** Hosts tell what they run within a second of the platform's start; a slow one is asked for this long. */
@@ -98,8 +99,8 @@ export function deployCommands(cli: CliProgram): void {
     .argument(
       '<folder>',
       t({
-        en: 'the project: a folder with a darsena.yaml, a Compose file, an archive, or https://HOST/PATH.git#REF:FOLDER',
-        es: 'el proyecto: una carpeta con un darsena.yaml, un archivo Compose, un .tar, o https://HOST/RUTA.git#REF:CARPETA',
+        en: 'the project: a folder with a darsena.yaml, a Compose file, Kubernetes manifests, an archive, - for either on standard input, or https://HOST/PATH.git#REF:FOLDER',
+        es: 'el proyecto: una carpeta con un darsena.yaml, un archivo Compose, manifiestos de Kubernetes, un .tar, - para uno u otro por la entrada estándar, o https://HOST/RUTA.git#REF:CARPETA',
       }),
     )
     .option(
@@ -119,7 +120,10 @@ export function deployCommands(cli: CliProgram): void {
     )
     .option(
       '-p, --project <name>',
-      t({ en: 'of a Compose file: name of the project', es: 'de un archivo Compose: nombre del proyecto' }),
+      t({
+        en: 'of a Compose file, and of manifests alone: name of the project',
+        es: 'de un archivo Compose, y de manifiestos solos: nombre del proyecto',
+      }),
     )
     .option('--env <name>', t({ en: 'environment', es: 'entorno' }))
     .option(
@@ -151,9 +155,14 @@ export function deployCommands(cli: CliProgram): void {
     .action(async (folder: string, options: DeployFlags) => {
       // Only this command opens, packs and converts anything.
       const { openSource } = await import('../build/index.ts');
-      const opened = await openSource(folder, { input: process.stdin, terminal: cli.output.terminal });
+      const { openNothing, readInput, readManifestFile } = await import('./manifest-source.ts');
+      const given = folder === '-' ? await readInput(process.stdin) : null;
+      const bare = given === null ? await readManifestFile(folder) : 'manifests' in given ? given.manifests : null;
+      const input = given !== null && 'archive' in given ? given.archive : process.stdin;
+      const opened =
+        bare === null ? await openSource(folder, { input, terminal: cli.output.terminal }) : await openNothing();
       try {
-        await deploySource(opened, options);
+        await deploySource(opened, options, bare === null ? null : { ...bare, given: folder });
       } finally {
         await opened.close();
       }
@@ -468,11 +477,17 @@ export function deployCommands(cli: CliProgram): void {
       });
   }
 
-  async function deploySource(opened: OpenedSource, options: DeployFlags): Promise<void> {
+  async function deploySource(
+    opened: OpenedSource,
+    options: DeployFlags,
+    bare: (BareManifests & { readonly given: string }) | null,
+  ): Promise<void> {
     const { addSecrets, addSourceFacts, packSource } = await import('../build/index.ts');
     const { convertFolder, tellConversion } = await import('./compose/index.ts');
     const { parseProjectFile } = await import('./project-file.ts');
-    const compose = await composeOf(opened.folder);
+    const { projectOfManifests } = await import('./manifest-source.ts');
+    const bareProject = bare === null ? null : projectOfManifests(bare, options.project, bare.given);
+    const compose = bare === null ? await composeOf(opened.folder) : null;
     const root = compose?.folder ?? opened.folder;
     const converted =
       compose === null
@@ -484,10 +499,10 @@ export function deployCommands(cli: CliProgram): void {
             project: options.project ?? null,
           });
     if (converted !== null) tellConversion(cli, converted);
-    const added =
-      converted?.manifests == null ? [] : [{ path: 'darsena.yaml', text: converted.projectFile }, converted.manifests];
-    const file =
-      converted === null ? await readProjectFile(root) : parseProjectFile(converted.projectFile, 'darsena.yaml');
+    const madeFile = bareProject ?? converted?.projectFile ?? null;
+    const manifests = bare ?? converted?.manifests ?? null;
+    const added = madeFile === null || manifests === null ? [] : [{ path: 'darsena.yaml', text: madeFile }, manifests];
+    const file = madeFile === null ? await readProjectFile(root) : parseProjectFile(madeFile, 'darsena.yaml');
     const environment = options.env ?? Object.keys(file.environments)[0] ?? 'dev';
     const send = async (createBases: boolean): Promise<OperationView> => {
       const query = new URLSearchParams({ environment, createBases: createBases ? '1' : '0' });

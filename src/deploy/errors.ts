@@ -95,6 +95,59 @@ export const deployFault = defineFaults({
       remedy: 'ver examples/tienda/darsena.yaml',
     },
   },
+  'deploy.project-unnamed': {
+    kind: 'invalid',
+    en: {
+      what: 'the manifests in {path} name no project',
+      why: 'what is deployed belongs to one',
+      remedy: 'darsena deploy {path} --project NAME, or a folder with a darsena.yaml that has the file under manifests',
+    },
+    es: {
+      what: 'los manifiestos de {path} no nombran ningún proyecto',
+      why: 'lo que se despliega pertenece a uno',
+      remedy:
+        'darsena deploy {path} --project NOMBRE, o una carpeta con un darsena.yaml que tenga el archivo en manifests',
+    },
+  },
+  'deploy.input-empty': {
+    kind: 'invalid',
+    en: {
+      what: 'nothing came on standard input',
+      why: 'the command before it printed nothing',
+      remedy: 'look at that command by itself; then helm template CHART | darsena deploy - --project NAME',
+    },
+    es: {
+      what: 'no llegó nada por la entrada estándar',
+      why: 'la orden anterior no imprimió nada',
+      remedy: 'ver esa orden por sí sola; después helm template CHART | darsena deploy - --project NOMBRE',
+    },
+  },
+  'deploy.input-encoding': {
+    kind: 'invalid',
+    en: {
+      what: 'what came on standard input is neither an archive nor manifests',
+      why: 'its letters are not UTF-8',
+      remedy: 'send a tar (plain, gzip or zstd), or manifests in UTF-8',
+    },
+    es: {
+      what: 'lo que llegó por la entrada estándar no es un archivo tar ni manifiestos',
+      why: 'sus letras no son UTF-8',
+      remedy: 'enviar un tar (sin comprimir, gzip o zstd) o manifiestos en UTF-8',
+    },
+  },
+  'deploy.input-too-large': {
+    kind: 'too-large',
+    en: {
+      what: '{path} is too large',
+      why: 'more than {limit} bytes of text',
+      remedy: 'put the manifests into several files of a folder with a darsena.yaml',
+    },
+    es: {
+      what: '{path} es demasiado grande',
+      why: 'más de {limit} bytes de texto',
+      remedy: 'repartir los manifiestos en varios archivos de una carpeta con un darsena.yaml',
+    },
+  },
   'deploy.project-mismatch': {
     kind: 'invalid',
     en: { what: 'the source does not belong to {project}', why: 'its darsena.yaml says {written}' },
@@ -152,14 +205,14 @@ export const deployFault = defineFaults({
   'deploy.image-unknown': {
     kind: 'invalid',
     en: {
-      what: 'the image {image} cannot be deployed',
-      why: 'it is neither an image of darsena.yaml nor one in the registry of the platform',
+      what: 'there is no image {image} to deploy',
+      why: 'images are those of darsena.yaml, and in the registry of the platform those of the same project and below base/',
       remedy:
         'build it (images: of darsena.yaml), bring it in with darsena mirror create, darsena image import or a push, and name it PROJECT/NAME; what there is: darsena image list',
     },
     es: {
-      what: 'no se puede desplegar la imagen {image}',
-      why: 'no es una imagen de darsena.yaml ni está en el registro de la plataforma',
+      what: 'no hay imagen {image} que desplegar',
+      why: 'las imágenes son las de darsena.yaml y, en el registro de la plataforma, las del mismo proyecto y las de base/',
       remedy:
         'construirla (images: de darsena.yaml), traerla con darsena mirror create, darsena image import o un push, y nombrarla PROYECTO/NOMBRE; lo que hay: darsena image list',
     },

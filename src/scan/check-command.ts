@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { CliProgram, Text } from '../system/index.ts';
-import { checkPath } from './checks/folder.ts';
+import { checkPath, checkStream } from './checks/folder.ts';
 import { type AskSupport, CHECKS, type CheckedFile } from './checks/index.ts';
 import { scanFault } from './errors.ts';
 import { CHECK_SEVERITIES, type CheckSeverity, type Misconfiguration } from './report.ts';
@@ -21,7 +21,13 @@ const LOOKS_AT: Readonly<Record<keyof typeof CHECKS, Text>> = {
 export function checkCommands(cli: CliProgram, supportOf?: (askHosts: boolean) => Promise<AskSupport>): void {
   cli.program
     .command('check')
-    .argument('[paths...]')
+    .argument(
+      '[paths...]',
+      cli.t({
+        en: 'files and folders, this folder without; - for YAML on standard input',
+        es: 'archivos y carpetas, sin ellos esta carpeta; - para YAML por la entrada estándar',
+      }),
+    )
     .option(
       '--fail-on <severity>',
       cli.t({
@@ -68,7 +74,7 @@ export function checkCommands(cli: CliProgram, supportOf?: (askHosts: boolean) =
       }
       const ignored = new Set((options.ignore ?? '').split(',').map((id) => id.trim()));
       const support = await supportOf?.(options.hosts === true);
-      const files = await checkAll(paths.length === 0 ? ['.'] : paths, ignored, support, (path) =>
+      const files = await checkAll(paths.length === 0 ? ['.'] : paths, ignored, support, process.stdin, (path) =>
         cli.print.note({
           en: `${path}: nothing here is checked: it is empty, or no Containerfile, manifest or Compose file`,
           es: `${path}: aquí no se comprueba nada: está vacío, o no es un Containerfile, un manifiesto ni un archivo Compose`,
@@ -103,10 +109,17 @@ async function checkAll(
   paths: readonly string[],
   ignored: ReadonlySet<string>,
   support: AskSupport | undefined,
+  input: AsyncIterable<Uint8Array>,
   onNothing: (path: string) => void,
 ): Promise<CheckedFile[]> {
   const files: CheckedFile[] = [];
   for (const path of paths) {
+    if (path === '-') {
+      const one = await checkStream(input, support);
+      if (one === null) onNothing(path);
+      else files.push(one);
+      continue;
+    }
     const place = await stat(path).catch(() => null);
     if (place === null) throw scanFault('scan.place-missing', { path });
     const found = await checkPath(path, support);

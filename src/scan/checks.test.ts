@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { packTar, parseYaml } from '../formats/index.ts';
-import { checkPath } from './checks/folder.ts';
+import { checkPath, checkStream } from './checks/folder.ts';
 import {
   CHECKS,
   type CheckedFile,
@@ -417,4 +417,29 @@ test('checks: a Containerfile whose comments are in another encoding is checked;
   assert.ok(ids(files[0]).length > 0);
   assert.deepEqual(ids(files[0]), ids(checkFile('Containerfile', image)));
   assert.equal((await checkPath(join(folder, 'Containerfile'))).length, 1);
+});
+
+test('what comes on a stream is checked as a file is, and what cannot be judged passes no gate', async () => {
+  const check = (text: string | Uint8Array) => {
+    const given = async function* (): AsyncGenerator<Uint8Array> {
+      yield Buffer.from(text);
+    };
+    return checkStream(given(), (_kind, path) => ({
+      ...{ enforced: 1, emulated: 0, refused: 0 },
+      notes: [{ file: path, line: 1, field: '', treatment: 'emulated', text: { en: 'e', es: 'e' } }],
+    }));
+  };
+  const pod =
+    'apiVersion: v1\nkind: Pod\nmetadata: { name: p }\nspec: { hostNetwork: true, containers: [{ name: c, image: i }] }\n';
+  const found = await check(`---\n# Source: a\n${pod}`);
+  assert.deepEqual([found?.path, found?.unreadable, found?.support?.enforced], ['stdin.yaml', null, 1]);
+  assert.ok(found?.misconfigurations.some(({ id }) => id === 'k8s-host-network'));
+  const why = async (text: string | Uint8Array): Promise<string> => (await check(text))?.unreadable?.en ?? '';
+  assert.match(await why(' \n'), /^nothing came on standard input/);
+  assert.match(await why('services:\n  a: { image: x }\n'), /name the file/);
+  assert.match(await why(`${pod}x: [1\n`), /YAML/);
+  assert.match(await why('a: [1\n'), /YAML/);
+  assert.match(await why(Buffer.from([0x61, 0xe9])), /UTF-8/);
+  assert.match(await why(`${pod}# ${'x'.repeat(4 * 1024 * 1024)}`), /more than 4194304 bytes/);
+  assert.equal(await check('a: 1\n'), null);
 });

@@ -534,7 +534,9 @@ export class Pipeline implements Releases, RunStarter, Builds {
       repository: `${file.project}/${name}`,
       digest: NO_DIGEST,
     }));
-    for (const image of asked) await this.#pin(image, file.project, coming);
+    const unknown: string[] = [];
+    for (const image of asked) if ((await this.#find(image, file.project, coming)) === null) unknown.push(image);
+    if (unknown.length > 0) throw deployFault('deploy.image-unknown', { image: unknown.join(', ') });
     for (const text of [...remarkRecords(read.manifests), ...(await deployments.ensureProject(file, by.actor))]) {
       reading.note(text);
     }
@@ -1091,6 +1093,12 @@ export class Pipeline implements Releases, RunStarter, Builds {
 
   /** The digest-pinned reference of an image as manifests name it. @throws Fault deploy.image-unknown */
   async #pin(image: string, project: string, images: readonly PinnedImage[]): Promise<string> {
+    const found = await this.#find(image, project, images);
+    if (found === null) throw deployFault('deploy.image-unknown', { image });
+    return found;
+  }
+
+  async #find(image: string, project: string, images: readonly PinnedImage[]): Promise<string | null> {
     const built = images.find((one) => one.name === image || `${project}/${one.name}` === image);
     if (built !== undefined) return `${REGISTRY_NAME}/${built.repository}@${built.digest}`;
     const reference = parseReference(image);
@@ -1101,8 +1109,7 @@ export class Pipeline implements Releases, RunStarter, Builds {
       ours && reachable
         ? await this.#parts.registry.resolve(reference.repository, reference.digest ?? reference.tag ?? 'latest')
         : null;
-    if (found === null) throw deployFault('deploy.image-unknown', { image });
-    return `${REGISTRY_NAME}/${reference.repository}@${found.digest}`;
+    return found === null ? null : `${REGISTRY_NAME}/${reference.repository}@${found.digest}`;
   }
 
   async #carryOut(

@@ -18,7 +18,7 @@ export async function checkPath(path: string, support?: AskSupport): Promise<Che
   const found = await stat(root);
   const checked: CheckedFile[] = [];
   if (!found.isDirectory()) {
-    const one = (await checkOne(root, path, support)) ?? (await unreadableOne(root, path));
+    const one = (await checkOne(root, path, support)) ?? unreadableOne(await namedYaml(root, path), path);
     return one === null ? [] : [one];
   }
   let files = 0;
@@ -37,16 +37,65 @@ export async function checkPath(path: string, support?: AskSupport): Promise<Che
   return checked.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
+/** As places name what came without a name; nothing but YAML is told by what it says. */
+const STREAM_NAME = 'stdin.yaml';
+
+/** Checks manifests or a Compose file that come on a stream, as `helm template` prints them; null when they are neither. */
+export async function checkStream(input: AsyncIterable<Uint8Array>, support?: AskSupport): Promise<CheckedFile | null> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of input) {
+    bytes += chunk.length;
+    if (bytes > CHECK_FILE_MAX_BYTES) {
+      const unreadable: Text = {
+        en: `it has more than ${CHECK_FILE_MAX_BYTES} bytes`,
+        es: `tiene más de ${CHECK_FILE_MAX_BYTES} bytes`,
+      };
+      return { kind: 'kubernetes', path: STREAM_NAME, misconfigurations: [], unreadable };
+    }
+    chunks.push(chunk);
+  }
+  const whole = Buffer.concat(chunks);
+  const { text, unreadable } = readText(whole);
+  const blind = (why: Text): CheckedFile => ({
+    kind: 'kubernetes',
+    path: STREAM_NAME,
+    misconfigurations: [],
+    unreadable: why,
+  });
+  if (unreadable !== null) return blind(unreadable);
+  // A gate must not pass because the command before it failed.
+  if (text.trim() === '') return blind(NOTHING_CAME);
+  const checked = checkFile(STREAM_NAME, text);
+  if (checked === null) return unreadableOne(whole, STREAM_NAME);
+  if (checked.kind === 'compose') return { ...blind(NEEDS_FOLDER), kind: 'compose' };
+  if (support === undefined || checked.kind !== 'kubernetes' || checked.unreadable !== null) return checked;
+  return { ...checked, support: support(checked.kind, STREAM_NAME, text) };
+}
+
+const NOTHING_CAME: Text = {
+  en: 'nothing came on standard input: the command before it printed nothing',
+  es: 'no llegó nada por la entrada estándar: la orden anterior no imprimió nada',
+};
+const NEEDS_FOLDER: Text = {
+  en: 'a Compose file is read with the folder in which it stands: name the file',
+  es: 'un archivo Compose se lee con la carpeta en la que está: nombrar el archivo',
+};
+
 /** A file that somebody names is not passed over because it cannot even be read: a gate would let it through. */
-async function unreadableOne(place: string, path: string): Promise<CheckedFile | null> {
-  if (!/\.(?:ya?ml|json)$/i.test(path)) return null;
+function unreadableOne(bytes: Uint8Array | null, path: string): CheckedFile | null {
+  if (bytes === null) return null;
   try {
-    parseManifests(decodeText(await readFile(place)), { maxBytes: CHECK_FILE_MAX_BYTES });
+    parseManifests(decodeText(bytes), { maxBytes: CHECK_FILE_MAX_BYTES });
     return null;
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     return { kind: 'kubernetes', path, misconfigurations: [], unreadable: describeFormatError(error) };
   }
+}
+
+async function namedYaml(place: string, path: string): Promise<Uint8Array | null> {
+  return /\.(?:ya?ml|json)$/i.test(path) ? readFile(place) : null;
 }
 
 async function checkOne(place: string, name: string, support?: AskSupport): Promise<CheckedFile | null> {
