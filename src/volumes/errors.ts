@@ -297,6 +297,19 @@ export const volumeFault = defineFaults({
       remedy: 'liberar espacio en el host, o restaurar en otra clase',
     },
   },
+  'volume.snapshot-no-room': {
+    kind: 'exhausted',
+    en: {
+      what: 'no snapshot is made',
+      why: 'it needs {needed}, and the disk has {room} before it is full',
+      remedy: 'make room on the host, or save a backup in a repository that lies elsewhere',
+    },
+    es: {
+      what: 'no se crea la instantánea',
+      why: 'necesita {needed}, y el disco tiene {room} antes de llenarse',
+      remedy: 'liberar espacio en el host, o guardar una copia en un repositorio que esté en otro lugar',
+    },
+  },
   'volume.still-there': {
     kind: 'unavailable',
     en: { what: 'the data of {volume} is still there', why: '{path} exists after its removal' },

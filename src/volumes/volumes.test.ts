@@ -323,12 +323,14 @@ async function oneHost(t: TestContext) {
       return volume;
     },
   };
+  let held: number | null = null;
   let restore: (target: string) => Promise<void> = async () => undefined;
   const env = { PATH: process.env['PATH'] ?? '' };
   const real = createTools(false, env);
   const tools: typeof real = {
     ...real,
     async run(program, words, options) {
+      if (program === 'du' && held !== null) return { code: 0, stdout: `${held}\t${words.at(-1)}`, stderr: '' };
       if (program !== 'restic') return real.run(program, words, options);
       const at = words.indexOf('--target');
       if (at >= 0) await restore(words[at + 1] ?? '');
@@ -358,6 +360,9 @@ async function oneHost(t: TestContext) {
     ...{ base, root, stored, engine, host, another, place, allowedFile },
     restores: (by: (target: string) => Promise<void>) => {
       restore = by;
+    },
+    holds: (bytes: number | null) => {
+      held = bytes;
     },
     run: (order: VolumeOrderMessage) => host.run({ kind: 'volume', order }),
     make: async (claim: string, at?: string) => {
@@ -503,6 +508,21 @@ test('a restore or a snapshot that ended half-way leaves no data, and no name th
     await assert.rejects(next.run(task({ ...whole, place: at })), fault('volume.exists'));
     await next.run(task({ action: 'remove', key: to, place: at }));
   }
+});
+
+test('a snapshot that does not fit is refused before it fills the disk of its neighbours', async (t) => {
+  const { root, run, make, stored, holds } = await oneHost(t);
+  await writeFile(join((await make('data', root)).path, 'row'), 'x');
+  const id = '0c4dd2c1-8a1c-4f3e-9a51-1d8c62f0a001';
+  holds(10 ** 15);
+  await assert.rejects(
+    run({ action: 'snapshot', key: KEY, id }),
+    fault('volume.snapshot-no-room', /before it is full/),
+  );
+  assert.equal(stored.size, 1);
+  holds(null);
+  await run({ action: 'snapshot', key: KEY, id });
+  assert.equal(stored.size, 2);
 });
 
 test('a container of two volumes stands still until both are copied, and is let go by an engine that hesitates', async (t) => {

@@ -538,6 +538,7 @@ export class HostVolumes {
       snapshotLabels(this.#owner(key), id),
     );
     const how = (await this.#canReflink(source.path)) ? 'reflink' : 'copy';
+    if (how === 'copy') await this.#requireRoomFor(source.path, target.path);
     const origin = how === 'copy' ? await this.#originOf(source.path) : null;
     const done = await this.#atMoment(volume, origin, async (moment) => {
       await this.#copy(moment.pathOf(source.path), target.path, 'copy');
@@ -557,6 +558,7 @@ export class HostVolumes {
     const secret = brought ?? this.#seals.keyOf(volume);
     if (secret === undefined) throw volumeFault('volume.key-missing', { volume });
     const target = await this.#make(name, snapshotLabels(this.#owner(key), id), join(dirname(home), name));
+    await this.#requireRoomFor(home, target.path);
     const { frozenMs } = await this.#freezer.hold(volume, async (signal) => {
       // What programs wrote and the kernel has not yet handed on.
       const sync = await this.#options.tools.run('sync', ['--file-system', '--', this.#seals.plainOf(volume)], {
@@ -570,6 +572,14 @@ export class HostVolumes {
       how: 'copy',
       frozenMs,
     };
+  }
+
+  /** The disk of a volume is that of others too: a copy that does not fit would fill it up before it fails. */
+  async #requireRoomFor(source: string, target: string): Promise<void> {
+    const words = ['--block-size=1', '--summarize', '--one-file-system', '--', source];
+    const held = await this.#options.tools.run('du', words, { timeoutMs: COPY_MS });
+    requireDone(held, { en: 'counting the volume', es: 'contar el volumen' }, 'du');
+    await requireRoom(Number.parseInt(held.stdout, 10), target, 'volume.snapshot-no-room');
   }
 
   /** Opens encrypted files that are nobody's volume, and closes them again. */
@@ -1127,12 +1137,16 @@ function isOf({ labels }: StoredVolume, key: ClaimKey): boolean {
   return owner !== null && formatClaim(owner) === formatClaim(key);
 }
 
-/** A restore that fills the disk of the host stops all that runs there. @throws Fault volume.no-room */
-async function requireRoom(bytes: number, folder: string): Promise<void> {
+/** A copy that fills the disk of the host stops all that runs there. @throws Fault volume.no-room, volume.snapshot-no-room */
+async function requireRoom(
+  bytes: number,
+  folder: string,
+  code: 'volume.no-room' | 'volume.snapshot-no-room' = 'volume.no-room',
+): Promise<void> {
   const { freeBytes, totalBytes } = await requireAnswers(folder);
   const kept = Math.min(ROOM_KEPT_BYTES, totalBytes * (1 - FULL_SHARE));
   const room = Math.max(0, Math.floor(freeBytes - kept));
-  if (bytes > room) throw volumeFault('volume.no-room', { needed: formatBytes(bytes), room: formatBytes(room) });
+  if (bytes > room) throw volumeFault(code, { needed: formatBytes(bytes), room: formatBytes(room) });
 }
 
 function refused(place: string, list: 'folders' | 'exports' | 'repositories', file: string): Fault {
