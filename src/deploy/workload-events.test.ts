@@ -39,6 +39,11 @@ test('what happens to pods is told: made, ready, not ready, started again, gone,
   assert.deepEqual(kinds(fine, fine), []);
   const unready = status([replica({ ready: false })], { phase: 'degraded' });
   assert.deepEqual(kinds(fine, unready), ['replica-unready!', 'phase!']);
+  const leaving = { en: 'its disk is full', es: 'su disco está lleno' };
+  const evicted = status([replica({ leaving })]);
+  assert.deepEqual(kinds(fine, evicted), ['replica-unready!']);
+  assert.equal(eventsBetween(fine, evicted, NOW)[0]?.text.es, 'web-1 se retira: su disco está lleno');
+  assert.deepEqual(kinds(evicted, status([replica({ leaving, ready: false, phase: 'stopping' })])), []);
   const again = status([replica({ attempt: 1, lastExit: { code: 137, at: '' } })]);
   assert.deepEqual(kinds(fine, again), ['restarted!']);
   assert.match(eventsBetween(fine, again, NOW)[0]?.text.es ?? '', /código 137/);

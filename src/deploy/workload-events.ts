@@ -107,7 +107,12 @@ function replicaEvents(before: ReplicaStatus | null, after: ReplicaStatus): NewW
     const former = before?.containers.filter(({ name }) => name === container.name) ?? [];
     containerEvents(former, container, after, say);
   }
-  if (after.ready !== (before?.ready ?? false)) {
+  const { leaving } = after;
+  if (leaving !== undefined) {
+    if (before?.leaving !== undefined) return events;
+    const en = `${replica} is taken away: ${leaving.en}`;
+    say('replica-unready', true, { en, es: `${replica} se retira: ${leaving.es}` });
+  } else if (after.ready !== (before?.ready ?? false)) {
     if (after.ready) say('replica-ready', false, { en: `${replica} is ready`, es: `${replica} está lista` });
     else if (after.phase === 'succeeded') {
       say('replica-unready', false, { en: `${replica} has done its work`, es: `${replica} terminó su trabajo` });

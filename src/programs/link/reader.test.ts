@@ -161,6 +161,7 @@ const TO_CONTROL: readonly ToControl[] = [
             restarts: 0,
             startedAt: at,
             lastExit: { code: 137, at },
+            leaving: { en: 'a', es: 'b' },
             containers: [{ name: 'web', id: containerId, image: 'i', digest, state: 'running', pid: 5, attempt: 0 }],
           },
         ],

@@ -459,6 +459,7 @@ const workloadStatus = z.strictObject({
       restarts: count,
       startedAt: time.nullable(),
       lastExit: z.strictObject({ code: z.number().int(), at: time }).nullable(),
+      leaving: words.optional(),
       containers: list(
         z.strictObject({
           name: z.string().max(300),

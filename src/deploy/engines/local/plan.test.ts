@@ -200,6 +200,20 @@ test('a pod without a running network is replaced', () => {
   ]);
 });
 
+test('who looks is told why a pod goes that no release, number or drain took away, from the moment that it is decided', () => {
+  const overfull = new Map([[three[1]?.id ?? '', 'disk'] as const]);
+  const leaving = (result: Plan): (string | undefined)[] =>
+    result.statuses[0]?.replicas.map((one) => one.leaving?.en) ?? [];
+  const result = run([v1], three, { overfull });
+  const [, why] = leaving(result);
+  assert.match(why ?? '', /ephemeral-storage/);
+  const reason = result.actions.find((one) => one.kind === 'remove-pod')?.reason;
+  assert.ok(reason !== undefined);
+  const busy = new Map([[three[1]?.name ?? '', { kind: 'remove', reason } as const]]);
+  assert.deepEqual(leaving(run([v1], three, { busy })), [undefined, why, undefined]);
+  assert.deepEqual(leaving(run([{ ...v1, replicas: 1 }], three)), [undefined, undefined, undefined]);
+});
+
 test('a paused container is left as it is and not counted as ready', () => {
   const { actions, statuses } = run([v1], [...three.slice(0, 2), podOf(v1, 2, { state: 'paused' })]);
   assert.deepEqual(say(actions), []);

@@ -53,7 +53,7 @@ export interface ContainerHealth {
 /** What is being done to a pod right now; nothing else is done to it meanwhile. */
 export type Busy =
   | { readonly kind: 'create'; readonly pod: PodIdentity }
-  | { readonly kind: 'remove' }
+  | { readonly kind: 'remove'; readonly reason?: Text }
   | { readonly kind: 'mend' };
 
 /** What a pod has filled: an emptyDir with a limit of its own, or the disk that its containers have together. */
@@ -221,6 +221,9 @@ const REASON = {
   },
 } as const satisfies Record<string, Text>;
 
+/** What nobody asked for by a release, a number or a drain: who looks is told why. */
+const UNASKED: ReadonlySet<Text> = new Set([REASON.broken, REASON.fenced, REASON.emptyDir, REASON.disk]);
+
 interface OwnedPod {
   readonly pod: ObservedPod;
   readonly identity: PodIdentity;
@@ -322,6 +325,19 @@ class Round {
     if (this.#observed.busy.has(pod.name) || this.#isWaiting(pod.name)) return;
     const graceSeconds = LABEL.grace in pod.labels ? readCount(pod.labels, LABEL.grace) : 30;
     this.#actions.push({ kind: 'remove-pod', pod, graceSeconds, drain, reason });
+  }
+
+  #toReplica(judged: Judged): ReplicaStatus {
+    const replica = toReplica(judged, this.#observed.health);
+    const { id, name } = judged.pod;
+    const busy = this.#observed.busy.get(name);
+    const { overfull, fenced } = this.#observed;
+    let leaving = busy?.kind === 'remove' ? busy.reason : undefined;
+    if (busy === undefined && (judged.phase === 'broken' || overfull?.has(id) || fenced?.has(name))) {
+      const action = this.#actions.find((one) => one.kind === 'remove-pod' && one.pod.id === id);
+      if (action?.kind === 'remove-pod') leaving = action.reason;
+    }
+    return leaving === undefined || !UNASKED.has(leaving) ? replica : { ...replica, leaving };
   }
 
   result(): Plan {
@@ -1003,7 +1019,7 @@ class Round {
       ready: judged.filter(({ ready }) => ready).length,
       updated: active,
       conditions,
-      replicas: judged.map((one) => toReplica(one, this.#observed.health)),
+      replicas: judged.map((one) => this.#toReplica(one)),
       job: {
         active,
         succeeded: jobs.reduce((sum, { succeeded }) => sum + succeeded, 0),
@@ -1064,7 +1080,7 @@ class Round {
       ready,
       updated: updated.length,
       conditions,
-      replicas: judged.map((one) => toReplica(one, this.#observed.health)),
+      replicas: judged.map((one) => this.#toReplica(one)),
     });
   }
 }

@@ -1639,6 +1639,7 @@ function busyOf(action: Action): Busy {
     case 'mend-pod':
       return { kind: 'mend' };
     case 'remove-pod':
+      return { kind: 'remove', reason: action.reason };
     case 'remove-network':
       return { kind: 'remove' };
   }

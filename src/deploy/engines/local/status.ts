@@ -83,6 +83,8 @@ export interface ReplicaStatus {
   readonly restarts: number;
   readonly startedAt: string | null;
   readonly lastExit: { readonly code: number; readonly at: string } | null;
+  /** Why it is taken away, where nobody asked for that. */
+  readonly leaving?: Text;
   readonly containers: readonly ReplicaContainer[];
 }
 
