@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
-import { openDatabase, silentLog, systemClock } from '../system/index.ts';
+import { type Clock, openDatabase, silentLog, systemClock } from '../system/index.ts';
 import { type ChainedFact, Journal, type JournalTables, journalMigrations } from './index.ts';
 
 const checkpointKeyPem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
@@ -39,6 +39,30 @@ test('facts get their places in the order they were committed, and listeners hea
     heard.map((fact) => fact.subject),
     Array.from({ length: 20 }, (_, n) => `s${n + 1}`),
   );
+});
+
+test('ids go on after those that a clock years ahead made, so that the last of a state is the newest', async (t) => {
+  const { db, journal, state } = await openJournal(t);
+  await journal.continueIds();
+  const ahead: Clock = { ...systemClock, now: () => new Date(Date.now() + 800 * 86_400_000) };
+  // Another process made it: this one has seen no such time.
+  const hex = ahead.now().getTime().toString(16).padStart(12, '0');
+  const id = `${hex.slice(0, 8)}-${hex.slice(8)}-7fff-bfff-ffffffffffff`;
+  const empty = { project: null, actor: 'platform', subject: 'x', digest: null, body: 'null' };
+  await db
+    .insertInto('journal_facts')
+    .values({ id, at: ahead.now().toISOString(), kind: 'test.done', ...empty, seq: null, body_hash: null, hash: null })
+    .execute();
+  await journal.continueIds();
+  await state(1);
+  await state(2);
+  await journal.settled();
+  const facts = await journal.query({ projects: '*', order: 'oldest', limit: 10 });
+  assert.deepEqual(
+    facts.map(({ subject }) => subject),
+    ['x', 's1', 's2'],
+  );
+  assert.ok(facts.every((fact) => fact.id >= id));
 });
 
 test('a fact of a transaction that failed was never stated', async (t) => {

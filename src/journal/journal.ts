@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import type { Kysely } from 'kysely';
-import { type Clock, canonicalJson, type Log, newId, type Text } from '../system/index.ts';
+import { type Clock, canonicalJson, continueIds, type Log, newId, type Text } from '../system/index.ts';
 import { type ChainedFact, type Fact, GENESIS_HASH, hashBody, hashFact, type NewFact } from './fact.ts';
 import { CHAIN_BATCH_MAX, CHECKPOINT_FACTS, CHECKPOINT_MS } from './limits.ts';
 import {
@@ -12,6 +12,7 @@ import {
   queryFacts,
   readCheckpoints,
   readHead,
+  readLastId,
   readUnchained,
 } from './store.ts';
 
@@ -53,6 +54,15 @@ export class Journal {
     this.#key = createPrivateKey(options.checkpointKeyPem);
     this.#writer = new FactWriter(options.db);
     this.#lastCheckpointMs = options.clock.monotonicMs();
+  }
+
+  /**
+   * To be called before anything is written: ids go on after those of all facts, also where a clock that was ahead made some
+   * of them. States whose last is the one that holds, such as releases and policies, are written together with facts.
+   */
+  async continueIds(): Promise<void> {
+    const last = await readLastId(this.#options.db);
+    if (last !== null) continueIds(last);
   }
 
   /** States a fact within the caller's transaction; call `committed()` when that has ended. */

@@ -63,6 +63,12 @@ export async function readUnchained(tx: Kysely<JournalTables>, limit: number): P
   return rows.map(toFact);
 }
 
+/** The greatest id of a fact; null: there is none yet. */
+export async function readLastId(db: Kysely<JournalTables>): Promise<string | null> {
+  const row = await db.selectFrom('journal_facts').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst();
+  return row?.id ?? null;
+}
+
 export async function readHead(tx: Kysely<JournalTables>): Promise<{ seq: number; hash: string } | null> {
   const row = await tx
     .selectFrom('journal_facts')

@@ -328,6 +328,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const consoleUrl = `https://localhost:${instance.ports.console}`;
 
   const journal = new Journal({ db, clock, log, checkpointKeyPem: keys.journalKeyPem, keyId: 'journal-1' });
+  await journal.continueIds();
   const operations = new Operations({ db, clock, log });
   const access = new Access({ db, journal, clock });
   const watch: WatchPrincipal = (principal, changed) => access.watch(principal, changed);
@@ -1276,7 +1277,14 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
 
   function permissionParts(): Parameters<typeof wantedMessage>[0] {
     const { graces } = registry;
-    const changed = { factsChangedMs: () => factsChangedMs, graces, volumes };
+    const changed = {
+      factsChangedMs: () => {
+        // Changed while the clock was ahead: what was answered until now does not know of it, what comes does.
+        factsChangedMs = Math.min(factsChangedMs, clock.now().getTime());
+        return factsChangedMs;
+      },
+      ...{ graces, volumes },
+    };
     return { admit, deployments, runs, pipeline, signatures, trust, key: verdictKey, clock, log, ...changed };
   }
 

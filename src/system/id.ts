@@ -9,6 +9,20 @@ let used = DRAWN_BYTES;
 let lastMs = 0;
 let sequence = 0;
 
+/** The last of its millisecond. */
+const SEQUENCE_MAX = 0xfff;
+
+/**
+ * From now on ids of this process come after this one, whatever the clock says: which of two is newer is told by their order, and one
+ * that a clock years ahead made would be the newest for years.
+ */
+export function continueIds(id: string): void {
+  const madeMs = Number.parseInt(id.replace('-', '').slice(0, 12), 16);
+  if (!(madeMs >= lastMs)) return;
+  lastMs = madeMs;
+  sequence = SEQUENCE_MAX;
+}
+
 /**
  * A UUIDv7 (RFC 9562 section 5.7): 48 bits of Unix milliseconds, then 12 bits of a counter that keeps the ids of one
  * process in order within a millisecond, then random bits.
@@ -26,7 +40,7 @@ export function newId(clock: Clock = systemClock): string {
     sequence = ((bytes[6] ?? 0) << 3) & 0x7ff;
   } else {
     sequence += 1;
-    if (sequence > 0xfff) {
+    if (sequence > SEQUENCE_MAX) {
       lastMs += 1;
       sequence = 0;
     }

@@ -47,7 +47,7 @@ export {
   sayFault,
 } from './fault.ts';
 export { fileReason, readFileBytes, streamToFile, syncFolder, writeFileAtomic } from './files.ts';
-export { newId } from './id.ts';
+export { continueIds, newId } from './id.ts';
 export { describeIssue, describeIssues, expected } from './issue-words.ts';
 export { keptBundle } from './kept-bundle.ts';
 export { type DiffLine, diffLines } from './line-diff.ts';

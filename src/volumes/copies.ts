@@ -494,7 +494,7 @@ export class Copies {
    * the last time of a schedule failed.
    */
   async troubled(): Promise<string[]> {
-    const { db } = this.#options;
+    const { db, clock } = this.#options;
     const rows = await db
       .selectFrom('volumes_copies')
       .selectAll()
@@ -505,8 +505,15 @@ export class Copies {
     const scheduled = await db.selectFrom('volumes_schedules').select(['project', 'environment', 'claim']).execute();
     const names = new Set(scheduled.map(formatClaim));
     const copies = rows.map(toCopy);
+    // One of a time still to come was made while the clock was ahead, and is not the newest of those made since.
+    const now = clock.now().toISOString();
     const firstOf = (list: readonly Copy[]): readonly Copy[] => [
-      ...new Map(list.toReversed().map((copy) => [formatClaim(copy), copy])).values(),
+      ...new Map(
+        list
+          .filter(({ createdAt }) => createdAt <= now)
+          .toReversed()
+          .map((copy) => [formatClaim(copy), copy]),
+      ).values(),
     ];
     const bad = [
       ...copies.filter(({ verified }) => verified?.same === false),

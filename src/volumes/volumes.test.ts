@@ -866,6 +866,12 @@ test('backups go on at their times after the clock was years ahead', async (t) =
   const years = 24 * 365 * 9;
   const all = [await made(1), await made(years), await made(-years), await made(0), await made(1)];
   assert.deepEqual(all.join(' '), '1,1 2,2 3,2 3,2 4,2');
+  assert.deepEqual(await copies.troubled(), []);
+  answer(() => {
+    throw new Error('the place is away');
+  });
+  await made(1);
+  assert.equal((await copies.troubled()).length, 1, 'the good one of years ahead is not the newest');
 });
 
 test('a backup that is damaged, or that could not be tried, is an alarm until one comes back whole', async (t) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { listProcesses, readPidFile } from '../../src/programs/setup/processes.t
 import { programsOf } from '../../src/programs/setup/programs.ts';
 import { supervisedState } from '../../src/programs/setup/supervisor.ts';
 import { ROLES, userName } from '../../src/programs/setup/users.ts';
-import { runCommand } from '../../src/system/index.ts';
+import { runCommand, type Text } from '../../src/system/index.ts';
 import { eventually } from './faults-ground.ts';
 
 // One instance of its own through its whole life, by the command line as a person types it.
@@ -196,6 +196,32 @@ suite('the life of an instance', { skip, timeout: 480_000 }, () => {
     const { code, stdout, stderr } = await darsena('up', '--yes', '--json');
     assert.equal(code, 0, stderr);
     assert.deepEqual((JSON.parse(stdout) as { ports: object }).ports, instance.ports);
+  });
+
+  test('a clock far ahead of where the platform was when it stopped is told beside control, until it is believed', async () => {
+    const path = join(files.control.folder, 'clock.json');
+    assert.ok(Math.abs(JSON.parse(await readFile(path, 'utf8')).atMs - Date.now()) < 600_000);
+    for (const [days, detail] of [
+      [100, /^the clock of this machine went 100 days ahead at once/],
+      [1, null],
+    ] as const) {
+      // As if it had been off for so long, by what this clock says.
+      await writeFile(path, JSON.stringify({ atMs: Date.now() - days * 86_400_000, doubtedMs: 0 }));
+      const { child } = await supervisedState(files.supervisors, 'control');
+      assert.ok(child !== null);
+      process.kill(child.pid, 'SIGKILL');
+      await eventually(
+        async () => (await darsena('status', '--json')).stdout,
+        (text) => {
+          const { parts } = JSON.parse(text) as { parts: { name: string; state: string; detail: Text | null }[] };
+          const control = parts.find((one) => one.name === 'control');
+          return detail === null
+            ? control?.state === 'ok'
+            : control?.state === 'degraded' && detail.test(control.detail?.en ?? '');
+        },
+        120_000,
+      );
+    }
   });
 
   test('purge leaves nothing of the instance, and everything of others', async () => {

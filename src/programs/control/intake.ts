@@ -452,7 +452,9 @@ function isAboutImages(why: RejudgeReason): boolean {
 const RENEW_BEFORE_MS = 24 * 3_600_000;
 
 function runsOut(verdict: Verdict, clock: Clock): boolean {
-  return Date.parse(verdict.expiresAt) - clock.now().getTime() < RENEW_BEFORE_MS;
+  const nowMs = clock.now().getTime();
+  // One of a time still to come was given while the clock was ahead: its end says nothing.
+  return Date.parse(verdict.at) > nowMs || Date.parse(verdict.expiresAt) - nowMs < RENEW_BEFORE_MS;
 }
 
 function sameAnswer(a: Verdict, b: Verdict): boolean {

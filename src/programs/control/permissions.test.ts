@@ -164,6 +164,22 @@ test('what changes while an answer is sought is not in it: it is sought anew', a
   }
 });
 
+test('what was answered while the clock was years ahead is answered anew when it is set right', async () => {
+  const { state, ask, close } = await ground('refuse');
+  const years = 800 * 24 * HOUR;
+  try {
+    state.aheadMs += years;
+    const ahead = await ask();
+    state.aheadMs -= years;
+    state.malware = true;
+    const now = await ask();
+    assert.deepEqual([now.id === ahead.id, now.decision], [false, 'refuse']);
+    assert.equal((await ask()).at, now.at, 'and not again and again');
+  } finally {
+    await close();
+  }
+});
+
 test('with "restarts: refuse" nothing starts after the deadline, and no verdict is given again and again before it', async () => {
   const { clock, kept, ask, later, close } = await ground('refuse');
   try {

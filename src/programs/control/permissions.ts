@@ -167,6 +167,8 @@ function isStale(parts: PermissionParts, verdict: Verdict, environment: ActiveEn
   const policy = parts.admit.policy(environment.policy);
   if (verdict.policy.name !== policy.name || verdict.policy.version !== policy.version) return true;
   if (Date.parse(verdict.at) <= parts.factsChangedMs()) return true;
+  // Given while the clock was ahead: it would hold for as long, whatever becomes known of the image.
+  if (Date.parse(verdict.at) > parts.clock.now().getTime()) return true;
   // A refused release of the same image and specification says nothing about what runs.
   if (verdict.decision === 'refuse' && !verdict.restart) return true;
   if (Date.parse(verdict.expiresAt) - parts.clock.now().getTime() >= RENEW_BEFORE_MS) return false;
