@@ -175,9 +175,13 @@ suite('the life of an instance', { skip, timeout: 480_000 }, () => {
     const { code, stderr } = await darsena('up', '--yes');
     assert.equal(code, 1);
     assert.match(stderr, /the keys of this instance are not in/);
+    // A supervisor writes itself down a moment after it is begun.
     for (const program of programsOf(instance)) {
-      const { supervisor } = await supervisedState(files.supervisors, program);
-      assert.ok(supervisor !== null, `${program} is not kept running`);
+      await eventually(
+        async () => ({ program, ...(await supervisedState(files.supervisors, program)) }),
+        ({ supervisor }) => supervisor !== null,
+        60_000,
+      );
     }
     await rename(`${key}.away`, key);
     await eventually(
