@@ -40,7 +40,7 @@ import { CoverageWord } from './agent/coverage-word.ts';
 import { drill } from './agent/drill/drill.ts';
 import { HostEdge } from './agent/edge.ts';
 import { RefusalSums } from './agent/edge-refusals.ts';
-import { letGoOfFrozen, takeEvidence } from './agent/evidence.ts';
+import { letGoOfFrozen, sweepEvidence, takeEvidence } from './agent/evidence.ts';
 import { admittedAs, requireUser } from './agent/exec-user.ts';
 import { FlowReport } from './agent/flow-report.ts';
 import { askPodman, openHostEngine, requireHas } from './agent/host-engine.ts';
@@ -345,6 +345,9 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     log,
   });
 
+  await sweepEvidence(join(files.agent.folder, 'evidence')).catch((error: unknown) =>
+    log.error({ err: error }, 'what a look for evidence left could not be removed'),
+  );
   const letGo = await letGoOfFrozen(join(files.agent.folder, 'evidence'), instance, log);
   await restorePatches();
   await volumes.start();

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { EvidenceFile } from '../../respond/evidence/format.ts';
 import { EVIDENCE_DEPTH_MAX, EVIDENCE_FILES_MAX } from '../../respond/evidence/limits.ts';
 import type { Instance } from '../setup/instance.ts';
-import { keepFiles, memoryMounts, sanitize } from './evidence.ts';
+import { keepFiles, memoryMounts, sanitize, sweepEvidence } from './evidence.ts';
 import { readLayer } from './layer-changes.ts';
 import { ownContainerIds } from './own-container.ts';
 import { describeProcess, isOfContainer, namesOf, readSockets, socketAddress } from './process-facts.ts';
@@ -147,6 +147,16 @@ test('each path is in an archive once, and what a container has leaves room for 
   assert.equal(files.length, copied + 1);
   for (let one = files.length; one < EVIDENCE_FILES_MAX; one++) keep(`lists/${one}`, '');
   assert.throws(() => keep('more.json', ''), RangeError);
+});
+
+test('archives that an agent could not send go at its next start, and who is still stopped stays written down', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'darsena-evidence-'));
+  t.after(() => rm(folder, { recursive: true }));
+  await sweepEvidence(join(folder, 'none'));
+  for (const name of ['01a2.tar.gz', '01a2.pcap', `${'ab'.repeat(32)}.frozen`])
+    await writeFile(join(folder, name), 'x');
+  await sweepEvidence(folder);
+  assert.deepEqual(await readdir(folder), [`${'ab'.repeat(32)}.frozen`]);
 });
 
 test('the process of the engine beside a container is none of it', () => {

@@ -192,6 +192,18 @@ export async function letGoOfFrozen(folder: string, instance: Instance, log: Log
   return released;
 }
 
+/**
+ * Takes away archives that an agent before this one had not sent yet: what a container held in memory stays on no disk that
+ * nobody asks about. To be called before evidence is taken.
+ */
+export async function sweepEvidence(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  for (const name of names) if (!name.endsWith(FROZEN)) await rm(join(folder, name), { recursive: true, force: true });
+}
+
 /** Containers that are being looked at. */
 const lookedAt = new Set<string>();
 
