@@ -324,6 +324,7 @@ async function oneHost(t: TestContext) {
     },
   };
   let held: number | null = null;
+  let answer: (words: readonly string[]) => string = () => '';
   let restore: (target: string) => Promise<void> = async () => undefined;
   const env = { PATH: process.env['PATH'] ?? '' };
   const real = createTools(false, env);
@@ -334,7 +335,7 @@ async function oneHost(t: TestContext) {
       if (program !== 'restic') return real.run(program, words, options);
       const at = words.indexOf('--target');
       if (at >= 0) await restore(words[at + 1] ?? '');
-      return { code: 0, stdout: '', stderr: '' };
+      return { code: 0, stdout: answer(words), stderr: '' };
     },
   };
   await mkdir(root, { mode: 0o755 });
@@ -360,6 +361,9 @@ async function oneHost(t: TestContext) {
     ...{ base, root, stored, engine, host, another, place, allowedFile },
     restores: (by: (target: string) => Promise<void>) => {
       restore = by;
+    },
+    answers: (by: (words: readonly string[]) => string) => {
+      answer = by;
     },
     holds: (bytes: number | null) => {
       held = bytes;
@@ -508,6 +512,23 @@ test('a restore or a snapshot that ended half-way leaves no data, and no name th
     await assert.rejects(next.run(task({ ...whole, place: at })), fault('volume.exists'));
     await next.run(task({ action: 'remove', key: to, place: at }));
   }
+});
+
+test('what a backup that was cut off left in the repository goes with the next one of the same volume', async (t) => {
+  const { base, root, run, make, answers } = await oneHost(t);
+  await make('data', root);
+  const left = 'ab'.repeat(32);
+  const forgotten: string[] = [];
+  answers((words) => {
+    const [command] = words.slice(2);
+    if (command === 'forget') forgotten.push(...words.slice(words.indexOf('--') + 1));
+    if (command === 'backup') return '{"message_type":"summary","snapshot_id":"01234567","data_added":1}\n';
+    if (command !== 'snapshots') return '';
+    return words.includes('darsena=test,claim=shop/prod/data,first-pass') ? JSON.stringify([{ id: left }]) : '[]';
+  });
+  const repository = { location: base, password: 'k', user: null };
+  await run({ action: 'backup', key: KEY, id: '0c4dd2c1-8a1c-4f3e-9a51-1d8c62f0a001', repository });
+  assert.deepEqual(forgotten, [left]);
 });
 
 test('a snapshot that does not fit is refused before it fills the disk of its neighbours', async (t) => {
