@@ -28,6 +28,27 @@ function problemsOf(text: string): { line: number; rule: string | null; reason: 
   assert.fail('expected the policy to be refused');
 }
 
+test('the sentence of a policy that cannot be used has its first mistakes, each with its place, in both languages', () => {
+  const rule = (name: string): string =>
+    `  - { id: ${name}, when: "${name}()", effect: warn, message: { en: a, es: a } }\n`;
+  const names = Array.from({ length: 10 }, (_, index) => `wrong${index}`);
+  const text = `name: x\nversion: "1"\ndescription: { en: a, es: a }\ndoors: { ci: closed }\nrules:\n${names.map(rule).join('')}`;
+  assert.throws(
+    () => readPolicy(text, 'test.yaml'),
+    (error) => {
+      assert.ok(error instanceof Fault);
+      const [en, es] = (['en', 'es'] as const).map((language) => error.text(language).why ?? '');
+      for (const index of [0, 1, 7]) {
+        assert.match(en ?? '', new RegExp(`\\d+:\\d+ rule "wrong${index}"`));
+        assert.match(es ?? '', new RegExp(`\\d+:\\d+ regla "wrong${index}"`));
+      }
+      assert.match(en ?? '', / \(and 2 more\)$/);
+      assert.match(es ?? '', / \(y 2 más\)$/);
+      return true;
+    },
+  );
+});
+
 test('the presets load, and dev and prod have the same rules in the same order', async () => {
   const policies = await readPolicies(PRESETS_FOLDER);
   const names = policies.map(({ name }) => name);
@@ -167,7 +188,10 @@ test('what is wrong with a policy is said in Spanish, and what its expressions s
     [policy('    when: 1 +\n'), /en el carácter \d+ de "when": la expresión termina antes de tiempo/],
     [policy('    when: image.nope == 1\n'), /en el carácter \d+ de "when": no existe la clave nope/],
     [policy('    when: 1 + true\n'), /en el carácter \d+ de "when": el detalle, en inglés: /],
-    [policy('    other: 1\n'), / \(y \d+ más\)$/],
+    [
+      policy('    other: 1\n'),
+      /regla "one": "other" no se conoce aquí; .*; \d+:\d+ regla "one": se esperaba uno de "when"/,
+    ],
   ];
   for (const [text, says] of cases) assert.match(spanish(text), says, text);
 });

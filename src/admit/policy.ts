@@ -123,6 +123,9 @@ export interface PolicyProblem {
   readonly spanish?: string;
 }
 
+/** More mistakes than this are told after these were mended. */
+const PROBLEMS_TOLD = 8;
+
 /**
  * Reads a policy. Every mistake is found at once, each with its place; a policy with one is not used at all.
  * @param name how to call the document in errors, such as its file name
@@ -134,15 +137,24 @@ export function readPolicy(text: string, name: string, find: FindPolicy = () => 
   const policy = compilePolicy(text, problems, find);
   const [first] = problems;
   if (policy !== null && first === undefined) return policy;
-  const place = first === undefined ? '' : `${first.line}:${first.column} `;
-  const [rule, regla] = first?.rule ? [`rule "${first.rule}": `, `regla "${first.rule}": `] : ['', ''];
-  const left = problems.length - 1;
-  const [more, otros] = left > 0 ? [` (and ${left} more)`, ` (y ${left} más)`] : ['', ''];
-  const reason = first?.reason ?? 'it is empty';
-  const spanish = first === undefined ? 'está vacía' : (first.spanish ?? spanishOfProblem(first.reason));
+  const said = (one: PolicyProblem, language: 'en' | 'es'): string => {
+    const rule = one.rule ? `${language === 'es' ? 'regla' : 'rule'} "${one.rule}": ` : '';
+    const reason = language === 'en' ? one.reason : (one.spanish ?? spanishOfProblem(one.reason));
+    return `${one.line}:${one.column} ${rule}${reason}`;
+  };
+  const all = (language: 'en' | 'es', empty: string, more: string): string =>
+    first === undefined
+      ? empty
+      : problems
+          .slice(0, PROBLEMS_TOLD)
+          .map((one) => said(one, language))
+          .join('; ') + (left > 0 ? more : '');
+  const left = problems.length - PROBLEMS_TOLD;
+  const en = all('en', 'it is empty', ` (and ${left} more)`);
+  const es = all('es', 'está vacía', ` (y ${left} más)`);
   throw admitFault(
     'admit.policy-invalid',
-    { policy: name, reason: { en: `${place}${rule}${reason}${more}`, es: `${place}${regla}${spanish}${otros}` } },
+    { policy: name, reason: { en, es } },
     { details: problems.map((problem) => ({ ...problem })) },
   );
 }

@@ -94,6 +94,34 @@ test('what an image would have done in whatever is built on it is no instruction
   );
 });
 
+test('flags of Docker are carried out, or refused with their line before anything is built, in both languages', () => {
+  const written = (line: string): string => parse(`FROM base/a AS a\n${line}`).rewritten.text.split('\n')[1] ?? '';
+  assert.equal(written('COPY --link --from=a --chown=1:1 /x /y'), 'COPY --from=a --chown=1:1 /x /y');
+  assert.equal(written('COPY --chmod=0644 --link=true x /y'), 'COPY --chmod=0644 x /y');
+  assert.equal(written('ADD --link=false x.tar /y'), 'ADD x.tar /y');
+  assert.equal(
+    written('RUN --mount=type=tmpfs,target=/t,size=1m --mount=type=cache,target=/c,size=1 make'),
+    'RUN --mount=type=tmpfs,target=/t,tmpfs-size=1m --mount=type=cache,target=/c,size=1 make',
+  );
+  assert.equal(written('RUN ls --link'), 'RUN ls --link');
+  for (const [line, en, es] of [
+    ['COPY --parents a/*.txt /y', /--parents is not carried out here: name each folder/, /--parents no se ejecuta/],
+    ['COPY --exclude=*.md . /y', /into \.containerignore/, /en \.containerignore/],
+    ['ADD --checksum=sha256:00 x /y', /covered by its digest/, /digest de la fuente/],
+    ['ADD --keep-git-dir=true x /y', /--keep-git-dir is not carried out here$/, /--keep-git-dir no se ejecuta aquí$/],
+  ] as const) {
+    assert.throws(
+      () => written(line),
+      (error) => {
+        assert.ok(error instanceof Fault && error.params['line'] === 2, line);
+        assert.match(error.text('en').why ?? '', en);
+        assert.match(error.text('es').why ?? '', es);
+        return true;
+      },
+    );
+  }
+});
+
 test('secrets, platforms and agents of ssh are seen before anything is built', () => {
   const file = parse(
     'ARG P=linux/arm64\nFROM --platform=$P base/a AS x\nFROM --platform=$BUILDPLATFORM base/b\n' +

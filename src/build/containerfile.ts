@@ -2,6 +2,7 @@
  * Reads a Containerfile as far as the platform must know it before buildah runs it: which images it starts from, what it
  * would fetch, and on which line each instruction stands. The grammar is Dockerfile reference 1.4.
  */
+import type { Text } from '../system/index.ts';
 import { buildFault } from './errors.ts';
 import { type Heredoc, heredocsOf, type InlineFile, readHeredoc, rewrite } from './heredocs.ts';
 import { CONTAINERFILE_BYTES_MAX, CONTAINERFILE_INSTRUCTIONS_MAX } from './limits.ts';
@@ -19,6 +20,9 @@ export interface Instruction {
   readonly step: number;
   readonly heredocs: readonly Heredoc[];
 }
+
+/** Makes the error that a line cannot be built. */
+export type Refuse = (line: number, reason: Text) => Error;
 
 /** An image another part of the build reads: as FROM, `COPY --from` or `RUN --mount=from=`. */
 export interface ImageUse {
@@ -60,9 +64,12 @@ export function parseContainerfile(
   options: { file: string; args?: Readonly<Record<string, string>>; target?: string },
 ): Containerfile {
   const { file, args = {} } = options;
-  const refuse = (line: number, reason: string) => buildFault('build.containerfile-invalid', { file, line, reason });
+  const refuse: Refuse = (line, reason) => buildFault('build.containerfile-invalid', { file, line, reason });
   if (Buffer.byteLength(text) > CONTAINERFILE_BYTES_MAX) {
-    throw refuse(1, `it is larger than ${CONTAINERFILE_BYTES_MAX} bytes`);
+    throw refuse(1, {
+      en: `it is larger than ${CONTAINERFILE_BYTES_MAX} bytes`,
+      es: `ocupa más de ${CONTAINERFILE_BYTES_MAX} bytes`,
+    });
   }
   const instructions = readInstructions(text, refuse);
   const declared = new Map<string, string>();
@@ -89,10 +96,14 @@ export function parseContainerfile(
     if (keyword === 'ARG' && stage < 0) declareArgument(rest, args, declared);
     else if (keyword === 'FROM') {
       const words = rest.split(/\s+/).filter((word) => !word.startsWith('--'));
-      const name = expand(words[0] ?? '', declared, (variable) => refuse(line, `${variable} has no value`));
-      if (name === '') throw refuse(line, 'FROM needs the name of an image');
+      const name = expand(words[0] ?? '', declared, (variable) => refuse(line, noValue(variable)));
+      if (name === '')
+        throw refuse(line, { en: 'FROM needs the name of an image', es: 'FROM necesita el nombre de una imagen' });
       if (triggering.has(name.toLowerCase()))
-        throw refuse(line, `ONBUILD of ${name} is not carried out here: write it where it is wanted`);
+        throw refuse(line, {
+          en: `ONBUILD of ${name} is not carried out here: write it where it is wanted`,
+          es: `el ONBUILD de ${name} no se ejecuta aquí: escribirlo donde haga falta`,
+        });
       use(name, line, true);
       if (name !== words[0])
         expanded.set(
@@ -104,7 +115,7 @@ export function parseContainerfile(
       const variable = /^\$\{?(BUILD|TARGET)PLATFORM\}?$/.exec(platform)?.[1];
       stagePlatform = variable === 'BUILD' ? 'host' : (placeOf.get(name.toLowerCase()) ?? 'target');
       if (platform !== '' && variable === undefined) {
-        stagePlatform = expand(platform, declared, (missing) => refuse(line, `${missing} has no value`));
+        stagePlatform = expand(platform, declared, (missing) => refuse(line, noValue(missing)));
         platforms.add(stagePlatform);
       }
       stageName = words[1]?.toUpperCase() === 'AS' ? (words[2] ?? '').toLowerCase() : '';
@@ -120,7 +131,7 @@ export function parseContainerfile(
       for (const mount of keyword === 'RUN' ? mountsOf(rest) : []) {
         if (mount['type'] !== 'secret' && mount['type'] !== 'ssh') continue;
         // Docker's short form; buildah 1.28 ends with a panic at it.
-        if (mount['required'] === '') throw refuse(line, 'write required=true');
+        if (mount['required'] === '') throw refuse(line, { en: 'write required=true', es: 'escribir required=true' });
         if (mount['type'] === 'ssh') {
           agents.push({ id: mount['id'] ?? 'default', required: mount['required'] === 'true', line });
           continue;
@@ -135,7 +146,7 @@ export function parseContainerfile(
       }
     }
   }
-  if (stages === 0) throw refuse(1, 'it has no FROM');
+  if (stages === 0) throw refuse(1, { en: 'it has no FROM', es: 'no tiene FROM' });
   const rewritten = rewrite(
     instructions.map((one) => ({ ...one, text: expanded.get(one.line) ?? one.text })),
     refuse,
@@ -147,7 +158,7 @@ export function parseContainerfile(
   };
 }
 
-function readInstructions(text: string, refuse: (line: number, reason: string) => Error): Instruction[] {
+function readInstructions(text: string, refuse: Refuse): Instruction[] {
   const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
   const isTicked = ESCAPE.test(lines[0] ?? '');
   const continued = isTicked ? /`[ \t]*$/ : /\\[ \t]*$/;
@@ -173,22 +184,35 @@ function readInstructions(text: string, refuse: (line: number, reason: string) =
     const line = first + 1;
     const keyword = match?.[1]?.toUpperCase();
     if (keyword === undefined || !KEYWORDS.has(keyword)) {
-      throw refuse(line, `"${joined.slice(0, 40)}" does not start with an instruction`);
+      const start = joined.slice(0, 40);
+      throw refuse(line, {
+        en: `"${start}" does not start with an instruction`,
+        es: `"${start}" no empieza por una instrucción`,
+      });
     }
     if (keyword === 'FROM') {
       stage += 1;
       step = 0;
-    } else if (stage < 0 && keyword !== 'ARG') throw refuse(line, `${keyword} comes before FROM`);
+    } else if (stage < 0 && keyword !== 'ARG')
+      throw refuse(line, { en: `${keyword} comes before FROM`, es: `${keyword} está antes de FROM` });
     if (stage >= 0) step += 1;
     if (instructions.length === CONTAINERFILE_INSTRUCTIONS_MAX) {
-      throw refuse(line, `it has more than ${CONTAINERFILE_INSTRUCTIONS_MAX} instructions`);
+      throw refuse(line, {
+        en: `it has more than ${CONTAINERFILE_INSTRUCTIONS_MAX} instructions`,
+        es: `tiene más de ${CONTAINERFILE_INSTRUCTIONS_MAX} instrucciones`,
+      });
     }
     const rest = plainFlags(keyword, (match?.[2] ?? '').trim(), (reason) => refuse(line, reason));
     const heredocs: Heredoc[] = [];
     for (const head of heredocsOf(keyword, rest)) {
       const read = readHeredoc(lines, at + 1, head);
-      if (read === null) throw refuse(line, `the end of <<${head.name} is missing`);
-      if (/^\.{1,2}$/.test(head.name)) throw refuse(line, `<<${head.name} is no name of a file`);
+      if (read === null)
+        throw refuse(line, { en: `the end of <<${head.name} is missing`, es: `falta el final de <<${head.name}` });
+      if (/^\.{1,2}$/.test(head.name))
+        throw refuse(line, {
+          en: `<<${head.name} is no name of a file`,
+          es: `<<${head.name} no es un nombre de archivo`,
+        });
       heredocs.push(read.heredoc);
       at = read.next - 1;
     }
@@ -203,13 +227,49 @@ const WITH_FLAGS: ReadonlySet<string> = new Set(['ADD', 'COPY', 'FROM', 'RUN']);
  * The flags of an instruction without quotes: buildah takes quotes and backslashes out of them, and what is asked of images
  * and mounts below must be what it reads.
  */
-function plainFlags(keyword: string, text: string, refuse: (reason: string) => Error): string {
+function plainFlags(keyword: string, text: string, refuse: (reason: Text) => Error): string {
   if (!WITH_FLAGS.has(keyword)) return text;
   const flags = /^(?:--\S*(?:\s+|$))*/.exec(text)?.[0] ?? '';
   const plain = flags.replaceAll(/(--[a-z]+=)(["'])([^\s"'\\]*)\2(?=\s|$)/g, '$1$3');
   if (/[^ \t\x21\x23-\x26\x28-\x5b\x5d-\x7e]/.test(plain))
-    throw refuse(`${keyword} has a flag with quotes, backslashes or other signs than those of ASCII: write it without`);
-  return plain + text.slice(flags.length);
+    throw refuse({
+      en: `${keyword} has a flag with quotes, backslashes or other signs than those of ASCII: write it without`,
+      es: `${keyword} tiene una opción con comillas, barras invertidas o signos que no son de ASCII: escribirla sin ellos`,
+    });
+  return buildahFlags(keyword, plain, refuse) + text.slice(flags.length);
+}
+
+/** Flags of COPY and ADD, and what does the same where buildah has no such flag. */
+const COPY_FLAGS: ReadonlySet<string> = new Set(['--from', '--chown', '--chmod', '--link']);
+const WITHOUT: Readonly<Record<string, Text>> = {
+  '--parents': { en: 'name each folder: COPY a/b /to/a/b', es: 'nombrar cada carpeta: COPY a/b /a/donde/a/b' },
+  '--exclude': {
+    en: 'write what is to be left out into .containerignore',
+    es: 'escribir en .containerignore lo que no debe entrar',
+  },
+  '--checksum': {
+    en: 'files of the source are covered by its digest, and nothing is fetched by a build',
+    es: 'el digest de la fuente ya cubre sus archivos, y una construcción no descarga nada',
+  },
+};
+
+/** What Docker writes otherwise: `--link` says how layers are kept, not what is in them; a file system in memory has a `size`. */
+function buildahFlags(keyword: string, flags: string, refuse: (reason: Text) => Error): string {
+  if (keyword === 'RUN')
+    return flags.replaceAll(/--mount=\S+/g, (mount) =>
+      /[=,]type=tmpfs(?:,|$)/.test(mount) ? mount.replace(/,size=/, ',tmpfs-size=') : mount,
+    );
+  if (keyword !== 'COPY' && keyword !== 'ADD') return flags;
+  const unknown = flags.split(/\s+/).find((flag) => flag !== '' && !COPY_FLAGS.has(flag.split('=', 1)[0] ?? ''));
+  if (unknown !== undefined) {
+    const name = unknown.split('=', 1)[0] ?? '';
+    const way = WITHOUT[name];
+    throw refuse({
+      en: `${keyword} ${name} is not carried out here${way === undefined ? '' : `: ${way.en}`}`,
+      es: `${keyword} ${name} no se ejecuta aquí${way === undefined ? '' : `: ${way.es}`}`,
+    });
+  }
+  return flags.replaceAll(/--link(?:=\S*)?(?:\s+|$)/g, '');
 }
 
 const ESCAPE = /^(?:\uFEFF)?#\s*escape\s*=\s*`\s*$/i;
@@ -219,6 +279,10 @@ const KEYWORDS = new Set(
     ' ',
   ),
 );
+
+function noValue(name: string): Text {
+  return { en: `${name} has no value`, es: `${name} no tiene valor` };
+}
 
 function declareArgument(text: string, args: Readonly<Record<string, string>>, declared: Map<string, string>): void {
   for (const word of text.split(/\s+/)) {

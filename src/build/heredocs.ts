@@ -2,7 +2,8 @@
  * Here-documents of a Containerfile (Dockerfile reference, "Here-Documents"), which buildah 1.28 does not read: each
  * instruction that has some is written anew without them.
  */
-import type { Instruction } from './containerfile.ts';
+import type { Text } from '../system/index.ts';
+import type { Instruction, Refuse } from './containerfile.ts';
 
 export interface Heredoc {
   readonly name: string;
@@ -79,7 +80,7 @@ const LINE_BYTES_MAX = 65_000;
  */
 export function rewrite(
   instructions: readonly Instruction[],
-  refuse: (line: number, reason: string) => Error,
+  refuse: Refuse,
   directives: readonly string[],
 ): { readonly text: string; readonly files: readonly InlineFile[] } {
   const files: InlineFile[] = [];
@@ -95,7 +96,10 @@ export function rewrite(
     else if (heredocs.length > 0) written = `COPY ${copyOf(instruction, files, (reason) => refuse(line, reason))}`;
     else if (keyword === 'ADD') written = `ADD ${localSources(text)}`;
     if (Buffer.byteLength(written) > LINE_BYTES_MAX)
-      throw refuse(line, `it has more than ${LINE_BYTES_MAX} bytes: write them into a file, and COPY it`);
+      throw refuse(line, {
+        en: `it has more than ${LINE_BYTES_MAX} bytes: write them into a file, and COPY it`,
+        es: `tiene más de ${LINE_BYTES_MAX} bytes: escribirlos en un archivo y copiarlo con COPY`,
+      });
     lines.push(written);
   }
   return { text: `${lines.join('\n')}\n`, files };
@@ -140,16 +144,23 @@ function runOf(text: string, heredocs: readonly Heredoc[], shell: readonly strin
   return `${flags}${JSON.stringify([...(isScript ? SHELL : shell), `${words}\n${bodies}`])}`;
 }
 
-function copyOf({ text, heredocs, line }: Instruction, files: InlineFile[], refuse: (reason: string) => Error): string {
+function copyOf({ text, heredocs, line }: Instruction, files: InlineFile[], refuse: (reason: Text) => Error): string {
   const flags = FLAGS.exec(text)?.[0] ?? '';
   const words = text.slice(flags.length).trim().split(/\s+/);
   const target = words.pop() ?? '';
   if (words.length !== heredocs.length || target.startsWith('<<'))
-    throw refuse('inline files and others of one COPY: write two');
-  if (/--from=/.test(flags)) throw refuse('an inline file has no --from');
+    throw refuse({
+      en: 'inline files and others of one COPY: write two',
+      es: 'archivos en línea y otros en un mismo COPY: escribir dos',
+    });
+  if (/--from=/.test(flags))
+    throw refuse({ en: 'an inline file has no --from', es: 'un archivo en línea no tiene --from' });
   const paths = heredocs.map(({ name, quoted, dedent, body }) => {
     if (!quoted && /\$/.test(body))
-      throw refuse(`variables in the inline file ${name} are not replaced: write <<"${name}", or RUN with it`);
+      throw refuse({
+        en: `variables in the inline file ${name} are not replaced: write <<"${name}", or RUN with it`,
+        es: `las variables del archivo en línea ${name} no se sustituyen: escribir <<"${name}", o RUN con él`,
+      });
     const path = `${line}/${name}`;
     files.push({ path, text: dedent ? body.replaceAll(/^\t+/gm, '') : body });
     return path;

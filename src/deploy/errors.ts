@@ -423,8 +423,8 @@ export const deployFault = defineFaults({
   },
   'deploy.replica-missing': {
     kind: 'unavailable',
-    en: { what: '{name} has no running container {container}', remedy: 'darsena ps {project}' },
-    es: { what: '{name} no tiene en marcha un contenedor {container}', remedy: 'darsena ps {project}' },
+    en: { what: '{name} has no running container{container}', remedy: 'darsena ps {project}' },
+    es: { what: '{name} no tiene en marcha ningún contenedor{container}', remedy: 'darsena ps {project}' },
   },
   'deploy.not-started': {
     kind: 'unavailable',

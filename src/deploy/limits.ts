@@ -16,6 +16,10 @@ export const RUNS_MAX = 100;
  */
 export const RUN_WORDS_MAX = 131_072;
 
+/** Who leaves a run to itself is answered when it has begun, or after so long; how often that is looked at. */
+export const RUN_BEGIN_MS = 20_000;
+export const RUN_LOOK_MS = 100;
+
 /** Characters of a run's command that lists and the audit log keep. */
 export const RUN_COMMAND_SHOWN = 4_096;
 

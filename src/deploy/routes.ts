@@ -509,6 +509,6 @@ export function findContainer(
   throw deployFault('deploy.replica-missing', {
     name: `${wanted.project}/${wanted.workload}`,
     project: wanted.project,
-    container: wanted.container ?? '',
+    container: wanted.container === undefined ? '' : ` ${wanted.container}`,
   });
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { type ApiApp, accessFault, may, type Principal } from '../access/index.ts';
 import type { Deployments } from './deployments.ts';
-import { RUN_WORDS_MAX } from './limits.ts';
+import { deployFault } from './errors.ts';
+import { RUN_BEGIN_MS, RUN_LOOK_MS, RUN_WORDS_MAX } from './limits.ts';
 import type { RunOrder, Runs, RunView } from './runs.ts';
 import { isUlimit, ULIMIT_NAMES } from './ulimits.ts';
 
@@ -92,7 +93,7 @@ export function registerRunRoutes(
   app: ApiApp,
   options: { readonly deployments: Deployments; readonly runs: Runs; readonly starter: RunStarter },
 ): void {
-  const { runs, starter } = options;
+  const { deployments, runs, starter } = options;
   app.route({
     method: 'POST',
     url: '/api/v1/projects/:project/runs',
@@ -102,6 +103,8 @@ export function registerRunRoutes(
       requireRelease(by, params.project);
       const { environment: place, ...asked } = body;
       const run = await starter.run({ project: params.project, environment: place ?? null, order: asked, by });
+      // Who joins it hears how it begins; who leaves it running goes on to read its logs or to enter it.
+      if (!asked.joined) await whenBegun(deployments, run);
       return reply.code(201).send(run);
     },
   });
@@ -140,6 +143,30 @@ export function registerRunRoutes(
       return runs.remove(params.project, params.run, { environment: place, force: force === '1', actor: by.actor });
     },
   });
+}
+
+/**
+ * Waits until a run has a process, or had one; not for ever, as its host may be away.
+ * @throws Fault deploy.not-started when its host says that it does not start
+ */
+async function whenBegun(
+  deployments: Pick<Deployments, 'statuses' | 'isWanted'>,
+  { project: of, environment: place, name: run }: RunView,
+): Promise<void> {
+  const until = performance.now() + RUN_BEGIN_MS;
+  while (performance.now() < until) {
+    const status = deployments.statuses(null, of, place).find(({ key }) => key.name === run);
+    const trouble = status?.conditions.find(({ type }) => type === 'refused' || type === 'start-failed');
+    if (trouble !== undefined) {
+      const { en, es } = trouble.text;
+      throw deployFault('deploy.not-started', { name: `${of}/${run}`, why: en, porque: es });
+    }
+    const states = status?.replicas.flatMap(({ containers }) => containers.map(({ state }) => state)) ?? [];
+    if (states.some((state) => state === 'running' || state === 'exited')) return;
+    if (status === undefined && !(await deployments.isWanted({ project: of, environment: place, workload: run })))
+      return;
+    await new Promise((resolve) => setTimeout(resolve, RUN_LOOK_MS));
+  }
 }
 
 /** @throws Fault access.not-allowed */

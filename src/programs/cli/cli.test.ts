@@ -148,6 +148,7 @@ test('wrong use exits 2 and names the word, the command and the way out', async 
       ['incident', 'list', 'x', 'y'],
       /too many arguments\n {2}because: "darsena incident list" takes fewer\n {2}way out: darsena incident list --help/,
     ],
+    [['--instance', 'list', 'incident', 'list', 'x', 'y'], /"darsena incident list" takes fewer/],
     [['incident', 'list', '-o', 'tall'], /-o/],
   ];
   for (const [argv, expected] of cases) {
@@ -563,10 +564,15 @@ test('events are filtered as docker does: one of the values of a key, and every 
     filterOf(filters)(fact as unknown as Parameters<ReturnType<typeof filterOf>>[0]);
   assert.ok(passes());
   assert.ok(passes('kind=workload.*', 'kind=image.pushed', 'project=tienda', 'workload=dev/web'));
-  assert.ok(!passes('kind=workload'), 'the whole kind, unless a star says more');
+  assert.ok(!passes('kind=workload.exec'), 'the whole kind, unless a star says more');
+  assert.ok(passes('container=tienda/web'), 'without its environment, as people name it');
+  assert.ok(!passes('container=tienda/we/b') && !passes('workload=shop/web'));
   assert.ok(!passes('kind=workload.*', 'project=other'));
   assert.ok(!passes('actor=user.ana'), 'a dot is a dot');
   assert.throws(() => passes('colour=red'), { code: 'cli.event-filter' });
+  // docker's own kinds would be silence for ever.
+  for (const kind of ['event=start', 'type=container', 'kind=die'])
+    assert.throws(() => passes(kind), { code: 'cli.event-kind' });
   assert.throws(() => passes('kind'), { code: 'cli.event-filter' });
 });
 

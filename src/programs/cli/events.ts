@@ -3,6 +3,19 @@ import { type CliProgram, defineFaults, renderTemplate, type Text } from '../../
 import { collect, parseTime, parseWorkload } from './exec.ts';
 
 export const eventFault = defineFaults({
+  'cli.event-kind': {
+    kind: 'invalid',
+    en: {
+      what: 'no event is of the kind "{text}"',
+      why: 'kinds have two parts, such as workload.changed or alert.raised',
+      remedy: 'darsena events --filter kind=workload.*',
+    },
+    es: {
+      what: 'ningún evento es del tipo "{text}"',
+      why: 'los tipos tienen dos partes, como workload.changed o alert.raised',
+      remedy: 'darsena events --filter kind=workload.*',
+    },
+  },
   'cli.event-filter': {
     kind: 'invalid',
     en: {
@@ -170,14 +183,16 @@ function fieldsOf(fact: ChainedFact): Record<string, string> {
   };
 }
 
-/** As docker joins them: values of one key are alternatives, keys hold together. @throws Fault cli.event-filter */
+/** As docker joins them: values of one key are alternatives, keys hold together. @throws Fault cli.event-filter, cli.event-kind */
 export function filterOf(filters: readonly string[]): (fact: ChainedFact) => boolean {
   const wanted = new Map<string, RegExp[]>();
   for (const text of filters) {
-    const match = /^(kind|event|type|project|subject|workload|actor|digest|image)=(.+)$/s.exec(text);
+    const match = /^(kind|event|type|project|subject|workload|container|actor|digest|image)=(.+)$/s.exec(text);
     const key = KEYS[match?.[1] ?? ''];
     if (match?.[2] === undefined || key === undefined)
       throw eventFault('cli.event-filter', { text: text.slice(0, 100) });
+    // docker's event=start would be silence for ever.
+    if (key === 'kind' && !/[.*]/.test(match[2])) throw eventFault('cli.event-kind', { text: match[2].slice(0, 100) });
     wanted.set(key, [...(wanted.get(key) ?? []), patternOf(match[2], key)]);
   }
   return (fact) =>
@@ -189,12 +204,16 @@ export function filterOf(filters: readonly string[]): (fact: ChainedFact) => boo
 
 const KEYS: Readonly<Record<string, string>> = {
   ...{ kind: 'kind', event: 'kind', type: 'kind', project: 'project', actor: 'actor' },
-  ...{ subject: 'subject', workload: 'subject', digest: 'digest', image: 'digest' },
+  ...{ subject: 'subject', workload: 'subject', container: 'subject', digest: 'digest', image: 'digest' },
 };
 
-/** A subject is found by a part of it, everything else by the whole; `*` is any text. */
+/**
+ * A subject is found by a part of it, everything else by the whole; `*` is any text. What people call tienda/web is
+ * tienda/dev/web in facts.
+ */
 function patternOf(text: string, key: string): RegExp {
   const parts = text.split('*').map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'));
-  const body = parts.join('[^]*');
+  const whole = parts.join('[^]*');
+  const body = key === 'subject' && /^[^/]+\/[^/]+$/.test(text) ? whole.replace('/', '/(?:[^/]+/)?') : whole;
   return new RegExp(key === 'subject' ? body : `^${body}$`);
 }

@@ -299,7 +299,9 @@ function commandPath(command: Command): string {
 /** For a usage error before any action ran: the words that name known commands. */
 function guessCommand(argv: readonly string[], program: Command): string {
   let command = program;
-  for (const word of argv) {
+  for (const [index, word] of argv.entries()) {
+    // `--instance up top`: a value is no command.
+    if (VALUE_OPTIONS.has(argv[index - 1] ?? '')) continue;
     const found = command.commands.find((child) => child.name() === word);
     if (found !== undefined) command = found;
     else if (!word.startsWith('-')) break;

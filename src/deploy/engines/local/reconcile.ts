@@ -890,7 +890,7 @@ export class Reconciler {
       placing,
     );
     const group = spec.pod.fsGroup?.group ?? null;
-    const mounts = await Promise.all(order.mounts.map((mount) => this.#boundPart(pod, mount, group)));
+    const mounts = await Promise.all(order.mounts.map((mount) => this.#boundPart(pod, container.name, mount, group)));
     await this.#refuseLinkedFolder(order.workingDir ?? image?.workingDir ?? null, mounts, order.name);
     const id = await engine.createContainer({ ...order, mounts });
     this.#autoscaler.made(id, container.resources, resources);
@@ -900,6 +900,7 @@ export class Reconciler {
   /** A mount of one part of its source, found and held for it; any other as it is. */
   async #boundPart(
     pod: string,
+    container: string,
     mount: ContainerOrder['mounts'][number],
     group: number | null,
   ): Promise<ContainerOrder['mounts'][number]> {
@@ -913,7 +914,7 @@ export class Reconciler {
       return {
         ...mount,
         part: null,
-        source: { kind: 'folder', path: await (this.#options.parts ?? NO_PARTS).mount(pod, path, part) },
+        source: { kind: 'folder', path: await (this.#options.parts ?? NO_PARTS).mount(pod, path, part, container) },
       };
     }
     if (part === null || part === '') return mount;
@@ -922,7 +923,9 @@ export class Reconciler {
       return { ...mount, part: null, source: { kind: 'folder', path: join(source.path, part) } };
     const volume = this.#volumes.get(source.volume);
     if (volume === undefined) throw engineFault('deploy.content-missing', { container: pod, reference: source.volume });
-    const path = await this.#touches.run(volume, () => (this.#options.parts ?? NO_PARTS).mount(pod, volume, part));
+    const path = await this.#touches.run(volume, () =>
+      (this.#options.parts ?? NO_PARTS).mount(pod, volume, part, container),
+    );
     return { ...mount, part: null, source: { kind: 'folder', path } };
   }
 

@@ -11,9 +11,10 @@ export interface VolumeParts {
    * Gives the place on this host that holds just this part of a volume; a folder that is not there is made.
    * @param root folder of the volume
    * @param part relative path without `..`
+   * @param container for whom, as errors name it
    * @throws Fault deploy.part-outside when the way leads over a link
    */
-  mount(pod: string, root: string, part: string): Promise<string>;
+  mount(pod: string, root: string, part: string, container: string): Promise<string>;
   /** A file system in memory for a volume of a pod; the same one each time. */
   memory(
     pod: string,
@@ -42,11 +43,11 @@ export class BoundParts implements VolumeParts {
     this.#root = root;
   }
 
-  async mount(pod: string, root: string, part: string): Promise<string> {
+  async mount(pod: string, root: string, part: string, container: string): Promise<string> {
     const folder = join(this.#root, pod);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const place = join(folder, createHash('sha256').update(`${root}\0${part}`).digest('hex'));
-    const handle = await walk(root, part);
+    const handle = await walk(root, part, container);
     try {
       const isFolder = (await handle.stat()).isDirectory();
       if ((await mounted()).has(place)) return place;
@@ -137,7 +138,7 @@ export const NO_PARTS: VolumeParts = {
 };
 
 /** Opens the last name of the way; those before it must be folders. */
-async function walk(root: string, part: string): Promise<FileHandle> {
+async function walk(root: string, part: string, container: string): Promise<FileHandle> {
   const names = part.split('/').filter((name) => name !== '' && name !== '.');
   let at = await open(root, constants.O_RDONLY | constants.O_DIRECTORY);
   const { mode } = await closedUnless(at, at.stat());
@@ -161,7 +162,7 @@ async function walk(root: string, part: string): Promise<FileHandle> {
       await at.close();
       const { code } = cause as NodeJS.ErrnoException;
       if (code !== 'ELOOP' && code !== 'ENOTDIR') throw cause;
-      throw engineFault('deploy.part-outside', { container: '', path: part }, { cause });
+      throw engineFault('deploy.part-outside', { container, path: part }, { cause });
     }
     await at.close();
     at = next;
