@@ -1168,8 +1168,8 @@ const TOLD_WITHIN_MS = 15_000;
 const NOT_HERE: Text = { en: 'this platform has no part that does it', es: 'esta plataforma no tiene quien lo haga' };
 
 const OVER_LIMIT = ({ actions, minutes }: ResponsePolicy['limit']): Text => ({
-  en: `held back: the policy acted ${actions} times in ${minutes} min`,
-  es: `retenido: la política actuó ${actions} veces en ${minutes} min`,
+  en: `held back: the policy acted ${actions} ${actions === 1 ? 'time' : 'times'} in ${minutes} min`,
+  es: `retenido: la política actuó ${actions} ${actions === 1 ? 'vez' : 'veces'} en ${minutes} min`,
 });
 
 const DONE_LATELY = ({ minutes }: ResponsePolicy['limit']): Text => ({

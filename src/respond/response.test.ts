@@ -348,6 +348,14 @@ test('a policy acts no more often than its limit, and what it held back is seen'
   await respond.ingest(alert(), 'host1');
   await respond.idle();
   assert.deepEqual([calls, await states(1)], [['isolate'], ['isolate done', 'quarantine declined']]);
+  const { timeline } = await respond.describe(1);
+  const told = timeline
+    .filter(({ station, title }) => station === 'action' && title.en.startsWith('Quarantine'))
+    .map(({ title }) => title);
+  assert.equal(told.length, 1, JSON.stringify(told));
+  assert.match(told[0]?.en ?? '', /\(held back: the policy acted 1 time in 60 min\)/);
+  assert.match(told[0]?.es ?? '', /\(retenido: la política actuó 1 vez en 60 min\)/);
+  assert.doesNotMatch(told[0]?.en ?? '', /declined/, 'nobody was asked');
   await opened.close();
 });
 
@@ -438,6 +446,8 @@ test('policies that name nothing, or what is not there, are refused with their p
     // All at once, as each would cost another try.
     [POLICY.replace('isolate', 'explode').replace('enforce', 'always'), /^2:1 mode: .*; \d+:\d+ do\.0: /],
     ['name: [', '1:'],
+    // What is no list is not too long as well.
+    ['name: x\nmatch: {}\ndo: kill-container\n', /; 3:1 do: expected a list$/],
   ] as const;
   for (const [source, place] of refused) {
     assert.throws(

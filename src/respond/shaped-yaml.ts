@@ -55,8 +55,12 @@ export function readShaped<Value>(
   }
   const parsed = shape.safeParse(document.value);
   if (parsed.success) return parsed.data;
+  // Of what is of another kind its length says nothing.
+  const { issues } = parsed.error;
+  const odd = new Set(issues.filter(({ code }) => code === 'invalid_type').map(({ path }) => path.join('/')));
+  const told = issues.filter(({ code, path }) => code === 'invalid_type' || !odd.has(path.join('/')));
   throw refuse(
-    parsed.error.issues.map((issue) => {
+    told.map((issue) => {
       const { code, message, path, ...params } = issue;
       const at = path.filter((part) => typeof part !== 'symbol');
       // A member that is not known has its own line; what is missing has that of what it is missing from.

@@ -297,11 +297,16 @@ const OF_STATE: Partial<Readonly<Record<Action['state'], Text>>> = {
   declined: { en: 'declined', es: 'rechazado' },
 };
 
-function wordsOfAction({ kind, target, state }: Action): Text {
+function wordsOfAction({ kind, target, state, endedAt, outcome }: Action): Text {
   const { title } = describeAction(kind);
   const of = target.kind === 'process' ? ` ${target.pids.join(', ')}` : '';
-  const how = OF_STATE[state];
-  const more = (language: 'en' | 'es'): string => `${of}${how === undefined ? '' : ` (${how[language]})`}`;
+  // What a policy said when it planned it, such as that its limit holds it back: nobody was asked then.
+  const planned = endedAt === null ? outcome : null;
+  const known = state === 'declined' && planned !== null ? undefined : OF_STATE[state];
+  const more = (language: 'en' | 'es'): string => {
+    const how = [known, planned].flatMap((one) => one?.[language] ?? []).join('; ');
+    return `${of}${inBrackets(how || null)}`;
+  };
   return { en: `${title.en}${more('en')}`, es: `${title.es}${more('es')}` };
 }
 

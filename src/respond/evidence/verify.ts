@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { packTar, TarReader } from '../../formats/index.ts';
-import { Fault, readFileBytes } from '../../system/index.ts';
+import { FormatError, packTar, sayFormatError, TarReader } from '../../formats/index.ts';
+import { Fault, readFileBytes, type Text } from '../../system/index.ts';
 import { type PublicKey, readPublicKey, type SignedRecord, verifyRecord } from '../../trust/index.ts';
 import { evidenceFault } from './errors.ts';
 import {
@@ -54,11 +54,7 @@ export async function verifyEvidence(path: string, pins: EvidencePins): Promise<
     return await verify(path, pins);
   } catch (error) {
     if (error instanceof Fault) throw error;
-    throw evidenceFault(
-      'evidence.unreadable',
-      { file: path, why: error instanceof Error ? error.message : String(error) },
-      { cause: error },
-    );
+    throw evidenceFault('evidence.unreadable', { file: path, why: reasonOf(error) }, { cause: error });
   }
 }
 
@@ -66,7 +62,7 @@ async function verify(path: string, pins: EvidencePins): Promise<VerifiedEvidenc
   const outer = await readOuter(path);
   const text = (name: string): string => {
     const found = outer.texts.get(name);
-    if (found === undefined) throw altered(name, 'it is missing');
+    if (found === undefined) throw altered(name, MISSING);
     return found;
   };
   const controlKey = pins.control ?? keyIn(PART.controlKey, text(PART.controlKey));
@@ -74,7 +70,11 @@ async function verify(path: string, pins: EvidencePins): Promise<VerifiedEvidenc
   const receipt = signed<EvidenceReceipt>(PART.receipt, text(PART.receipt), controlKey, RECEIPT_TYPE);
   const custody = signed<CustodyRecord>(PART.custody, text(PART.custody), controlKey, CUSTODY_TYPE);
   const manifest = readManifest(signed<unknown>(PART.manifest, text(PART.manifest), hostKey, MANIFEST_TYPE));
-  if (hostKey.id !== receipt.hostKey) throw altered(PART.hostKey, 'control took it under another key of the host');
+  if (hostKey.id !== receipt.hostKey)
+    throw altered(PART.hostKey, {
+      en: 'control took it under another key of the host',
+      es: 'el control la tomó con otra clave del equipo',
+    });
 
   same(PART.manifest, sha256(text(PART.manifest)), receipt.manifest);
   same(PART.context, sha256(text(PART.context)), receipt.context);
@@ -84,7 +84,7 @@ async function verify(path: string, pins: EvidencePins): Promise<VerifiedEvidenc
   same(PART.archive, outer.archive.sha256, manifest.archive.sha256);
   if (inner.error !== null) throw inner.error;
   if (custody.id !== receipt.id || manifest.id !== receipt.id)
-    throw altered(PART.custody, 'it speaks of other evidence');
+    throw altered(PART.custody, { en: 'it speaks of other evidence', es: 'habla de otra evidencia' });
   compareFiles(manifest, inner.files);
   for (const [file, wanted] of Object.entries(custody.files ?? {})) same(file, sha256(text(file)), wanted);
   await compareWhole(path, outer, text);
@@ -124,8 +124,9 @@ async function readOuter(path: string): Promise<Outer> {
       Object.assign(inner, { from: entry.offsetBytes, bytes: entry.sizeBytes });
       return { write: (piece) => inner.hash.update(piece), end: () => undefined };
     }
-    if (!(Object.values(PART) as string[]).includes(entry.path)) throw altered(entry.path, 'nobody signed it');
-    if (texts.has(entry.path)) throw altered(entry.path, 'it is there twice');
+    if (!(Object.values(PART) as string[]).includes(entry.path))
+      throw altered(entry.path, { en: 'nobody signed it', es: 'nadie lo firmó' });
+    if (texts.has(entry.path)) throw altered(entry.path, TWICE);
     const most = entry.path === PART.context ? EVIDENCE_CONTEXT_BYTES_MAX : EVIDENCE_TEXT_BYTES_MAX;
     if (entry.sizeBytes > most) throw new RangeError(`${entry.path} is too large`);
     const pieces: Uint8Array[] = [];
@@ -148,7 +149,7 @@ async function readOuter(path: string): Promise<Outer> {
   } catch (error) {
     throw broken(last, error);
   }
-  if (inner.bytes === 0) throw altered(PART.archive, 'it is missing');
+  if (inner.bytes === 0) throw altered(PART.archive, MISSING);
   const { from, bytes } = inner;
   return {
     texts,
@@ -160,10 +161,11 @@ async function readOuter(path: string): Promise<Outer> {
 /** A file that begins as an archive of ours and breaks off, or is damaged, says where; any other file is none. */
 function broken(last: string, error: unknown): unknown {
   if (error instanceof Fault || last === '') return error;
-  return altered(
-    last,
-    `the archive breaks off in it or after it (${error instanceof Error ? error.message : String(error)})`,
-  );
+  const { en, es } = reasonOf(error);
+  return altered(last, {
+    en: `the archive breaks off in it or after it (${en})`,
+    es: `el archivo se corta en él o después (${es})`,
+  });
 }
 
 /**
@@ -180,7 +182,10 @@ async function compareWhole(path: string, { archive, sha256: found }: Outer, tex
   const anew = createHash('sha256');
   for await (const piece of packTar(exportedEntries(texts, { content, sizeBytes: bytes }))) anew.update(piece);
   if (anew.digest('hex') !== found)
-    throw altered(path, 'it has bytes beside its files that the platform did not write');
+    throw altered(path, {
+      en: 'it has bytes beside its files that the platform did not write',
+      es: 'tiene bytes junto a sus archivos que la plataforma no escribió',
+    });
 }
 
 /** Unpacks what the host gathered, keeping nothing but the hashes; what cannot be unpacked to its end says so. */
@@ -199,22 +204,22 @@ function nameDamage(manifest: EvidenceManifest, { files, error }: Inner): void {
   if (error instanceof Fault) throw error;
   for (const { path, sha256: wanted } of manifest.files) {
     const found = files.get(path);
-    if (found !== undefined && found !== wanted)
-      throw altered(`${PART.archive}: ${path}`, `its SHA-256 is ${found}, signed was ${wanted}`);
+    if (found !== undefined && found !== wanted) throw altered(`${PART.archive}: ${path}`, otherHash(found, wanted));
   }
   if (error === null) return;
   const read = manifest.files.filter(({ path }) => files.has(path)).length;
-  const next = manifest.files.find(({ path }) => !files.has(path))?.path ?? 'its end';
-  throw altered(
-    PART.archive,
-    `it cannot be unpacked beyond ${read} of ${manifest.files.length} files, at ${next} (${error.message})`,
-  );
+  const next = manifest.files.find(({ path }) => !files.has(path))?.path;
+  const { en, es } = reasonOf(error);
+  throw altered(PART.archive, {
+    en: `it cannot be unpacked beyond ${read} of ${manifest.files.length} files, at ${next ?? 'its end'} (${en})`,
+    es: `no se puede desempaquetar más allá de ${read} de ${manifest.files.length} archivos, en ${next ?? 'su final'} (${es})`,
+  });
 }
 
 async function unpack(compressed: Readable, files: Map<string, string>): Promise<void> {
   const reader = new TarReader(
     (entry) => {
-      if (files.has(entry.path)) throw altered(entry.path, 'it is there twice');
+      if (files.has(entry.path)) throw altered(entry.path, TWICE);
       const hash = createHash('sha256');
       return { write: (piece) => hash.update(piece), end: () => files.set(entry.path, hash.digest('hex')) };
     },
@@ -236,29 +241,37 @@ function compareFiles(manifest: EvidenceManifest, files: ReadonlyMap<string, str
   const named = new Set<string>();
   for (const { path, sha256: wanted } of manifest.files) {
     const found = files.get(path);
-    if (found === undefined) throw altered(path, 'it is missing');
+    if (found === undefined) throw altered(path, MISSING);
     same(path, found, wanted);
     named.add(path);
   }
-  for (const path of files.keys()) if (!named.has(path)) throw altered(path, 'the host did not name it');
+  for (const path of files.keys())
+    if (!named.has(path)) throw altered(path, { en: 'the host did not name it', es: 'el equipo no lo nombró' });
 }
 
 function keyIn(file: string, pem: string): PublicKey {
   try {
     return readPublicKey(pem);
   } catch (cause) {
-    throw evidenceFault('evidence.altered', { file, why: 'it is no public key' }, { cause });
+    throw evidenceFault(
+      'evidence.altered',
+      { file, why: { en: 'it is no public key', es: 'no es una clave pública' } },
+      { cause },
+    );
   }
 }
 
 function signed<T>(file: string, text: string, key: PublicKey, type: string): T {
   try {
     const record = verifyRecord(text, [key], type) as unknown as T;
-    if (!isAsWritten(text, key.id)) throw new TypeError('it is not written as the one who signed it writes it');
-    return record;
+    if (isAsWritten(text, key.id)) return record;
+    throw altered(file, {
+      en: 'it is not written as the one who signed it writes it',
+      es: 'no está escrito como lo escribe quien lo firmó',
+    });
   } catch (error) {
-    const why = error instanceof Fault ? (error.text('en').why ?? error.message) : String(error);
-    throw evidenceFault('evidence.altered', { file, why }, { cause: error });
+    if (error instanceof Fault && error.code === 'evidence.altered') throw error;
+    throw evidenceFault('evidence.altered', { file, why: reasonOf(error) }, { cause: error });
   }
 }
 
@@ -280,11 +293,29 @@ function isAsWritten(text: string, keyId: string): boolean {
 }
 
 function same(file: string, found: string, wanted: string): void {
-  if (found !== wanted) throw altered(file, `its SHA-256 is ${found}, signed was ${wanted}`);
+  if (found !== wanted) throw altered(file, otherHash(found, wanted));
 }
 
-function altered(file: string, why: string): Error {
+function altered(file: string, why: Text): Error {
   return evidenceFault('evidence.altered', { file, why });
+}
+
+const MISSING: Text = { en: 'it is missing', es: 'falta' };
+const TWICE: Text = { en: 'it is there twice', es: 'está dos veces' };
+
+function otherHash(found: string, wanted: string): Text {
+  return { en: `its SHA-256 is ${found}, signed was ${wanted}`, es: `su SHA-256 es ${found}; se firmó ${wanted}` };
+}
+
+/** Why something could not be read, in both languages where there are words for it. */
+function reasonOf(error: unknown): Text {
+  if (error instanceof FormatError) return sayFormatError(error);
+  if (error instanceof Fault) {
+    const say = (language: 'en' | 'es'): string => error.text(language).why ?? error.text(language).what;
+    return { en: say('en'), es: say('es') };
+  }
+  const said = error instanceof Error ? error.message : String(error);
+  return { en: said, es: said };
 }
 
 export function sha256(data: string | Uint8Array): string {
