@@ -112,6 +112,33 @@ spec: { defaultBackend: { service: { name: web, port: { number: 80 } } } }
   assert.deepEqual(translate(text).problems, []);
 });
 
+test('what charts ask of other edges is refused with what does it here, and taken where it holds anyway', () => {
+  const said = (annotation: string, language: 'en' | 'es' = 'en'): string =>
+    notes(
+      `apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: web, annotations: { ${annotation} } }
+spec: { defaultBackend: { service: { name: web, port: { number: 80 } } } }
+`,
+      language,
+    )
+      .filter((note) => note.includes('refused'))
+      .join();
+  assert.match(said('nginx.ingress.kubernetes.io/proxy-body-size: 50m'), /that is darsena\/body-limit/);
+  assert.match(said('nginx.ingress.kubernetes.io/proxy-body-size: 50m', 'es'), /eso es darsena\/body-limit/);
+  assert.match(said('kubernetes.io/tls-acme: "true"'), /darsena certificate; leave it out/);
+  assert.match(said('kubernetes.io/ingress.class: nginx'), /leave it out, or write darsena/);
+  assert.match(said('nginx.ingress.kubernetes.io/ssl-redirect: "false"'), /without exception/);
+  assert.match(said('nginx.ingress.kubernetes.io/rewrite-target: /'), /has no such annotation/);
+  for (const holds of [
+    'nginx.ingress.kubernetes.io/ssl-redirect: "true"',
+    'nginx.ingress.kubernetes.io/force-ssl-redirect: "true"',
+    'kubernetes.io/tls-acme: "false"',
+    'kubernetes.io/ingress.class: darsena',
+  ])
+    assert.equal(said(holds), '', holds);
+});
+
 test('a headless Service goes without ports, and no other', () => {
   const service = (spec: string): string =>
     `${WEB}---\napiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { ${spec} }\n`;

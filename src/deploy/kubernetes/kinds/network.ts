@@ -6,6 +6,7 @@ import {
   choice,
   emulated,
   enforced,
+  type Field,
   integerOrNone,
   type Kind,
   list,
@@ -105,6 +106,34 @@ const RECORDED_ANNOTATIONS: readonly string[] = [
   'meta.helm.sh/release-namespace',
 ];
 
+const BY_CERTIFICATE: Text = {
+  en: 'certificates of the edge come from the platform’s authority, from a file or by ACME: darsena certificate; leave it out',
+  es: 'los certificados del borde vienen de la autoridad de la plataforma, de un archivo o por ACME: darsena certificate; omitirla',
+};
+const ALWAYS_TLS: Text = {
+  en: 'the edge sends everybody on to TLS, without exception: leave it out',
+  es: 'el borde lleva a todos a TLS, sin excepción: omitirla',
+};
+const INSTEAD = (name: string): Text => ({
+  en: `at this edge that is ${name} (darsena explain Ingress.metadata.annotations)`,
+  es: `en este borde eso es ${name} (darsena explain Ingress.metadata.annotations)`,
+});
+
+/** What charts write most for other controllers, each with what does the same here. */
+const FOREIGN_ANNOTATIONS: Readonly<Record<string, Field>> = {
+  'cert-manager.io/cluster-issuer': refused(BY_CERTIFICATE),
+  'cert-manager.io/issuer': refused(BY_CERTIFICATE),
+  'kubernetes.io/ingress.class': refused(ONE_CLASS, 'darsena'),
+  'kubernetes.io/tls-acme': refused(BY_CERTIFICATE, 'false'),
+  'nginx.ingress.kubernetes.io/affinity': refused(INSTEAD('darsena/sticky')),
+  'nginx.ingress.kubernetes.io/force-ssl-redirect': refused(ALWAYS_TLS, 'true'),
+  'nginx.ingress.kubernetes.io/limit-rps': refused(INSTEAD('darsena/rate-limit')),
+  'nginx.ingress.kubernetes.io/proxy-body-size': refused(INSTEAD('darsena/body-limit')),
+  'nginx.ingress.kubernetes.io/proxy-read-timeout': refused(INSTEAD('darsena/answer-timeout')),
+  'nginx.ingress.kubernetes.io/ssl-redirect': refused(ALWAYS_TLS, 'true'),
+  'nginx.ingress.kubernetes.io/whitelist-source-range': refused(INSTEAD('darsena/allow-networks')),
+};
+
 /** Annotations of an Ingress steer other controllers; to carry those along would be to drop what they ask for. */
 const INGRESS_ANNOTATIONS = withRest(
   refused({
@@ -117,6 +146,7 @@ const INGRESS_ANNOTATIONS = withRest(
       emulated({ kind: 'text', accepts: (text) => read(text) !== null, meaning }, how),
     ]),
     ...RECORDED_ANNOTATIONS.map((name) => [name, emulated(TEXT, CARRIED)]),
+    ...Object.entries(FOREIGN_ANNOTATIONS),
   ]),
 );
 
