@@ -335,7 +335,7 @@ export const volumeFault = defineFaults({
     es: {
       what: 'todavía no hay ningún repositorio de copias',
       remedy:
-        'darsena backup repository add NOMBRE --location LUGAR; el equipo enumera los lugares que permite en su storage.json',
+        'darsena backup repository add NOMBRE --location LUGAR; el host enumera los lugares que permite en su storage.json',
     },
   },
   'backup.repository-needed': {

@@ -73,7 +73,7 @@ async function verify(path: string, pins: EvidencePins): Promise<VerifiedEvidenc
   if (hostKey.id !== receipt.hostKey)
     throw altered(PART.hostKey, {
       en: 'control took it under another key of the host',
-      es: 'el control la tomó con otra clave del equipo',
+      es: 'el control la tomó con otra clave del host',
     });
 
   same(PART.manifest, sha256(text(PART.manifest)), receipt.manifest);
@@ -246,7 +246,7 @@ function compareFiles(manifest: EvidenceManifest, files: ReadonlyMap<string, str
     named.add(path);
   }
   for (const path of files.keys())
-    if (!named.has(path)) throw altered(path, { en: 'the host did not name it', es: 'el equipo no lo nombró' });
+    if (!named.has(path)) throw altered(path, { en: 'the host did not name it', es: 'el host no lo nombró' });
 }
 
 function keyIn(file: string, pem: string): PublicKey {
