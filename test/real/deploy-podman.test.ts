@@ -914,6 +914,9 @@ test('a volume is copied while its workload is held, comes back equal from a bac
   const from = { kind: 'backup', repository, snapshot, path };
   const fill = { action: 'fill', from, to, place: null, requestedBytes: 1_000_000, bytes, tree };
   assert.equal((await ask(fill))['tree'], tree);
+  // What was filled for nobody makes room; what control asks about is somebody's.
+  assert.equal((await ask(fill))['tree'], tree);
+  await ask({ action: 'look', claims: [{ key: to, place: null }] });
   await assert.rejects(ask(fill), /not written over/);
   const shot = newId(systemClock);
   const snapped = await ask({ action: 'snapshot', key, id: shot });
