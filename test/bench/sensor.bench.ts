@@ -17,8 +17,8 @@ if (why !== false) {
 const wanted = Number(process.argv[2] ?? 1_000);
 const PAUSE_MS = 5;
 const IDLE_MS = 3_000;
-/** The sensor gives back what it has free twice a minute. */
-const TRIMMED_MS = 35_000;
+/** The sensor gives back what it has free every few seconds. */
+const TRIMMED_MS = 10_000;
 const ground = new Ground();
 try {
   const rules = writeRules(

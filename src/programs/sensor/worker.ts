@@ -28,7 +28,7 @@ import { Throttle } from './throttle.ts';
 const STATS_MS = 5_000;
 const TICK_MS = 500;
 /** What the compiler of the engine used lies free afterwards; to give it back takes some 2 ms. */
-const TRIM_MS = 30_000;
+const TRIM_MS = 5_000;
 /** Batches of events before messages and counters get their turn. */
 const BATCHES_MAX = 16;
 /** Events of one turn, which is a quiet moment. */
