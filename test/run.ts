@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { PassThrough, type Writable } from 'node:stream';
 import { run } from 'node:test';
@@ -67,13 +68,22 @@ const PACKAGES = [
   'openssl',
   'qemu-system-x86',
   'cpio',
+  'kmod',
+  'isal',
   'gcc-12',
   'make',
+  'clang',
+  'llvm',
 ];
+
+/** What pods of an ordinary account need. udev opens them to everybody; a machine without it leaves them to root. */
+const DEVICES = ['/dev/net/tun', '/dev/fuse'];
+const FOR_ALL = 0o666;
 
 const { values } = parseArgs({ options: { only: { type: 'string' } } });
 
 installPackages();
+openDevices();
 step('npm', ['run', 'build:console', '--silent'], 'the console could not be built');
 if (values.only === undefined) {
   step(process.execPath, [join(ROOT, 'test', 'check.ts'), 'types'], 'types do not fit');
@@ -291,6 +301,17 @@ function installPackages(): void {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   step('apt-get', ['update', '--quiet'], 'apt-get update failed', env);
   step('apt-get', ['--quiet', ...install], 'the packages of the tests could not be installed', env);
+}
+
+/** The tests run as an ordinary account, too. */
+function openDevices(): void {
+  if (process.geteuid?.() !== 0) return;
+  for (const path of DEVICES) {
+    const device = statSync(path, { throwIfNoEntry: false });
+    if (device === undefined || (device.mode & FOR_ALL) === FOR_ALL) continue;
+    chmodSync(path, FOR_ALL);
+    console.log(`${path} is open to ordinary accounts now, as udev has it`);
+  }
 }
 
 function step(file: string, args: readonly string[], failure: string, env: NodeJS.ProcessEnv = process.env): void {

@@ -10,6 +10,7 @@ import {
 import { type Clock, type CommandResult, type Log, runCommand } from '../../system/index.ts';
 import { type Instance, instanceFiles } from '../setup/instance.ts';
 import { EngineService } from './engine-service.ts';
+import { dropHalfNetwork } from './half-network.ts';
 import { engineEnvironment } from './own-container.ts';
 
 /** A question to the engine's command line. */
@@ -35,6 +36,7 @@ export async function openHostEngine(options: {
   const engine = new PodmanEngine({
     ...{ socketPath: instance.podman.socket, instance: instance.name, tightenSeccomp },
     serviceOf: (runtime) => service.withRuntime(runtime),
+    dropHalfNetwork: () => dropHalfNetwork(engineEnvironment(instance)),
   });
   return {
     engine,

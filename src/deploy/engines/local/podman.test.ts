@@ -4,8 +4,9 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import type { Fault } from '../../../system/index.ts';
 import type { ContainerOrder } from './engine.ts';
-import { PodmanEngine } from './podman.ts';
+import { PodmanEngine, type PodmanOptions } from './podman.ts';
 
 /**
  * A Podman that answers as it is told, by method and path behind the version.
@@ -16,6 +17,7 @@ async function openPodman(
   answers: Readonly<Record<string, readonly [status: number, body: unknown]>>,
   asked: string[] = [],
   written = '',
+  options: Partial<PodmanOptions> = {},
 ): Promise<PodmanEngine> {
   const folder = await mkdtemp(join(tmpdir(), 'dz-podman-'));
   const socketPath = join(folder, 's');
@@ -30,7 +32,7 @@ async function openPodman(
     socket.resume().end(`HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n${written}`);
   });
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
-  const engine = new PodmanEngine({ socketPath, instance: 'dz' });
+  const engine = new PodmanEngine({ socketPath, instance: 'dz', ...options });
   t.after(async () => {
     engine.close();
     server.closeAllConnections();
@@ -224,4 +226,41 @@ test('the place of a pod is asked for once in the life of its network, and anew 
   answers['GET /containers/p-infra/json'] = infra(9, '2026-11-23T02:06:00Z');
   await engine.createPod(order);
   assert.equal(await place(infraId, null), '10.1.0.9', 'another pod by the same name');
+});
+
+test('without the device of its network no pod of an ordinary account is begun, and it is said what root has to do', async (t) => {
+  const asked: string[] = [];
+  const answers = { 'GET /info': info({ security: { rootless: true } }) };
+  const engine = await openPodman(t, answers, asked, '', { tun: '/nowhere/tun' });
+  await assert.rejects(engine.startContainer('dz-shop-infra'), (error: Fault) => {
+    assert.equal(error.code, 'engine.lacks');
+    assert.match(error.message, /start dz-shop-infra .*\/nowhere\/tun, which this machine lacks/);
+    return true;
+  });
+  assert.deepEqual(asked, ['GET /info']);
+});
+
+test('a network that Podman made by half is dropped once, however many pods found it so', async (t) => {
+  const half = [
+    500,
+    { message: 'failed to mount runtime directory for rootless netns: no such file or directory' },
+  ] as const;
+  const start = 'POST /containers/dz-shop-infra/start';
+  const answers: Record<string, readonly [number, unknown]> = {
+    'GET /info': info({ security: { rootless: true } }),
+    [start]: half,
+  };
+  let dropped = 0;
+  const engine = await openPodman(t, answers, [], '', {
+    tun: '/dev/null',
+    dropHalfNetwork: async () => {
+      dropped += 1;
+      answers[start] = [204, ''];
+    },
+  });
+  await Promise.all([1, 2, 3].map(() => engine.startContainer('dz-shop-infra')));
+  assert.equal(dropped, 1);
+  answers[start] = [500, { message: 'something else' }];
+  await assert.rejects(engine.startContainer('dz-shop-infra'), /something else/);
+  assert.equal(dropped, 1);
 });

@@ -53,6 +53,7 @@ import {
 } from './inside.ts';
 import { refuseKernelWay } from './kernel-ways.ts';
 import { LABEL, LABEL_PREFIX, OBEYED_ANNOTATION } from './labels.ts';
+import { Lanes } from './lanes.ts';
 import { LibpodClient } from './libpod.ts';
 import {
   ACTION_TIMEOUT_MS,
@@ -65,6 +66,7 @@ import {
 } from './limits.ts';
 import { removePodCgroups } from './pod-cgroups.ts';
 import { PodRules, type RulesAct, rulesMissing } from './pod-rules.ts';
+import { isHalfMade, requireTun, TUN } from './rootless-network.ts';
 import { findRuntimes } from './runtimes.ts';
 import { readUsage, readUseOfProcesses } from './usage.ts';
 import { fileBytes, openToAll } from './volume-folders.ts';
@@ -110,6 +112,10 @@ export interface PodmanOptions {
   readonly tightenSeccomp?: TightenSeccomp;
   /** Podman 4 takes no run-time for one container: the socket of a service all of whose containers have this one. */
   readonly serviceOf?: (runtime: string) => Promise<string>;
+  /** Takes away the namespace of an ordinary account's bridges that Podman made by half; no pod is in it. */
+  readonly dropHalfNetwork?: () => Promise<void>;
+  /** What an ordinary account's pods reach their network by. @default /dev/net/tun */
+  readonly tun?: string;
 }
 
 /**
@@ -153,6 +159,9 @@ export class PodmanEngine implements ContainerEngine {
   readonly #serviceOf: PodmanOptions['serviceOf'];
   /** By run-time: where its containers are made. */
   readonly #makers = new Map<string, LibpodClient>();
+  readonly #dropHalfNetwork: PodmanOptions['dropHalfNetwork'];
+  readonly #tun: string;
+  readonly #mending = new Lanes(1);
   #facts: Promise<EngineFacts> | null = null;
   #rules: PodRules | null = null;
 
@@ -162,6 +171,8 @@ export class PodmanEngine implements ContainerEngine {
     this.#seccompFolder = options.seccompFolder ?? '/etc/darsena/seccomp';
     this.#tightenSeccomp = options.tightenSeccomp ?? (async () => null);
     this.#serviceOf = options.serviceOf;
+    this.#dropHalfNetwork = options.dropHalfNetwork;
+    this.#tun = options.tun ?? TUN;
   }
 
   close(): void {
@@ -282,6 +293,7 @@ export class PodmanEngine implements ContainerEngine {
   async createPod(order: PodOrder): Promise<{ id: string; infraId: string }> {
     const { rootless } = await this.facts();
     refuseSharing(order.runtime, order.shareProcesses === true, order.userNamespace === true, order.name);
+    if (rootless) await requireTun(this.#tun, `create pod ${order.name}`);
     // Named by us, it can be spoken of without asking for its id.
     const infraName = `${order.name}-infra`;
     // What was known belongs to a pod of before that had this name.
@@ -504,8 +516,27 @@ export class PodmanEngine implements ContainerEngine {
   }
 
   async startContainer(id: string): Promise<void> {
+    try {
+      await this.#start(id);
+    } catch (error) {
+      const drop = this.#dropHalfNetwork;
+      if (drop === undefined || !isHalfMade(error)) throw error;
+      // One at a time, and never what another has made whole meanwhile.
+      await this.#mending.run(() =>
+        this.#start(id).catch(async (again: unknown) => {
+          if (!isHalfMade(again)) throw again;
+          await drop();
+          await this.#start(id);
+        }),
+      );
+    }
+  }
+
+  async #start(id: string): Promise<void> {
+    const operation = `start ${/^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id}`;
+    if ((await this.facts()).rootless) await requireTun(this.#tun, operation);
     await this.#client.ask('POST', `/containers/${id}/start`, {
-      operation: `start ${id.slice(0, 12)}`,
+      operation,
       timeoutMs: ACTION_TIMEOUT_MS,
       accept: [304],
     });
