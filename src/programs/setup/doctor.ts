@@ -10,7 +10,7 @@ import { readAuthority } from './authority.ts';
 import { openCri } from './cri.ts';
 import { type Instance, instanceFiles, instanceFolders } from './instance.ts';
 import { detectMachine, podmanVersion } from './machine.ts';
-import { installCommand, isDebian, missingPackages, missingPrograms, neededPackages } from './packages.ts';
+import { installCommand, isDebian, missingNeeds, neededPackages } from './packages.ts';
 import { listenerOf } from './processes.ts';
 import { type ProgramName, programsOf } from './programs.ts';
 import { lastWords, supervisedState } from './supervisor.ts';
@@ -38,7 +38,7 @@ export async function examine(name: string, instance: Instance | null, clock: Cl
   const machine = await detectMachine(instanceFolders(name, 'root').data);
   const plan = planMachine(machine);
   const needs = neededPackages(machine, plan.runtime, instance?.cri === undefined ? 'podman' : 'cri');
-  const missing = isDebian(machine) ? await missingPackages(needs) : await missingPrograms(needs);
+  const missing = await missingNeeds(machine, needs);
   const checks: Check[] = [
     missing.length === 0
       ? ok('packages', { en: `${needs.length} installed`, es: `${needs.length} instalados` })

@@ -7,6 +7,8 @@ export interface PackageNeed {
   readonly name: string;
   readonly provides: string;
   readonly why: string;
+  /** Nothing waits for it: it is installed along with what is needed. */
+  readonly optional?: true;
 }
 
 /** What only Podman needs. */
@@ -37,7 +39,7 @@ export function neededPackages(
       : []),
     { name: 'mmdebstrap', provides: 'mmdebstrap', why: 'makes base images' },
     { name: 'haproxy', provides: 'haproxy', why: 'the edge: TLS and balancing' },
-    { name: 'isal', provides: 'igzip', why: 'the scanner inflates layers with it, in half the time' },
+    { name: 'isal', provides: 'igzip', why: 'the scanner inflates layers in half the time', optional: true },
     { name: 'libbpf1', provides: 'libbpf.so.1', why: 'the sensor loads its programs with it' },
     { name: 'libatomic1', provides: 'libatomic.so.1', why: 'the pinned Node needs it' },
     { name: 'libnss-myhostname', provides: 'libnss_myhostname.so.2', why: '*.localhost resolves for every program' },
@@ -53,8 +55,19 @@ export function isDebian(machine: Pick<Machine, 'distribution'>): boolean {
   return [id, ...like].some((name) => name === 'debian' || name === 'ubuntu');
 }
 
+/** The packages to install, or elsewhere than on Debian the programs that are not there; none where all that is needed is. */
+export async function missingNeeds(
+  machine: Pick<Machine, 'distribution'>,
+  needs: readonly PackageNeed[],
+): Promise<string[]> {
+  if (!isDebian(machine)) return await missingPrograms(needs.filter(({ optional }) => optional !== true));
+  const missing = await missingPackages(needs);
+  const isNeeded = (name: string): boolean => needs.some((need) => need.name === name && need.optional !== true);
+  return missing.some(isNeeded) ? missing : [];
+}
+
 /** The names of those that dpkg does not have as installed. */
-export async function missingPackages(needs: readonly PackageNeed[]): Promise<string[]> {
+async function missingPackages(needs: readonly PackageNeed[]): Promise<string[]> {
   const names = needs.map((need) => need.name);
   const { stdout } = await runCommand(
     'dpkg-query',
@@ -79,7 +92,7 @@ export function missingFrom(names: readonly string[], answer: string): string[] 
 }
 
 /** Elsewhere than on Debian: the programs that are not on PATH (libraries cannot be told apart from here). */
-export async function missingPrograms(needs: readonly PackageNeed[]): Promise<string[]> {
+async function missingPrograms(needs: readonly PackageNeed[]): Promise<string[]> {
   const missing: string[] = [];
   for (const { name, provides } of needs) {
     if (provides.includes('.') || provides.startsWith('/')) continue;

@@ -22,7 +22,7 @@ import {
 import { formatLogLine } from './logs.ts';
 import type { Machine } from './machine.ts';
 import { forgetFormerRun, runOfMachine } from './machine-run.ts';
-import { installCommand, missingFrom, neededPackages } from './packages.ts';
+import { installCommand, missingFrom, missingNeeds, neededPackages } from './packages.ts';
 import { planPodman } from './podman.ts';
 import { keeperOfPort, markPorts, unmarkPorts } from './port-marks.ts';
 import { choosePorts, isFree } from './ports.ts';
@@ -253,6 +253,14 @@ test('packages: what dpkg does not call installed is missing, also when its sett
     neededPackages({ mode: 'rootless', podmanMajor }, 'runc').some(({ provides }) => provides === 'pasta');
   assert.deepEqual([4, 5, null].map(wantsPasta), [false, true, true]);
   assert.equal(new Set(names).size, names.length);
+});
+
+test('packages: a machine that has all but a useful one is not asked for it', async () => {
+  const machine = { distribution: { id: 'other', like: [], name: 'Other' } };
+  const shell = { name: 'dash', provides: 'sh', why: '' };
+  const nowhere = { name: 'nowhere', provides: 'no-such-program', why: '' };
+  assert.deepEqual(await missingNeeds(machine, [shell, { ...nowhere, optional: true }]), []);
+  assert.deepEqual(await missingNeeds(machine, [shell, nowhere]), ['nowhere']);
 });
 
 test('sub-ids of a new user begin behind all that are given', () => {

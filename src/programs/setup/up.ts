@@ -38,14 +38,7 @@ import { localAnswers, requestCertificate, requestLoginCode } from './local.ts';
 import { withInstanceLock } from './lock.ts';
 import { detectMachine, type Machine } from './machine.ts';
 import { forgetFormerRun } from './machine-run.ts';
-import {
-  installArguments,
-  installCommand,
-  isDebian,
-  missingPackages,
-  missingPrograms,
-  neededPackages,
-} from './packages.ts';
+import { installArguments, installCommand, isDebian, missingNeeds, neededPackages } from './packages.ts';
 import { planPodman, writePodmanFiles } from './podman.ts';
 import { keeperOfPort, markPorts } from './port-marks.ts';
 import { choosePorts, isFree } from './ports.ts';
@@ -267,7 +260,7 @@ function describeMachine(machine: Machine): Text {
 
 async function missingOf(machine: Machine, plan: MachinePlan, engine: 'podman' | 'cri'): Promise<string[]> {
   const needs = neededPackages(machine, plan.runtime, engine);
-  return isDebian(machine) ? missingPackages(needs) : missingPrograms(needs);
+  return missingNeeds(machine, needs);
 }
 
 /** Asks before anything is installed; never waits for an answer that cannot come. */
