@@ -10,7 +10,7 @@ import { openDatabase, silentLog, systemClock } from '../system/index.ts';
 import type { WorkloadChange } from './change-words.ts';
 import { addChange, carryChanges, toManifestChange } from './changes.ts';
 import type { Composition } from './composition.ts';
-import { Deployments, type NewRelease } from './deployments.ts';
+import { Deployments, isAsWanted, type NewRelease } from './deployments.ts';
 import type { WorkloadStatus } from './engines/local/index.ts';
 import { expandReferences } from './engines/local/orders.ts';
 import { sampleContainer } from './engines/local/simulation.ts';
@@ -25,6 +25,16 @@ import { isShort } from './run-routes.ts';
 import { type RunOrder, Runs, runManifests } from './runs.ts';
 import { ANY_CONTAINER } from './scaling/vertical.ts';
 import type { DeployTables } from './store.ts';
+
+test('what failed is not as it should be, whoever serves in its place', () => {
+  for (const phase of ['rolled-back', 'refused', 'degraded', 'progressing', 'failed'] as const) {
+    // The pods of the version before are ready, or a job has none at work.
+    assert.ok(!isAsWanted({ phase, ready: 1, wanted: 1 }), phase);
+    assert.ok(!isAsWanted({ phase, ready: 0, wanted: 0 }), phase);
+  }
+  assert.ok(isAsWanted({ phase: 'available', ready: 1, wanted: 1 }));
+  assert.ok(isAsWanted({ phase: 'completed', ready: 0, wanted: 0 }));
+});
 
 const checkpointKeyPem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 const digest = `sha256:${'a'.repeat(64)}` as const;

@@ -105,8 +105,11 @@ function treeLines(
   const indent = '  '.repeat(depth);
   const line = `${indent}${mark(step, style)} ${printable(step.title[style.language])}${facts(step, now, style)}`;
   const lines = [fit(line, style.columns)];
-  for (const note of step.notes)
-    lines.push(fit(`${indent}    ${style.command(printable(note[style.language]))}`, style.columns));
+  for (const note of step.notes) {
+    const text = style.command(printable(note[style.language]));
+    const room = style.columns - indent.length - 5;
+    for (const part of breakLine(text, room)) lines.push(fit(`${indent}    ${part}`, style.columns));
+  }
   for (const child of steps) {
     if (child.parent === step.id) lines.push(...treeLines(steps, child, now, style, depth + 1));
   }
@@ -173,6 +176,17 @@ function path(steps: readonly StepView[], step: StepView, language: Language): s
   const parent = steps.find((other) => other.id === step.parent);
   const own = printable(step.title[language]);
   return parent === undefined ? own : `${path(steps, parent, language)} › ${own}`;
+}
+
+/** A text in lines of so many characters, parted between words. */
+function breakLine(text: string, characters: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && longer.length <= characters) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 /** A line longer than the screen would wrap, and the redraw would count one line too few. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Reason, Verdict } from '../../admit/index.ts';
-import { reasonTexts, refusal, showRefused } from './pipeline-texts.ts';
+import type { WorkloadStatus } from '../../deploy/index.ts';
+import { createHoldTeller, reasonTexts, refusal, showRefused } from './pipeline-texts.ts';
 
 const warning = (rule: string, en: string, subject: string | null): Reason => ({
   ...{ rule, effect: 'warn', message: { en, es: en }, remedy: null, subject, exception: null },
@@ -67,4 +68,35 @@ test('the way out shows the image that was refused, whether or not this project 
     `darsena image show base/tools@${bad}`,
   );
   assert.equal(show(allowed), null);
+});
+
+test('a roll-out tells what keeps it, once for each change, and nothing that ends it or holds anyway', () => {
+  const holds = createHoldTeller(7);
+  let seconds = 0;
+  const say = (conditions: readonly (readonly [string, string])[], generation = 7): string[] =>
+    holds(
+      {
+        key: { project: 'shop', environment: 'dev', name: 'web' },
+        generation,
+        conditions: conditions.map(([type, en]) => ({ type, since: '', text: { en, es: en } })),
+      } as unknown as WorkloadStatus,
+      ++seconds * 1_000,
+    ).map(({ en }) => en);
+  assert.deepEqual(say([]), []);
+  assert.deepEqual(say([['not-enforced', 'no limits here']]), []);
+  assert.deepEqual(say([['start-failed', 'no volume']], 6), [], 'of the former release');
+  assert.deepEqual(say([['start-failed', 'no volume']]), ['no volume']);
+  assert.deepEqual(say([['start-failed', 'no volume']]), []);
+  assert.deepEqual(say([]), [], 'tried again');
+  assert.deepEqual(say([['start-failed', 'no volume']]), [], 'failed as before');
+  assert.deepEqual(say([['start-failed', 'start aee44fb595e5: no program']]), ['start aee44fb595e5: no program']);
+  assert.deepEqual(say([['start-failed', 'start 1246eb0d8380: no program']]), [], 'another try');
+  const crash = (inSeconds: number) => ['crash-loop', `ended with code 1; started anew in ${inSeconds} s`] as const;
+  assert.deepEqual(say([crash(10)]), ['ended with code 1; started anew in 10 s']);
+  assert.deepEqual(say([crash(7), ['cordoned', 'in maintenance']]), ['in maintenance']);
+  assert.deepEqual(say([['start-failed', 'no volume']]), [], 'in turn with the other');
+  for (let at = 0; at < 60; at++) assert.deepEqual(say([crash(40)]), []);
+  assert.deepEqual(say([['start-failed', 'no volume']]), ['no volume'], 'after a time a change back is a change');
+  assert.deepEqual(say([['rolled-back', 'the former one serves']]), []);
+  assert.deepEqual(say([['engine-away', 'no engine']], 6), ['no engine'], 'that host says nothing newer');
 });

@@ -192,6 +192,38 @@ export function troubleText(statuses: readonly WorkloadStatus[]): Text {
   };
 }
 
+/** What may pass by itself. What ends a roll-out is told with its end, and what holds whatever is released is no reason. */
+const HOLDS: ReadonlySet<WorkloadStatus['conditions'][number]['type']> = new Set([
+  'start-failed',
+  'crash-loop',
+  'cordoned',
+  'engine-away',
+  'eviction-waits',
+]);
+
+/** Seconds and the ids of containers: another with each try. */
+const PASSING = /\b(?:\d+ s|[0-9a-f]{12,64})\b/gu;
+
+/** A reason that comes back after less than this never went: tries that fail in turn each have their own. */
+const HOLD_FORGOTTEN_MS = 60_000;
+
+/**
+ * Tells why workloads of a release are not ready yet: each time it is asked, what keeps one now and did not before. A reason
+ * is the same where it comes again with the next try, in a new container or after another time.
+ * @param number of the release; what hosts say of others is of its way only where they cannot say anything of this one
+ */
+export function createHoldTeller(number: number): (status: WorkloadStatus, nowMs: number) => Text[] {
+  const seenMs = new Map<string, number>();
+  return ({ key: { name }, generation, conditions }, nowMs) =>
+    conditions.flatMap(({ type, text }) => {
+      if (!HOLDS.has(type) || (generation !== number && type !== 'engine-away')) return [];
+      const key = `${name} ${text.en.replace(PASSING, '')}`;
+      const isKnown = nowMs - (seenMs.get(key) ?? Number.NEGATIVE_INFINITY) < HOLD_FORGOTTEN_MS;
+      seenMs.set(key, nowMs);
+      return isKnown ? [] : [text];
+    });
+}
+
 export function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }

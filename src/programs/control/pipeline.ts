@@ -22,6 +22,7 @@ import {
   type Deployments,
   deployFault,
   type Environment,
+  isAsWanted,
   kindOf,
   type NewRelease,
   narrowWorkloads,
@@ -66,7 +67,16 @@ import type { Volumes } from '../../volumes/index.ts';
 import type { Hosts } from './hosts.ts';
 import type { Intake } from './intake.ts';
 import { believeBuilder } from './key-rotation.ts';
-import { decisionText, megabytes, reasonTexts, refusal, scanText, showRefused, troubleText } from './pipeline-texts.ts';
+import {
+  createHoldTeller,
+  decisionText,
+  megabytes,
+  reasonTexts,
+  refusal,
+  scanText,
+  showRefused,
+  troubleText,
+} from './pipeline-texts.ts';
 import { requireRuntimes } from './runtimes.ts';
 import { SourceBundle } from './sources.ts';
 import type { Statements } from './statements.ts';
@@ -1170,22 +1180,24 @@ export class Pipeline implements Releases, RunStarter, Builds {
     });
     let result: Release | null = null;
     const place = { project, environment, number };
+    const holds = createHoldTeller(number);
     /** What had come up when it was last looked at: a release that goes back is not their failure. */
     let well: readonly WorkloadStatus[] = [];
     try {
       while (result === null) {
         context.signal.throwIfAborted();
         if (refused !== null) throw deployFault('deploy.not-available', { ...place, ...bothWhys(refused) });
-        const statuses = deployments
-          .statuses(null, project, environment)
-          .filter((status) => status.generation === number);
+        const all = deployments.statuses(null, project, environment);
+        for (const status of all)
+          for (const text of holds(status, clock.monotonicMs())) steps.get(status.key.name)?.note(text);
+        const statuses = all.filter((status) => status.generation === number);
         for (const status of statuses) showReplicas(steps.get(status.key.name), status);
-        if (statuses.length > 0) well = statuses.filter(isDone);
+        if (statuses.length > 0) well = statuses.filter(isAsWanted);
         const now = await deployments.readRelease(release.id);
         // What is paused waits for a person, and so does nobody for it.
         const paused = composition.workloads.filter((one) => one.paused).map(({ key }) => key.name);
         const others = statuses.filter(({ key }) => !paused.includes(key.name));
-        const isRest = others.length + paused.length === composition.workloads.length && others.every(isDone);
+        const isRest = others.length + paused.length === composition.workloads.length && others.every(isAsWanted);
         if (now.state === 'rolling-out' && paused.length > 0 && isRest && statuses.length > others.length) {
           for (const [name, step] of steps)
             step.done(paused.includes(name) ? PAUSED : readyText(statuses.find(({ key }) => key.name === name)));
@@ -1266,10 +1278,6 @@ function changedMeanwhile(name: string): Fault {
 }
 
 const PAUSED: Text = { en: 'paused: darsena rollout resume', es: 'en pausa: darsena rollout resume' };
-
-function isDone({ phase, ready, wanted }: WorkloadStatus): boolean {
-  return phase !== 'progressing' && ready >= wanted;
-}
 
 /** How many serve, and how many of the former release still finish what they had begun: requests go to none of these. */
 function readyText(status: WorkloadStatus | undefined): Text {
