@@ -24,6 +24,7 @@ export {
   type Release,
   type ReleaseSource,
 } from './deployments.ts';
+export { serviceRedirects } from './engines/local/hosts.ts';
 export type { ServiceEndpoints, WorkloadStatus } from './engines/local/index.ts';
 export { checkComposition } from './engines/local/wanted-reader.ts';
 export { EnvironmentPolicies } from './environment-policies.ts';

@@ -50,7 +50,7 @@ export {
 } from './names/upstream.ts';
 export { askZone, EMPTY_ZONE, type Zone, type ZoneClient, type ZoneService } from './names/zone.ts';
 export { publishedName } from './published-name.ts';
-export { type LabelsOf, registerNetworkRoutes } from './routes.ts';
+export { registerNetworkRoutes, type WorkloadsOf } from './routes.ts';
 export {
   coversName,
   holds,

@@ -1,16 +1,23 @@
 import { z } from 'zod';
 import type { ApiApp } from '../access/index.ts';
 import type { Json } from '../system/index.ts';
-import { policyManifest, proposePolicies, settleFlows } from './flows/flow.ts';
+import { atPodPorts, type PortRedirect, policyManifest, proposePolicies, settleFlows } from './flows/flow.ts';
 import type { Flows } from './flows/flows.ts';
 import type { LabelSelector, NetworkPolicy, PolicyPeer, PolicyPort, TrafficRule } from './segmentation/policy.ts';
 
 const place = { project: z.string().max(200) };
 
-/** What selects the pods of a workload as it was released last; null when it is gone. Asked of whoever knows releases. */
-export type LabelsOf = (
+/** A workload as it was released last, as far as policies go. */
+interface FlowWorkload {
+  /** What selects its pods. */
+  readonly selector: LabelSelector;
+  readonly redirects: readonly PortRedirect[];
+}
+
+/** The workloads of a project by their names; null when one is gone. Asked of whoever knows releases. */
+export type WorkloadsOf = (
   project: string,
-) => Promise<(peer: { environment: string; name: string }) => LabelSelector | null>;
+) => Promise<(peer: { environment: string; name: string }) => FlowWorkload | null>;
 
 /** The policies that are wanted for a project now. */
 export type PoliciesOf = (project: string) => Promise<readonly NetworkPolicy[]>;
@@ -27,7 +34,12 @@ export interface ShownPolicy {
   readonly egressNames: readonly string[];
 }
 
-export function registerNetworkRoutes(app: ApiApp, flows: Flows, labelsOf: LabelsOf, policiesOf: PoliciesOf): void {
+export function registerNetworkRoutes(
+  app: ApiApp,
+  flows: Flows,
+  workloadsOf: WorkloadsOf,
+  policiesOf: PoliciesOf,
+): void {
   app.route({
     method: 'GET',
     url: '/api/v1/projects/:project/network-policies',
@@ -69,11 +81,12 @@ export function registerNetworkRoutes(app: ApiApp, flows: Flows, labelsOf: Label
     },
     handler: async (request): Promise<{ items: readonly Json[] }> => {
       const { project, environment } = request.params;
-      const known = await flows.list({ project });
-      const labels = await labelsOf(project);
-      const find = (peer: { project: string; environment: string; name: string }): LabelSelector | null =>
-        peer.project === project ? labels(peer) : null;
-      return { items: proposePolicies(project, environment, known, find).map(policyManifest) };
+      const workload = await workloadsOf(project);
+      const find = (peer: { project: string; environment: string; name: string }): FlowWorkload | null =>
+        peer.project === project ? workload(peer) : null;
+      const known = atPodPorts(await flows.list({ project }), (peer) => find(peer)?.redirects ?? []);
+      const labelsOf = (peer: Parameters<typeof find>[0]): LabelSelector | null => find(peer)?.selector ?? null;
+      return { items: proposePolicies(project, environment, known, labelsOf).map(policyManifest) };
     },
   });
 }

@@ -60,6 +60,7 @@ import {
   registerEnvironmentRoutes,
   registerQuotaRoutes,
   registerRunRoutes,
+  serviceRedirects,
 } from '../deploy/index.ts';
 import { saidBy } from '../deploy/kubernetes/index.ts';
 import { collectImages } from '../deploy/model.ts';
@@ -1039,12 +1040,14 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     app,
     flows,
     async (project) => {
-      const { workloads } = await deployments.wanted();
+      const { workloads, services } = await deployments.wanted();
       return (peer) => {
         const found = workloads.find(
           ({ key }) => key.project === project && key.environment === peer.environment && key.name === peer.name,
         );
-        return found === undefined ? null : { matchLabels: found.pod.labels, matchExpressions: [] };
+        if (found === undefined) return null;
+        const selector = { matchLabels: found.pod.labels, matchExpressions: [] };
+        return { selector, redirects: serviceRedirects(services, found) };
       };
     },
     async (project) => (await deployments.wanted()).policies.filter((policy) => policy.project === project),

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { openDatabase, systemClock } from '../../system/index.ts';
 import { FLOW_DAYS, WORKLOAD_FLOWS_MAX } from '../limits.ts';
 import { networkMigrations } from '../migrations.ts';
-import { type KnownFlow, policyManifest, proposePolicies, settleFlows, type WorkloadFlow } from './flow.ts';
+import { atPodPorts, type KnownFlow, policyManifest, proposePolicies, settleFlows, type WorkloadFlow } from './flow.ts';
 import { Flows, type NetworkTables } from './flows.ts';
 
 const PLACE = { project: 'shop', environment: 'dev' };
@@ -81,6 +81,26 @@ test('a proposal opens one address of either family, and no way that its other e
       ['2001:db8::7/128', 443],
       ['pods', 8080],
     ],
+  );
+});
+
+test('who calls a Service needs the port of its pods in a policy, and one way is not opened twice', () => {
+  const known = (more: Partial<WorkloadFlow>): KnownFlow => ({ ...WAY, ...more, firstAt: '', lastAt: '' });
+  const flows = [
+    known({ port: 80 }),
+    known({}),
+    known({ port: 80, protocol: 'udp' }),
+    known({ port: 80, peer: { kind: 'address', address: '192.0.2.1' } }),
+    known({ workload: 'api', direction: 'in', peer: { kind: 'workload', ...PLACE, name: 'web' } }),
+  ];
+  const seen = atPodPorts(flows, ({ name }) => (name === 'api' ? [{ protocol: 'TCP', from: 80, to: 8080 }] : []));
+  const [web] = proposePolicies('shop', 'dev', seen, ({ name }) => ({
+    matchLabels: { app: name },
+    matchExpressions: [],
+  })).filter(({ name }) => name === 'web');
+  assert.deepEqual(
+    web?.egress?.map(({ peers: [peer], ports: [one] }) => `${peer?.kind} ${one?.port}/${one?.protocol}`).sort(),
+    ['block 80/TCP', 'pods 80/UDP', 'pods 8080/TCP'],
   );
 });
 

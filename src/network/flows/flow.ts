@@ -61,6 +61,29 @@ export function settleFlows(flows: readonly KnownFlow[]): KnownFlow[] {
   return [...settled.values()];
 }
 
+/** A port by which services are called, and the one on which their pods listen. */
+export interface PortRedirect {
+  readonly protocol: 'TCP' | 'UDP';
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Ways as their far ends see them: who calls a Service knows its port, and a NetworkPolicy means the one of its pods.
+ * @param redirectsOf where services lead to other ports of a workload's pods
+ */
+export function atPodPorts(
+  flows: readonly KnownFlow[],
+  redirectsOf: (peer: { project: string; environment: string; name: string }) => readonly PortRedirect[],
+): KnownFlow[] {
+  return flows.map((flow) => {
+    if (flow.direction === 'in' || flow.peer.kind === 'address') return flow;
+    const protocol = protocolOf(flow.protocol);
+    const found = redirectsOf(flow.peer).find((one) => one.protocol === protocol && one.from === flow.port);
+    return found === undefined ? flow : { ...flow, port: found.to };
+  });
+}
+
 /**
  * The policies that leave an environment what it did and close the rest: one a workload, both directions. What was refused
  * or got no answer is not learned, and neither is a way of a workload whose labels nobody knows any more.
