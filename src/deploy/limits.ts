@@ -37,6 +37,8 @@ export const RUN_STOP_SECONDS = 10;
 
 /** What happened to the pods of one workload: as much as a person reads through. */
 export const EVENTS_OF_A_WORKLOAD_MAX = 200;
+/** Runs come and go under new names; of so many workloads the pods that were told of last are remembered. */
+export const KNOWN_WORKLOADS_MAX = 10_000;
 
 /** Older than a week it explains nothing that runs. */
 export const EVENTS_KEPT_MS = 7 * 24 * 3_600_000;

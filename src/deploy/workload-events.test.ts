@@ -94,6 +94,26 @@ test('a host that comes back and finds what ran all the time tells nothing', () 
   assert.deepEqual(kinds(status([], { phase: 'degraded' }), fine, NOW + 3_600_000), []);
 });
 
+test('an agent that starts anew in the first minute of a pod tells nothing of it again, and of another one all', async (t) => {
+  const clock = { now: () => new Date(NOW + 5_000) } as unknown as Clock;
+  const opened = await openDatabase<DeployTables>('sqlite::memory:', deployMigrations);
+  t.after(() => opened.close());
+  const events = new WorkloadEvents(opened.db as never, clock);
+  const told = async () => (await events.list(KEY)).map(({ kind, count }) => `${kind} ${count}`);
+  const fine = status([replica()]);
+  await events.follow(null, fine, false);
+  const first = ['phase 1', 'replica-ready 1', 'replica-made 1'];
+  assert.deepEqual(await told(), first);
+  // It has not looked yet, then has not asked its probes yet.
+  await events.follow(null, status([], { phase: 'progressing' }), false);
+  const asked = status([replica({ ready: false })], { phase: 'progressing' });
+  await events.follow(status([], { phase: 'progressing' }), asked, false);
+  await events.follow(asked, fine, false);
+  assert.deepEqual(await told(), first);
+  await events.follow(null, status([replica({ name: 'web-2', podId: 'q' })]), false);
+  assert.deepEqual((await told()).slice(0, 3), ['phase 2', 'replica-ready 1', 'replica-made 1']);
+});
+
 test('what a start of the platform finds is no news once its probes have answered; what happens meanwhile is', async (t) => {
   let nowMs = NOW + 3_600_000;
   const clock = { now: () => new Date(nowMs) } as unknown as Clock;

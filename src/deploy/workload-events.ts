@@ -1,7 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
 import { type Clock, newId, type Text, timeOfAges } from '../system/index.ts';
 import type { ProbeState, ReplicaContainer, ReplicaStatus, WorkloadStatus } from './engines/local/index.ts';
-import { EVENTS_KEPT_MS, EVENTS_OF_A_WORKLOAD_MAX } from './limits.ts';
+import { EVENTS_KEPT_MS, EVENTS_OF_A_WORKLOAD_MAX, KNOWN_WORKLOADS_MAX } from './limits.ts';
 import { formatKey, type WorkloadKey } from './model.ts';
 import type { DeployTables } from './store.ts';
 
@@ -52,19 +52,34 @@ const PROBES: Readonly<Record<ProbeState['kind'], Text>> = {
 /** Replicas that were seen for the first time but began earlier than this were there before their host was asked. */
 const ADOPTED_MS = 60_000;
 
-/** The replicas of a report that were there before anybody told of them. */
-function foundIn(before: WorkloadStatus | null, after: WorkloadStatus, nowMs: number): ReadonlySet<string> {
-  if ((before?.replicas.length ?? 0) > 0) return new Set();
-  const isOld = ({ startedAt }: ReplicaStatus): boolean =>
-    startedAt !== null && nowMs - Date.parse(startedAt) > ADOPTED_MS;
+const NONE: ReadonlySet<string> = new Set();
+
+/**
+ * The replicas of a report that were there before anybody told of them.
+ * @param known the ids of pods that were told of before their host came back without knowing them
+ */
+function foundIn(
+  before: WorkloadStatus | null,
+  after: WorkloadStatus,
+  nowMs: number,
+  known: ReadonlySet<string>,
+): ReadonlySet<string> {
+  if ((before?.replicas.length ?? 0) > 0) return NONE;
+  const isOld = ({ podId, startedAt }: ReplicaStatus): boolean =>
+    known.has(podId) || (startedAt !== null && nowMs - Date.parse(startedAt) > ADOPTED_MS);
   return new Set(after.replicas.filter(isOld).map(({ name }) => name));
 }
 
-/** What happened between two reports of a workload. @param before null: it was not there */
-export function eventsBetween(before: WorkloadStatus | null, after: WorkloadStatus, nowMs: number): NewWorkloadEvent[] {
+/** What happened between two reports of a workload. @param before null: it was not there @param known as of `foundIn` */
+export function eventsBetween(
+  before: WorkloadStatus | null,
+  after: WorkloadStatus,
+  nowMs: number,
+  known: ReadonlySet<string> = NONE,
+): NewWorkloadEvent[] {
   // A host that comes back has not looked yet, or has just found what ran all the time: nothing happened.
   if (before === null && after.replicas.length === 0) return [];
-  const found = foundIn(before, after, nowMs);
+  const found = foundIn(before, after, nowMs, known);
   if (after.replicas.length > 0 && found.size === after.replicas.length) return [];
   const events: NewWorkloadEvent[] = [];
   const was = new Map(before?.replicas.map((replica) => [replica.name, replica]));
@@ -160,6 +175,9 @@ export class WorkloadEvents {
   /** By workload: replicas that ran before this program heard of them, and until when their host is still asking them. */
   readonly #found = new Map<string, { readonly replicas: ReadonlySet<string>; readonly untilMs: number }>();
 
+  /** By workload: the ids of the pods that were told of last. An agent that starts anew has none to tell of at first. */
+  readonly #known = new Map<string, ReadonlySet<string>>();
+
   constructor(db: Kysely<DeployTables>, clock: Clock) {
     this.#db = db;
     this.#clock = clock;
@@ -173,13 +191,22 @@ export class WorkloadEvents {
   async follow(before: WorkloadStatus | null, after: WorkloadStatus, isFirst: boolean): Promise<void> {
     const nowMs = this.#clock.now().getTime();
     const name = formatKey(after.key);
-    const replicas = foundIn(isFirst ? null : before, after, nowMs);
+    const known = this.#known.get(name) ?? NONE;
+    if (after.replicas.length > 0) this.#know(name, after);
+    const replicas = foundIn(isFirst ? null : before, after, nowMs, known);
     if (replicas.size > 0) this.#found.set(name, { replicas, untilMs: nowMs + ADOPTED_MS });
     const found = this.#found.get(name);
     if (found !== undefined && found.untilMs < nowMs) this.#found.delete(name);
     if (isFirst) return;
-    const events = eventsBetween(before, after, nowMs);
+    const events = eventsBetween(before, after, nowMs, known);
     await this.add(after.key, found === undefined || found.untilMs < nowMs ? events : newsOf(events, found.replicas));
+  }
+
+  #know(name: string, { replicas }: WorkloadStatus): void {
+    this.#known.delete(name);
+    this.#known.set(name, new Set(replicas.map(({ podId }) => podId)));
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > KNOWN_WORKLOADS_MAX && oldest !== undefined) this.#known.delete(oldest);
   }
 
   async add(key: WorkloadKey, events: readonly NewWorkloadEvent[]): Promise<void> {
