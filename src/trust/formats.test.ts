@@ -305,13 +305,14 @@ test('an attestation in the layout of cosign 2 is held to its envelope: every ot
 });
 
 test('whatever a reader refuses for, a person reads in Spanish as well', async () => {
-  const folders = ['.', 'sigstore'].map((name) => new URL(`${name}/`, import.meta.url));
+  const folders = ['.', 'sigstore', 'signing'].map((name) => new URL(`${name}/`, import.meta.url));
   const untold: string[] = [];
+  // Those of keys in tokens stand in both languages where they are found.
   for (const folder of folders) {
-    for (const name of (await readdir(folder)).filter((one) => /^(?!.*test).*\.ts$/.test(one))) {
+    for (const name of (await readdir(folder)).filter((one) => /^(?!.*test|token\b).*\.ts$/.test(one))) {
       const source = await readFile(new URL(name, folder), 'utf8');
       const said =
-        /(?:unreadable\(|\b(?:wrong|broken|refused)\(|Doubt\('(?:certificate-rules|sct-wrong|stamp-wrong)',)\s*(['"`])((?:(?!\1).)+)\1/g;
+        /(?:unreadable\(|\bfailed\([\w.]+, |\b(?:wrong|broken|refused)\(|Doubt\('(?:certificate-rules|sct-wrong|stamp-wrong)',)\s*(['"`])((?:(?!\1).)+)\1/g;
       for (const [, quote = '', text = ''] of source.matchAll(said)) {
         // What is filled in stands for itself: a word, or a number.
         const reason = quote === '`' ? text.replaceAll(/\$\{[^}]*\}/g, '1') : text;

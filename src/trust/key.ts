@@ -112,7 +112,8 @@ export function readPublicKey(pem: string, name = 'key'): PublicKey {
     );
   }
   // A private PEM is accepted by createPublicKey; holding one where a public key belongs is a mistake to be seen.
-  if (pem.includes('PRIVATE KEY')) throw trustFault('trust.public-key', { name, seen: 'a private key' });
+  if (pem.includes('PRIVATE KEY'))
+    throw trustFault('trust.public-key', { name, seen: { en: 'a private key', es: 'una clave privada' } });
   const curve = key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? 'unknown';
   const algorithm = ALGORITHMS[curve];
   if (algorithm === undefined) throw trustFault('trust.public-key', { name, seen: curve });

@@ -7,6 +7,7 @@ import { trustFault } from './errors.ts';
 import { readPublicKey } from './key.ts';
 import { BILL_BYTES_MAX, BILL_MEDIA_TYPE } from './large-bill.ts';
 import { ATTACH_BYTES_MAX, SIMPLE_SIGNING_BYTES_MAX } from './limits.ts';
+import { reasonInWords } from './reason-words.ts';
 import type { TrustedTime } from './sigstore/verify.ts';
 import { SIGNATURE_USES, type SignatureUse } from './statement.ts';
 import type { KeyView, Trust } from './trust.ts';
@@ -217,7 +218,8 @@ function registerAttach(app: ApiApp, trust: Trust): void {
           referrer: (await trust.attach(readBase64(bundle, 'bundle'), image, actor)).digest,
         };
       }
-      if (cosign === undefined) throw trustFault('trust.bundle-unreadable', { reason: 'expected bundle or cosign' });
+      if (cosign === undefined)
+        throw trustFault('trust.bundle-unreadable', { reason: reasonInWords('expected bundle or cosign') });
       const { signature, annotations = {} } = cosign;
       const signing = { payload: readBase64(cosign.payload, 'payload'), signature, annotations };
       return { repository, digest, referrer: await trust.attachSimple(signing, image, actor) };

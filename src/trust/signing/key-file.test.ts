@@ -56,6 +56,23 @@ test('short passphrases, greedy parameters and other texts are refused', () => {
       (error: unknown) => error instanceof Fault && error.code === 'trust.key-file',
     );
   }
+  const inSpanish = (text: string): string => {
+    try {
+      openKeyFile(text, 'long enough');
+    } catch (error) {
+      return (error as Fault).text('es').why ?? '';
+    }
+    return '';
+  };
+  const sealed = (text: string): string =>
+    `-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\n${Buffer.from(text).toString('base64')}\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----`;
+  assert.equal(inSpanish('x'), 'no es un solo bloque PEM');
+  assert.equal(
+    inSpanish(sealed(json.replace('65536', String(2 ** 40)))),
+    'pide más memoria de la que necesita una clave',
+  );
+  assert.equal(inSpanish(sealed('{}')), 'falta kdf');
+  assert.match(inSpanish(sealed('{')), /^JSON no está bien escrito/);
   const plain = privateKey.export({ format: 'pem', type: 'pkcs8' }) as string;
   assert.equal(createPublicKey(openKeyFile(plain, '')).asymmetricKeyType, 'ed25519');
 });

@@ -8,7 +8,8 @@ import {
   sign,
 } from 'node:crypto';
 import { parseStrictJson } from '../../formats/index.ts';
-import { trustFault } from '../errors.ts';
+import { Fault } from '../../system/index.ts';
+import { readingReason, trustFault } from '../errors.ts';
 import { readPublicKey } from '../key.ts';
 import { bytesOf, countOf, fieldsOf, required, textOf } from '../sigstore/fields.ts';
 import { openSecretbox, sealSecretbox } from './secretbox.ts';
@@ -143,5 +144,11 @@ function derive(passphrase: string, salt: Uint8Array, { N, r, p }: { N: number; 
 }
 
 function unreadable(reason: string, cause?: unknown): Error {
-  return trustFault('trust.key-file', { reason }, cause === undefined ? {} : { cause });
+  const said =
+    cause instanceof Fault ? { en: cause.text('en').why ?? reason, es: cause.text('es').why ?? reason } : null;
+  return trustFault(
+    'trust.key-file',
+    { reason: said ?? readingReason(reason, cause) },
+    cause === undefined ? {} : { cause },
+  );
 }

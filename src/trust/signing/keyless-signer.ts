@@ -5,6 +5,7 @@ import { preAuthenticationEncoding, type SerializedEnvelope, serializeEnvelope }
 import { trustFault } from '../errors.ts';
 import { DOCUMENT_DEPTH_MAX, SERVICE_ANSWER_BYTES_MAX } from '../limits.ts';
 import { networkReason } from '../network-reason.ts';
+import { reasonInWords } from '../reason-words.ts';
 import { bytesOf, countOf, type Fields, fieldsOf, listOf, optional, required, textOf } from '../sigstore/fields.ts';
 import type { KeylessSigner, WitnessedMaterial } from './signer.ts';
 
@@ -204,6 +205,7 @@ async function post(url: string, body: Uint8Array, contentType: string): Promise
   return Buffer.concat(chunks);
 }
 
-function failed(service: string, reason: Text | string, cause?: unknown): Error {
+function failed(service: string, why: Text | string, cause?: unknown): Error {
+  const reason = typeof why === 'string' ? reasonInWords(why) : why;
   return trustFault('trust.service-failed', { service, reason }, cause === undefined ? {} : { cause });
 }
