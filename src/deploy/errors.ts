@@ -421,6 +421,19 @@ export const deployFault = defineFaults({
       remedy: 'darsena ps {project}',
     },
   },
+  'deploy.replica-unknown': {
+    kind: 'not-found',
+    en: {
+      what: '{name} has no replica {replica}',
+      why: 'its replicas in {environment}: {known}',
+      remedy: 'darsena ps {project} -o wide',
+    },
+    es: {
+      what: '{name} no tiene ninguna réplica {replica}',
+      why: 'sus réplicas en {environment}: {known}',
+      remedy: 'darsena ps {project} -o wide',
+    },
+  },
   'deploy.replica-missing': {
     kind: 'unavailable',
     en: { what: '{name} has no running container{container}', remedy: 'darsena ps {project}' },

@@ -458,7 +458,7 @@ export function describeWorkload(
 /**
  * The running container that `exec` or `logs` means: the named replica and container, else the first ready replica and
  * its first container.
- * @throws Fault deploy.workload-unknown, deploy.replica-missing
+ * @throws Fault deploy.workload-unknown, deploy.replica-unknown, deploy.replica-missing
  */
 export function findContainer(
   statuses: readonly WorkloadStatus[],
@@ -489,6 +489,14 @@ export function findContainer(
       known: known.length === 0 ? '—' : known.join(', '),
     });
   }
+  if (wanted.replica !== undefined && !status.replicas.some(({ name }) => name === wanted.replica))
+    throw deployFault('deploy.replica-unknown', {
+      name: `${wanted.project}/${wanted.workload}`,
+      replica: wanted.replica.slice(0, 100),
+      project: wanted.project,
+      environment: wanted.environment,
+      known: status.replicas.map(({ name }) => name).join(', ') || '—',
+    });
   const replicas = [...status.replicas].sort((one, other) => Number(other.ready) - Number(one.ready));
   for (const replica of replicas) {
     if (wanted.replica !== undefined && replica.name !== wanted.replica) continue;

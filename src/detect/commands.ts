@@ -87,8 +87,8 @@ export function detectCommands(cli: CliProgram): void {
     .option('--enters', cli.t(WORDS.enters))
     .description(
       cli.t({
-        en: 'what rules or conditions would have found in recordings (.scap of Falco or sysdig, events as JSON lines); needs no server',
-        es: 'qué habrían encontrado reglas o condiciones en grabaciones (.scap de Falco o sysdig, eventos en líneas JSON); no necesita servidor',
+        en: 'what rules or conditions would have found in recordings (.dcap of darsena capture, .scap of Falco or sysdig, events as JSON lines); needs no server',
+        es: 'qué habrían encontrado reglas o condiciones en grabaciones (.dcap de darsena capture, .scap de Falco o sysdig, eventos en líneas JSON); no necesita servidor',
       }),
     )
     .action(async (recordings: string[], { rules, enters, ...rest }: TestOptions) => {

@@ -33,12 +33,12 @@ export const detectFault = defineFaults({
     en: {
       what: 'the recording {path} cannot be read beyond {events} events',
       why: '{why}',
-      remedy: 'Give a whole .scap file of Falco or sysdig.',
+      remedy: 'Give a whole recording: a .dcap file of darsena capture, or a .scap file of Falco or sysdig.',
     },
     es: {
       what: 'la grabación {path} no puede leerse más allá de {events} eventos',
       why: '{why}',
-      remedy: 'Dar un archivo .scap completo de Falco o sysdig.',
+      remedy: 'Dar una grabación completa: un archivo .dcap de darsena capture, o uno .scap de Falco o sysdig.',
     },
   },
   'detect.recording-no-file': {

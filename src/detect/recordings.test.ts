@@ -89,6 +89,16 @@ test('rules over time begin anew with each recording', { skip }, async (t) => {
   assert.deepEqual(alerts[0], alerts[1], stderr);
 });
 
+test('a broken recording of either kind is told with both as the way out', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'recordings-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const cut = join(folder, 'night.dcap');
+  writeFileSync(cut, gzipSync(Buffer.alloc(1_000, 'x')).subarray(0, -6));
+  const { code, stderr } = await run([cut, '--filter', 'evt.num = 1']);
+  assert.equal(code, 2, stderr);
+  assert.match(stderr, /a \.dcap file of darsena capture, or a \.scap file/);
+});
+
 test('a pipe is refused and not waited for', { skip }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'recordings-'));
   t.after(() => rmSync(folder, { recursive: true }));

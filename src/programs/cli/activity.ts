@@ -3,7 +3,7 @@ import { rename, rm } from 'node:fs/promises';
 import { join, parse as parsePath } from 'node:path';
 import { createGzip } from 'node:zlib';
 import type { Activity } from '../../events/index.ts';
-import { type CliProgram, defineFaults, streamToFile } from '../../system/index.ts';
+import { type CliProgram, defineFaults, streamToFile, type Text } from '../../system/index.ts';
 import { readCount } from './exec.ts';
 import { jsonText, printable } from './print.ts';
 
@@ -67,11 +67,13 @@ export function activityCommands(cli: CliProgram): void {
       }),
     )
     .action(async (words: string[], options: Place & { limit?: string }) => {
+      const query = queryOf(words, options);
+      await warnOfNothing(query);
       const most = options.limit === undefined ? Number.POSITIVE_INFINITY : readCount(options.limit);
       let shown = 0;
       let dropped = 0;
       const cut = t({ en: '(truncated)', es: '(cortado)' });
-      await api.stream(`/activity?${queryOf(words, options)}`, ({ event, data }) => {
+      await api.stream(`/activity?${query}`, ({ event, data }) => {
         if (event === 'watching') {
           const { hosts, arguments: given, missing } = data as unknown as Watching;
           print.note({ en: `looking at ${hosts.join(', ')}`, es: `mirando ${hosts.join(', ')}` });
@@ -133,6 +135,7 @@ export function activityCommands(cli: CliProgram): void {
         options: Place & { write: string; seconds: string; mebibytes: string; host: readonly string[] },
       ) => {
         const query = queryOf(words, options);
+        await warnOfNothing(query);
         query.set('seconds', options.seconds);
         query.set('bytes', String(Math.floor(Number(options.mebibytes) * 1024 * 1024)));
         // Each host's recording is whole by itself, with its own seal; they are taken at the same time.
@@ -150,6 +153,16 @@ export function activityCommands(cli: CliProgram): void {
             });
       },
     );
+
+  /** A name that is written wrong would be waited for without an end; one that is still to come may be. */
+  async function warnOfNothing(query: URLSearchParams): Promise<void> {
+    const [project, environment, workload] = [query.get('project'), query.get('environment'), query.get('workload')];
+    const place = { project, environment, workload };
+    if (place.project === null && place.environment === null) return;
+    const { items } = await api.get<{ items: Parameters<typeof warningOfNothing>[0] }>('/workloads');
+    const warning = warningOfNothing(items, place);
+    if (warning !== null) print.note(warning);
+  }
 
   async function captureOne(
     host: string | null,
@@ -200,6 +213,29 @@ function fileOf(path: string, host: string): string {
   const { dir, name, ext } = parsePath(path);
   return join(dir, `${name}-${host.replaceAll(/[^-.\w]/g, '_')}${ext}`);
 }
+
+type Named = { readonly [part in 'project' | 'environment' | 'workload']: string | null };
+
+/** What to say where nothing that runs has these names, with those that are nearest; null where something does. */
+export function warningOfNothing(
+  running: readonly { readonly project: string; readonly environment: string; readonly name: string }[],
+  { project, environment, workload }: Named,
+): Text | null {
+  const ofProject = running.filter((one) => project === null || one.project === project);
+  const ofPlace = ofProject.filter((one) => environment === null || one.environment === environment);
+  if (ofPlace.some(({ name }) => workload === null || name === workload)) return null;
+  const name = [project, workload].filter((part) => part !== null).join('/');
+  const asked = environment === null ? name : name === '' ? environment : `${name} (${environment})`;
+  const near = ofProject.length > 0 ? ofProject : running;
+  const known = near.map((one) => `${one.project}/${one.name} (${one.environment})`);
+  const shown = [...known.slice(0, KNOWN_SHOWN_MAX), ...(known.length > KNOWN_SHOWN_MAX ? ['…'] : [])].join(', ');
+  return {
+    en: `warning: ${asked} does not run now; it may still come. What runs: ${shown || 'nothing'}`,
+    es: `advertencia: ${asked} no está en marcha; aún puede llegar. En marcha: ${shown || 'nada'}`,
+  };
+}
+
+const KNOWN_SHOWN_MAX = 10;
 
 interface Watching {
   readonly hosts: readonly string[];

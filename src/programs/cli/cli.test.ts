@@ -18,6 +18,7 @@ import {
   type StepView,
   systemClock,
 } from '../../system/index.ts';
+import { warningOfNothing } from './activity.ts';
 import { parseEvents, readProblem } from './client.ts';
 import { COMMANDS } from './commands.ts';
 import { complete } from './completion.ts';
@@ -374,6 +375,16 @@ test('no drawn line is longer than the screen, or the redraw would climb too lit
   for (const line of out.replaceAll('\u001b[0m', '').split('\n')) assert.ok([...line].length <= 20, line);
 });
 
+test('on a terminal a note is shown whole, in as many lines as it takes, and redrawn as such', () => {
+  const written: string[] = [];
+  const view = createTreeView((text) => written.push(text), { ...style('en'), columns: 24, rows: () => 24 });
+  const held = running([step({ id: '1', notes: [{ en: 'the volume data is not on this host', es: '' }] })]);
+  view.update(held, at(1));
+  view.update(held, at(2));
+  assert.equal(written[0], '▸ step 1  1.0 s\n    the volume data is\n    not on this host\n');
+  assert.equal(written[1], `\u001b[3A\u001b[0J${written[0]?.replace('1.0', '2.0')}`);
+});
+
 test('the shell completes commands, options and choices', async () => {
   const { frame } = frameOf((cli) => {
     const noun = cli.program.command('incident');
@@ -550,6 +561,21 @@ test('progress names the instance in its details and notes', () => {
   const hint = { en: 'NOT READY: darsena logs control', es: '' };
   view.end(running([step({ id: '1', state: 'failed', detail: hint, notes: [hint] })]), at(1));
   assert.equal(out.match(/darsena --instance t1 logs control/g)?.length, 2, out);
+});
+
+test('looking at what does not run says so, with what does', () => {
+  const running = [
+    { project: 'tienda', environment: 'dev', name: 'web' },
+    { project: 'bank', environment: 'prod', name: 'api' },
+  ];
+  const warn = (project: string | null, environment: string | null, workload: string | null, all = running) =>
+    warningOfNothing(all, { project, environment, workload })?.en ?? null;
+  assert.equal(warn('tienda', null, 'web'), null);
+  assert.equal(warn(null, 'prod', null), null);
+  assert.match(warn('tienda', null, 'wbe') ?? '', /^warning: tienda\/wbe does not run now; .*: tienda\/web \(dev\)$/);
+  assert.match(warn('tienda', 'prod', 'web') ?? '', /^warning: tienda\/web \(prod\) does not .*: tienda\/web \(dev\)$/);
+  assert.match(warn('nope', null, 'x') ?? '', /: tienda\/web \(dev\), bank\/api \(prod\)$/);
+  assert.match(warn(null, 'test', null, []) ?? '', /^warning: test does not run now; .*: nothing$/);
 });
 
 test('an error without why or way out is one line', () => {

@@ -11,6 +11,13 @@ const STATES: Readonly<Record<Delivery['state'], Text>> = {
   failed: { en: 'given up', es: 'abandonado' },
 };
 
+/** What of its incident a notice tells: a test belongs to none and is not kept. */
+const EVENTS: Readonly<Record<Delivery['event'], Text>> = {
+  'incident.opened': { en: 'opened', es: 'abierto' },
+  'incident.worsened': { en: 'worse', es: 'agravado' },
+  'incident.told': { en: 'told by hand', es: 'avisado a mano' },
+};
+
 /** `darsena notice …`: whom the platform tells of incidents. */
 export function noticeCommands(cli: CliProgram): void {
   const { api, print, t } = cli;
@@ -128,6 +135,7 @@ export function noticeCommands(cli: CliProgram): void {
         [
           { title: { en: 'channel', es: 'canal' }, value: (row) => row.channel },
           { title: { en: 'incident', es: 'incidente' }, value: (row) => String(row.incident), align: 'right' },
+          { title: { en: 'what', es: 'qué' }, value: (row) => t(EVENTS[row.event]) },
           { title: { en: 'state', es: 'estado' }, value: (row) => t(STATES[row.state]) },
           { title: { en: 'tries', es: 'intentos' }, value: (row) => String(row.attempts), align: 'right' },
           { title: { en: 'age', es: 'antigüedad' }, value: (row) => print.age(row.at) },

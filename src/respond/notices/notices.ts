@@ -91,7 +91,7 @@ export interface Delivery {
   readonly id: string;
   readonly channel: string;
   readonly incident: number;
-  readonly event: string;
+  readonly event: Exclude<Notice['event'], 'test'>;
   readonly state: 'pending' | 'sent' | 'failed';
   readonly attempts: number;
   readonly at: string;
@@ -208,7 +208,7 @@ export class Notices {
   /** Writes down, in the transaction of the incident, who is to be told. @returns how many */
   async plan(
     tx: Kysely<RespondTables>,
-    event: Notice['event'],
+    event: Delivery['event'],
     incident: Incident,
     alert: Alert | null,
   ): Promise<number> {
@@ -246,8 +246,8 @@ export class Notices {
       .orderBy('id', 'desc')
       .limit(limit)
       .execute();
-    return rows.map(({ next_at: nextAt, state, error, ...row }) => ({
-      ...{ ...row, nextAt, state: state as Delivery['state'] },
+    return rows.map(({ next_at: nextAt, event, state, error, ...row }) => ({
+      ...{ ...row, nextAt, event: event as Delivery['event'], state: state as Delivery['state'] },
       error: error === null ? null : readError(error),
     }));
   }
