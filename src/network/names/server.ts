@@ -278,14 +278,14 @@ export class NameServer {
     const least = Math.min(...found.map(({ ttl }) => ttl));
     const seconds = Math.max(DNS_OPEN_SECONDS.least, Math.min(DNS_OPEN_SECONDS.most, least)) + DNS_OPEN_EXTRA_SECONDS;
     for (const set of sets) {
-      const fresh = found.filter(({ address }) => (this.#opened.get(`${client.pod} ${set} ${address}`) ?? 0) < nowMs);
+      const key = (address: string): string => `${client.podId} ${set} ${address}`;
+      const fresh = found.filter(({ address }) => (this.#opened.get(key(address)) ?? 0) < nowMs);
       if (fresh.length === 0) continue;
       const addresses = [...new Set(fresh.map(({ address }) => address))];
       await this.#options.open(client.pod, set, addresses, seconds);
       // Asked again before half of the time is over, nothing needs to be renewed.
       if (this.#opened.size > DNS_QUESTIONS_MAX * 16) this.#opened.clear();
-      for (const address of addresses)
-        this.#opened.set(`${client.pod} ${set} ${address}`, nowMs + (seconds * 1000) / 2);
+      for (const address of addresses) this.#opened.set(key(address), nowMs + (seconds * 1000) / 2);
     }
   }
 }

@@ -4,13 +4,16 @@ import { Resolver } from 'node:dns/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { type TestContext, test } from 'node:test';
-import { decode } from 'dns-packet';
+import { decode, encode } from 'dns-packet';
 import { silentLog } from '../../system/index.ts';
 import { NameServer } from './server.ts';
 import { ResolverUpstream, readNameservers, type Upstream } from './upstream.ts';
 import { askZone, type Zone, type ZoneClient } from './zone.ts';
 
-const WEB: ZoneClient = { pod: 'client', project: 'shop', environment: 'dev', outside: { kind: 'all' } };
+const WEB: ZoneClient = {
+  ...{ pod: 'client', podId: 'first', project: 'shop', environment: 'dev' },
+  outside: { kind: 'all' },
+};
 const ZONE: Zone = {
   services: [
     {
@@ -288,3 +291,35 @@ async function freePort(): Promise<number> {
   await new Promise<void>((done) => probe.close(() => done()));
   return port;
 }
+
+test('what a name leads to is opened once for each pod, and anew for one that was made anew under the same name', async (t) => {
+  const opened: string[] = [];
+  const port = await freePort();
+  const server = new NameServer({
+    ...{ port, log: silentLog },
+    upstream: {
+      ask: async (bytes) => {
+        const { id, questions } = decode(bytes);
+        const answers = [{ type: 'A', name: 'api.bank.example', ttl: 3600, data: '192.0.2.7' }] as const;
+        return encode({ type: 'response', ...(id === undefined ? {} : { id }), questions, answers: [...answers] });
+      },
+      answers: async () => true,
+    },
+    open: async (pod, set, addresses, seconds) => void opened.push(`${pod} ${set} ${addresses} ${seconds}`),
+  });
+  t.after(() => server.close());
+  await server.listen('127.0.0.1');
+  const resolver = new Resolver({ timeout: 5_000, tries: 1 });
+  resolver.setServers([`127.0.0.1:${port}`]);
+  const ask = async (podId: string): Promise<void> => {
+    const outside = { kind: 'named', names: [{ set: 'names_1', patterns: ['api.bank.example'] }] } as const;
+    server.setZone({ services: [], clients: new Map([['127.0.0.1', { ...WEB, podId, outside }]]) });
+    assert.deepEqual(await resolver.resolve4('api.bank.example'), ['192.0.2.7']);
+  };
+  const line = 'client names_1 192.0.2.7 3630';
+  await ask('first');
+  await ask('first');
+  assert.deepEqual(opened, [line]);
+  await ask('second');
+  assert.deepEqual(opened, [line, line], 'the rules of a new pod hold nothing of those of the former one');
+});

@@ -22,6 +22,8 @@ export interface ZoneService {
 /** Who may ask, by the address that asks. */
 export interface ZoneClient {
   readonly pod: string;
+  /** Which pod of that name it is: one that was made anew has nothing open yet. */
+  readonly podId: string;
   readonly project: string;
   readonly environment: string;
   /** Names outside: all of them, or only those that a rule of its policies opens. */

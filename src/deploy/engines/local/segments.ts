@@ -167,7 +167,7 @@ export class Segments {
     if (own === undefined) return;
     const { script, governed, names: named, asksAll } = podRules(own, pods, policies);
     const outside = asksAll ? ({ kind: 'all' } as const) : ({ kind: 'named', names: named } as const);
-    const client = { pod: pod.name, project: key.project, environment: key.environment, outside };
+    const client = { pod: pod.name, podId: pod.id, project: key.project, environment: key.environment, outside };
     const addresses = [place.address, ...(own.six == null ? [] : [own.six.address])];
     this.#clients.set(pod.name, { pod, key, addresses, client });
     for (const address of addresses) this.#own(address, key);
