@@ -675,6 +675,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     run: (order: VolumeTask['order'], options: Parameters<Hosts['run']>[1]) =>
       hosts.run({ kind: 'volume', order }, options),
     host: () => hosts.views().find(({ state }) => state === 'connected')?.name ?? null,
+    hosts: () => hosts.views().map(({ name }) => name),
     start: operations.start.bind(operations),
   };
   const volumes = new Volumes({

@@ -219,6 +219,19 @@ export const volumeFault = defineFaults({
       remedy: 'darsena volume move {volume} --host HOST',
     },
   },
+  'volume.unmovable': {
+    kind: 'refused',
+    en: {
+      what: 'the volume {volume} does not move to {host}',
+      why: '{why}',
+      remedy: 'darsena volume move {volume} --host HOST, or restore a backup of it there',
+    },
+    es: {
+      what: 'el volumen {volume} no se mueve a {host}',
+      why: '{why}',
+      remedy: 'darsena volume move {volume} --host HOST, o restaurar allí una copia de seguridad',
+    },
+  },
   'volume.freeze-failed': {
     kind: 'unavailable',
     en: {

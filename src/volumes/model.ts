@@ -212,11 +212,19 @@ export function classOf(classes: readonly StorageClass[], named: string | undefi
   return all.find(({ isDefault }) => isDefault) ?? all.find(({ name }) => name === LOCAL_CLASS.name) ?? null;
 }
 
+/** For whom claims are asked about. */
+export interface ClaimAsking {
+  /** The kind of environment. */
+  readonly environmentClass: string;
+  /** By a release that was there before: a claim that has grown since keeps its size and stands in nobody's way back. */
+  readonly isAgain?: boolean;
+}
+
 /** Every reason why claims may not be had as they are written. */
 export function claimProblems(
   asked: readonly AskedClaim[],
   known: ReadonlyMap<string, ClaimRecord>,
-  { classes, environmentClass }: { readonly classes: readonly StorageClass[]; readonly environmentClass: string },
+  { classes, environmentClass, isAgain = false }: ClaimAsking & { readonly classes: readonly StorageClass[] },
 ): Text[] {
   const problems: Text[] = [];
   for (const claim of asked) {
@@ -259,7 +267,14 @@ export function claimProblems(
         `pide ${wanted}, y una petición de la clase ${found.name} puede tener ${most}`,
       );
     }
-    if (before !== undefined && requestedBytes < before.requestedBytes) {
+    if (requestedBytes <= 0)
+      say('it asks for no room: a claim needs more than 0', 'no pide espacio: una petición necesita más de 0');
+    // What is larger was written down as this, and would stay: a claim never shrinks.
+    if (requestedBytes >= Number.MAX_SAFE_INTEGER) {
+      const most = formatBytes(Number.MAX_SAFE_INTEGER);
+      say(`it asks for ${most} or more, which no storage has`, `pide ${most} o más, que ningún almacenamiento tiene`);
+    }
+    if (before !== undefined && requestedBytes < before.requestedBytes && !isAgain) {
       const [wanted, had] = [formatBytes(requestedBytes), formatBytes(before.requestedBytes)];
       say(
         `a claim grows and never shrinks: it has ${had}, and ${wanted} is asked for`,

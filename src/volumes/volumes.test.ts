@@ -138,6 +138,8 @@ test('claims are refused with every reason at once: class, environment, mode, si
   assert.match(problems({ storageClass: 'disk' }, {})[0] ?? '', /another class needs another claim/);
   assert.match(problems({ requestedBytes: GI / 2 }, {})[0] ?? '', /never shrinks/);
   assert.deepEqual(problems({ requestedBytes: 2 * GI }, {}), []);
+  assert.match(problems({ requestedBytes: 0 }, null)[0] ?? '', /more than 0/);
+  assert.match(problems({ requestedBytes: Number.MAX_SAFE_INTEGER }, {})[0] ?? '', /no storage has/);
   assert.equal(classOf([{ ...disk, isDefault: true }], undefined)?.name, 'disk');
 });
 
@@ -633,6 +635,7 @@ async function platform(t: TestContext) {
       return answer(order);
     },
     host: () => 'one',
+    hosts: () => ['one', 'two'],
     async start(...parts: Parameters<Operations['start']>) {
       const started = await operations.start(...parts);
       finished.push(started.finished);
@@ -714,6 +717,10 @@ test('a claim lives with its releases, grows, is released, and goes by its polic
     volumes.admit([asked], { project: 'shop', environment: 'prod', class: 'production' }),
     fault('volume.not-admitted', /never shrinks/),
   );
+  await volumes.admit([asked], { project: 'shop', environment: 'prod', class: 'production' }, true);
+  wants.current[0] = asked;
+  await volumes.follow();
+  assert.equal((await volumes.show(asked)).requestedBytes, 2 * GI, 'a release before it grew leaves it its size');
 
   await volumes.setReclaim(asked, { policy: 'delete', afterHours: 24 }, 'user:ana');
   wants.kept.push({ ...asked });
@@ -731,6 +738,18 @@ test('a claim lives with its releases, grows, is released, and goes by its polic
   assert.equal(orders.filter(({ action }) => action === 'remove').length, 1);
   await assert.rejects(volumes.record(asked), fault('volume.unknown'));
   assert.equal((await volumes.move({ ...asked, claim: 'files' }, 'two', 'user:ana')).epoch, 2);
+});
+
+test('a claim moves to a host that there is, and not away from the disk that its data lies on', async (t) => {
+  const { volumes, wants } = await platform(t);
+  await volumes.setClass(disk, 'user:ana');
+  const files = { ...asked, claim: 'files', storageClass: 'disk' };
+  wants.current.push(files);
+  await volumes.follow();
+  await assert.rejects(volumes.move(asked, 'two', 'user:ana'), fault('volume.unmovable', /on the disk of one/));
+  await assert.rejects(volumes.move(files, 'twoo', 'user:ana'), fault('volume.unmovable', /there is one, two/));
+  for (const claim of [asked, files]) assert.equal((await volumes.record(claim)).epoch, 1, 'nobody ends a pod for it');
+  assert.equal((await volumes.move(files, 'two', 'user:ana')).epoch, 2);
 });
 
 test('a clock that is years ahead for a while removes no volume that nobody wants at the moment', async (t) => {
@@ -1405,14 +1424,14 @@ test('who touches the files of a place is a process of its own, and one that get
 
 test('claims of some kinds of environment get a key of their own, which hosts are told and which goes with the claim', async (t) => {
   const { volumes, copies, wants, orders, answer, ended, limits, db } = await platform(t);
-  await volumes.setClass({ ...LOCAL_CLASS, encrypt: ['production'] }, 'user:ana');
+  await volumes.setClass({ ...disk, environments: [], encrypt: ['production'], isDefault: true }, 'user:ana');
   wants.current = [
     { ...asked, environmentClass: 'production' },
     { ...asked, environment: 'dev', environmentClass: 'development' },
   ];
   const places = await volumes.follow();
   assert.equal(places.get('shop/prod/data')?.sealed, true);
-  assert.equal(places.has('shop/dev/data'), false);
+  assert.equal(places.get('shop/dev/data')?.sealed, false);
   const { keys } = await volumes.keys('one');
   assert.deepEqual(
     keys.map(({ key }) => key),
@@ -1447,8 +1466,9 @@ test('claims of some kinds of environment get a key of their own, which hosts ar
   assert.equal(copied?.action === 'snapshot' ? copied.secret : '', keys[0]?.secret, 'a copy brings its key along');
   await assert.rejects(copies.restore('shop', snapshot?.id ?? '', { claim: 'b' }, 'user:ana'), /over the limit/);
   limits.room = Number.POSITIVE_INFINITY;
-  await volumes.setClass({ ...disk, environments: ['development'] }, 'user:ana');
-  const into = { claim: 'b', class: 'disk' };
+  const gold = { ...disk, name: 'gold', driver: { kind: 'folder', path: '/srv/gold' } } as const;
+  await volumes.setClass({ ...gold, environments: ['development'] }, 'user:ana');
+  const into = { claim: 'b', class: 'gold' };
   await assert.rejects(copies.restore('shop', snapshot?.id ?? '', into, 'user:ana'), fault('volume.not-admitted'));
   assert.deepEqual(await copies.beside('shop'), [{ environment: 'prod', claim: null, volumes: 0, volumeBytes: 99 }]);
   await copies.restore('shop', snapshot?.id ?? '', { claim: 'b' }, 'user:ana');

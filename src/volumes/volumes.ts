@@ -45,6 +45,8 @@ export interface VolumePorts {
   run(order: VolumeOrderMessage, options: { readonly step: StepHandle; readonly signal?: AbortSignal }): Promise<Json>;
   /** The host that answers now; null: none does. */
   host(): string | null;
+  /** All that the platform knows, also those that are away. */
+  hosts(): readonly string[];
   /** Claims of the current releases and of those that may be gone back to. */
   asked(): Promise<{ readonly current: readonly AskedClaim[]; readonly kept: readonly AskedClaim[] }>;
   start(
@@ -176,16 +178,18 @@ export class Volumes {
 
   /**
    * Whether an environment may have the claims of a release as they are written; every reason at once.
+   * @param isAgain the release, or one that differs by what was changed by hand, was there before
    * @throws Fault volume.not-admitted
    */
   async admit(
     asked: readonly AskedClaim[],
     place: { readonly project: string; readonly environment: string; readonly class: string },
+    isAgain = false,
   ): Promise<void> {
     if (asked.length === 0) return;
     const known = new Map((await this.#records()).map((record) => [formatClaim(record), record]));
     const classes = await this.classes();
-    const problems = claimProblems(asked, known, { classes, environmentClass: place.class });
+    const problems = claimProblems(asked, known, { classes, environmentClass: place.class, isAgain });
     if (problems.length === 0) return;
     throw volumeFault('volume.not-admitted', {
       place: `${place.project}/${place.environment}`,
@@ -434,10 +438,22 @@ export class Volumes {
 
   /**
    * Gives a claim to another host: its epoch rises, so that whoever held it before may not write any more.
-   * @throws Fault volume.unknown
+   * @throws Fault volume.unknown, volume.unmovable
    */
   async move(key: ClaimKey, host: string, actor: string): Promise<ClaimView> {
     const before = await this.record(key);
+    const volume = formatClaim(key);
+    const refuse = (en: string, es: string) => volumeFault('volume.unmovable', { volume, host, why: { en, es } });
+    const hosts = this.#options.hosts();
+    if (!hosts.includes(host)) {
+      const known = hosts.join(', ') || '—';
+      throw refuse(`there is no host ${host}; there is ${known}`, `no existe el host ${host}; hay ${known}`);
+    }
+    if (before.driver.kind === 'local' && before.host !== null && before.host !== host)
+      throw refuse(
+        `its data lies on the disk of ${before.host}, where no other host reaches it`,
+        `sus datos están en el disco de ${before.host}, al que ningún otro host llega`,
+      );
     const record = { ...before, host, epoch: before.epoch + 1 };
     await this.#write(
       record,

@@ -302,6 +302,7 @@ export class Pipeline implements Releases, RunStarter, Builds {
           by.actor,
           {
             door: 'start',
+            isAgain: true,
             pins: sealedPins(earlier.source, earlier.composition, environment.name, this.#parts.contentKey),
           },
           context,
@@ -367,7 +368,7 @@ export class Pipeline implements Releases, RunStarter, Builds {
         },
       },
       async (context) => {
-        const how = { door: 'start', restart: true, pins } as const;
+        const how = { door: 'start', restart: true, isAgain: true, pins } as const;
         const { composition, verdict } = await this.#compose(
           ...([source, release.digests, environment, project, by.actor, how, context] as const),
         );
@@ -868,6 +869,8 @@ export class Pipeline implements Releases, RunStarter, Builds {
       readonly isBeforeApproval?: boolean;
       /** Asked for what runs there already. */
       readonly restart?: boolean;
+      /** By what was released there before: volumes that have grown since keep their size. */
+      readonly isAgain?: boolean;
       /** Images as they were resolved before: what a tag means by now is not asked again. */
       readonly pins?: ReadonlyMap<string, string>;
       /** Done with what would run before it is judged. */
@@ -890,7 +893,7 @@ export class Pipeline implements Releases, RunStarter, Builds {
     requireRuntimes(composition, this.#parts.hosts.views());
     await this.#parts.claim(project, environment.name, composition);
     const place = { project, environment: environment.name, class: environment.class };
-    await this.#parts.volumes.admit(composition.volumes, place);
+    await this.#parts.volumes.admit(composition.volumes, place, how.isAgain);
     await how.prepare?.(composition);
     // By the policy of now: minutes of building lie behind, and an administrator may have given the environment another one.
     const judging = await this.#parts.deployments.readEnvironment(project, environment.name);
