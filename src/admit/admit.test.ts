@@ -353,7 +353,7 @@ test('what two people have to agree to is agreed to by people, never by a token 
   };
   const asked = { reason: 'there is no fix yet', expiresAt: new Date(Date.now() + 86_400_000).toISOString() };
   const ofHost = await send('/api/v1/host-exceptions', { host: 'h', ...asked });
-  const ofProject = await send('/api/v1/projects/tienda/exceptions', { rule: 'no-readiness', digest, ...asked });
+  const ofProject = await send('/api/v1/projects/tienda/exceptions', { rule: 'readiness-missing', digest, ...asked });
   const ofPolicy = await send('/api/v1/policies', { source: OWN('refuse') });
   assert.deepEqual([ofHost.status, ofProject.status, ofPolicy.body.state], [201, 201, 'waiting']);
   const approvals = [
@@ -366,7 +366,7 @@ test('what two people have to agree to is agreed to by people, never by a token 
   assert.equal((await send('/api/v1/host-exceptions', { host: 'h', ...asked })).body.code, 'access.person-needed');
   // What her token asks for she has asked for.
   caller = { ...caller, owner: 'user:ana' };
-  const byToken = await send('/api/v1/projects/tienda/exceptions', { rule: 'no-readiness', digest, ...asked });
+  const byToken = await send('/api/v1/projects/tienda/exceptions', { rule: 'readiness-missing', digest, ...asked });
   assert.equal(byToken.body.author, 'user:ana');
   caller = person;
   const own = await send(`/api/v1/projects/tienda/exceptions/${byToken.body.id}/approve`);
@@ -545,6 +545,8 @@ test('a draft says of what was judged who would be hit, and keeps nothing', asyn
   const usual = await admit.replay(admit.policy('dev'), '2020-01-01T00:00:00Z', 'dev');
   assert.deepEqual([usual.replayed, usual.same], [2, 2]);
   assert.equal((await admit.replay(draft, '2999-01-01T00:00:00Z', null)).replayed, 0);
+  assert.equal((await admit.replay(draft, '2999-01-01T00:00:00Z', 'prod')).replayed, 0);
+  await assert.rejects(admit.replay(draft, '2020-01-01T00:00:00Z', 'porduction'), { code: 'admit.policy-unknown' });
   const place = { project: 'tienda', environment: 'dev', policy: 'dev' };
   const under = await admit.replayPlace(place, 'prod', '2020-01-01T00:00:00Z');
   assert.equal(under.replayed, 2);

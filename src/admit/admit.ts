@@ -91,12 +91,16 @@ export class Admit {
    * What a policy would have said of what was judged, with the exceptions of now.
    * @param since RFC 3339
    * @param insteadOf only what this policy judged; null: everything
+   * @throws Fault admit.policy-unknown of `insteadOf`, when it judged nothing either
    */
   async replay(draft: Policy, since: string, insteadOf: string | null): Promise<Replay> {
     const { db, hosts } = this.#options;
     const exceptions = (project: string) => readExceptions(db, { project });
     const hostExceptions = (await hosts?.list()) ?? [];
-    return replayAdmissions(db, draft, { since, insteadOf, exceptions, hostExceptions });
+    const replay = await replayAdmissions(db, draft, { since, insteadOf, exceptions, hostExceptions });
+    // A name misspelt must not read as if nothing would be refused; a policy that is gone may have judged.
+    if (insteadOf !== null && replay.replayed + replay.missed === 0) this.policy(insteadOf);
+    return replay;
   }
 
   /**
@@ -224,7 +228,7 @@ export class Admit {
   /**
    * Asks for an exception; it covers nothing until a second person approves it.
    * @param actor by whom or what it was asked for, where that is a token of the author
-   * @throws Fault admit.exception-expiry, admit.exception-scope
+   * @throws Fault admit.exception-expiry, admit.exception-scope, admit.exception-rule
    */
   async requestException(
     wanted: Omit<Exception, 'id' | 'author' | 'approver' | 'createdAt' | 'revokedAt' | 'revokedBy'>,
@@ -234,6 +238,9 @@ export class Admit {
     const { db, journal, clock } = this.#options;
     const now = clock.now();
     requireScope(wanted);
+    const { rule } = wanted;
+    if (rule !== '*' && !this.policies().some(({ rules }) => rules.some(({ id }) => id === rule)))
+      throw admitFault('admit.exception-rule', { rule });
     const latest = now.getTime() + EXCEPTION_DAYS_MAX * 86_400_000;
     const expiry = Date.parse(wanted.expiresAt);
     if (!(expiry > now.getTime() && expiry <= latest)) {

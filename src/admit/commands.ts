@@ -5,6 +5,7 @@ import { type CliProgram, diffLines, type Json, systemClock, type Text } from '.
 import type { EnvironmentClass } from './admission.ts';
 import type { PlacedDocument } from './document.ts';
 import type { RuleOutcome } from './judge.ts';
+import { RECORD_DAYS } from './limits.ts';
 import type { Policy, PolicyWarning } from './policy.ts';
 import type { PolicyRevision } from './policy-book.ts';
 import type { Replay } from './recorded.ts';
@@ -293,7 +294,7 @@ function bookCommands(cli: CliProgram, noun: ReturnType<CliProgram['program']['c
       '<draft>',
       cli.t({ en: 'a file, or the name of a policy', es: 'un archivo, o el nombre de una política' }),
     )
-    .option('--since <days>', cli.t({ en: 'how far back, as 30d', es: 'hasta cuándo atrás, como 30d' }), '30d')
+    .option('--since <days>', cli.t({ en: 'how far back, as 30d', es: 'hasta cuándo atrás, como 30d' }), readSince, 30)
     .option('--instead-of <name>', cli.t({ en: 'only what this policy judged', es: 'solo lo que juzgó esta política' }))
     .option('--set <name=value...>', cli.t({ en: 'a parameter of the policy', es: 'un parámetro de la política' }))
     .description(
@@ -302,17 +303,24 @@ function bookCommands(cli: CliProgram, noun: ReturnType<CliProgram['program']['c
         es: 'lo que habría dicho una política de las cargas de trabajo que se juzgaron; no cambia nada',
       }),
     )
-    .action(async (draft: string, options: { since: string; insteadOf?: string; set?: string[] }) => {
+    .action(async (draft: string, options: { since: number; insteadOf?: string; set?: string[] }) => {
       const isFile = draft === '-' || draft.includes('/') || draft.endsWith('.yaml');
       const replay = await cli.api.post<Replay>('/policies/try', {
         ...(isFile ? { source: await readText(draft) } : { name: draft }),
         params: await readValues(options.set ?? []),
-        days: Number(/^(\d+)d?$/.exec(options.since)?.[1] ?? Number.NaN),
+        days: options.since,
         insteadOf: options.insteadOf ?? null,
       });
       if (cli.output.json) cli.print.json(replay);
       else showReplay(cli, replay);
     });
+}
+
+/** Days, as `30d` or `30`; beyond what is kept there is nothing to try on. */
+function readSince(text: string): number {
+  const days = Number(/^(\d{1,3})d?$/.exec(text)?.[1] ?? 0);
+  if (days < 1 || days > RECORD_DAYS) throw new InvalidArgumentError(`1d … ${RECORD_DAYS}d`);
+  return days;
 }
 
 /** Of a policy that has none yet: one that no text has. */

@@ -130,6 +130,19 @@ export const admitFault = defineFaults({
     en: { what: 'exception {id} is over', why: 'it was revoked or its time has run out', remedy: 'ask for a new one' },
     es: { what: 'la excepción {id} ya terminó', why: 'se revocó o se acabó su plazo', remedy: 'pedir otra' },
   },
+  'admit.exception-rule': {
+    kind: 'invalid',
+    en: {
+      what: 'no policy has the rule {rule}',
+      why: 'an exception from it would cover nothing',
+      remedy: 'darsena policy show NAME',
+    },
+    es: {
+      what: 'ninguna política tiene la regla {rule}',
+      why: 'una excepción de ella no cubriría nada',
+      remedy: 'darsena policy show NOMBRE',
+    },
+  },
   'admit.exception-scope': {
     kind: 'invalid',
     en: {

@@ -1,5 +1,7 @@
+import { InvalidArgumentError } from 'commander';
 import type { CliProgram, Text } from '../system/index.ts';
 import type { Exception, ExceptionState } from './exception.ts';
+import { EXCEPTION_DAYS_MAX } from './limits.ts';
 
 type ExceptionView = Exception & { readonly state: ExceptionState };
 
@@ -19,7 +21,7 @@ interface RequestOptions {
   readonly digest?: string;
   readonly repository?: string;
   readonly reason: string;
-  readonly days: string;
+  readonly days: number;
 }
 
 /** `darsena exception …`: refusals that may be lived with for a while, agreed by two people. */
@@ -78,7 +80,7 @@ export function exceptionCommands(cli: CliProgram): void {
       }),
     )
     .option('--environment <name>', cli.t({ en: 'only there', es: 'solo ahí' }))
-    .option('--days <days>', cli.t({ en: 'how long, at most 180', es: 'cuánto tiempo, como mucho 180' }), '30')
+    .option('--days <days>', cli.t({ en: 'how long, at most 180', es: 'cuánto tiempo, como mucho 180' }), readDays, 30)
     .requiredOption('--reason <text>', cli.t({ en: 'why', es: 'por qué' }))
     .description(
       cli.t({
@@ -199,7 +201,7 @@ function hostCommands(cli: CliProgram, noun: ReturnType<CliProgram['program']['c
         es: 'cuáles; sin ella, todas a las que el host está expuesto ahora',
       }),
     )
-    .option('--days <days>', cli.t({ en: 'how long, at most 180', es: 'cuánto tiempo, como mucho 180' }), '30')
+    .option('--days <days>', cli.t({ en: 'how long, at most 180', es: 'cuánto tiempo, como mucho 180' }), readDays, 30)
     .requiredOption('--reason <text>', cli.t({ en: 'why', es: 'por qué' }))
     .description(
       cli.t({
@@ -207,7 +209,7 @@ function hostCommands(cli: CliProgram, noun: ReturnType<CliProgram['program']['c
         es: 'pedir convivir con ellas hasta un día; lo tiene que aprobar otro administrador',
       }),
     )
-    .action(async (host: string, options: { cve?: string[]; days: string; reason: string }) => {
+    .action(async (host: string, options: { cve?: string[]; days: number; reason: string }) => {
       const made = await cli.api.post<HostExceptionView>('/host-exceptions', {
         ...{ host, cves: options.cve ?? null, reason: options.reason },
         expiresAt: endAfter(options.days),
@@ -242,10 +244,15 @@ const DECIDE: readonly (readonly ['approve' | 'revoke', Text])[] = [
   ],
 ];
 
-/** The time so many days from now; what is no number goes as it is, and the server says what is wrong with it. */
-function endAfter(days: string): string {
-  const end = new Date(Date.now() + Number(days) * 86_400_000);
-  return Number.isNaN(end.getTime()) ? days : end.toISOString();
+function readDays(text: string): number {
+  const days = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (days < 1 || days > EXCEPTION_DAYS_MAX) throw new InvalidArgumentError(`1 … ${EXCEPTION_DAYS_MAX}`);
+  return days;
+}
+
+/** The time so many days from now. */
+function endAfter(days: number): string {
+  return new Date(Date.now() + days * 86_400_000).toISOString();
 }
 
 function aboutOf({ rule, subject, package: name }: Exception): string {

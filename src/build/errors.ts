@@ -209,6 +209,30 @@ export const buildFault = defineFaults({
       remedy: 'https://HOST/RUTA.git#REF:CARPETA, o git@HOST:RUTA.git#REF:CARPETA',
     },
   },
+  'build.git-ref-missing': {
+    kind: 'not-found',
+    en: {
+      what: 'the repository {url} has no {ref}',
+      why: 'expected a branch, a tag or a whole commit id (40 or 64 digits)',
+      remedy: 'git ls-remote {url}',
+    },
+    es: {
+      what: 'el repositorio {url} no tiene {ref}',
+      why: 'se esperaba una rama, una etiqueta o el identificador completo de un commit (40 o 64 dígitos)',
+      remedy: 'git ls-remote {url}',
+    },
+  },
+  'build.git-folder-missing': {
+    kind: 'not-found',
+    en: {
+      what: 'the repository {url} has no folder {folder}',
+      why: 'looked for in {ref}; a link that leads out of the repository and a file are none',
+    },
+    es: {
+      what: 'el repositorio {url} no tiene la carpeta {folder}',
+      why: 'se buscó en {ref}; no valen un enlace que sale del repositorio ni un archivo',
+    },
+  },
   'build.git-failed': {
     kind: 'unavailable',
     en: { what: 'the repository {url} could not be read', why: '{reason}' },

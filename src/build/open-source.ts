@@ -7,7 +7,7 @@ import { mkdtemp, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, posix, resolve, sep } from 'node:path';
 import { cleanTarPath, FormatError, inflateUnknown, TarReader } from '../formats/index.ts';
-import { readFileBytes, runCommand } from '../system/index.ts';
+import { type Fault, readFileBytes, runCommand } from '../system/index.ts';
 import { buildFault } from './errors.ts';
 import type { SourceCommit } from './image.ts';
 import { GIT_FETCH_MS, SOURCE_BYTES_MAX, SOURCE_ENTRIES_MAX } from './limits.ts';
@@ -138,18 +138,25 @@ async function fetchGit(
       .filter((line) => /^(?:fatal|error|remote|ssh):?/i.test(line))
       .slice(-2)
       .join(' ');
-    throw buildFault('build.git-failed', { url, reason: (said || stderr.trim() || `code ${code}`).slice(0, 300) });
+    throw gitFault({ url, ref }, said || stderr.trim() || `code ${code}`);
   };
   await git('init', '--quiet', '--template=');
   await git('fetch', '--quiet', '--depth=1', '--no-tags', '--', url, ref ?? 'HEAD');
   await git('checkout', '--quiet', '--detach', 'FETCH_HEAD');
   const [id = '', seconds = '0'] = (await git('show', '--no-patch', '--format=%H %ct', 'HEAD')).split(' ');
   const root = await folderInside(into, folder);
-  if (root === null) throw buildFault('build.source-missing', { source: `${url}: ${folder}` });
+  if (root === null) throw buildFault('build.git-folder-missing', { url, folder, ref: ref ?? 'HEAD' });
   return {
     folder: root,
     commit: { id, time: new Date(Number(seconds) * 1000).toISOString(), repository: url, dirty: false },
   };
+}
+
+/** What git said, where that is known in our words: its own are in English and name no way out. */
+export function gitFault({ url, ref }: Pick<GitAddress, 'url' | 'ref'>, said: string): Fault {
+  if (ref !== null && /couldn't find remote ref|not our ref|invalid refspec/.test(said))
+    return buildFault('build.git-ref-missing', { url, ref });
+  return buildFault('build.git-failed', { url, reason: said.slice(0, 300) });
 }
 
 /** A folder of a checkout, and none that a link of the repository makes of another place of this machine; null when there is none. */

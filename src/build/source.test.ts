@@ -10,7 +10,7 @@ import { Fault, systemClock } from '../system/index.ts';
 import { parseContainerfile } from './containerfile.ts';
 import { BuildWatcher } from './image.ts';
 import { BUILD_SECRETS_OF_PROJECT } from './limits.ts';
-import { folderInside, openSource, readGitAddress } from './open-source.ts';
+import { folderInside, gitFault, openSource, readGitAddress } from './open-source.ts';
 import { BuildSecrets } from './secrets.ts';
 import { checkSource, packSource, type SourceLimits, type SourceSummary } from './source.ts';
 
@@ -178,6 +178,16 @@ test('an archive writes nothing outside of its folder, by name or through a link
     await assert.rejects(openSource('-', { input, terminal: false }), { code: 'build.source-refused' });
     assert.equal(existsSync(join(outside, 'escape')), false);
   }
+});
+
+test('a branch that a repository does not have is told apart from a repository that cannot be read', () => {
+  const url = 'https://git.example.org/shop.git';
+  const code = (said: string, ref: string | null = 'v9') => gitFault({ url, ref }, said).code;
+  assert.equal(code("fatal: couldn't find remote ref v9"), 'build.git-ref-missing');
+  assert.equal(code('fatal: remote error: upload-pack: not our ref 0123'), 'build.git-ref-missing');
+  assert.equal(code("fatal: invalid refspec '..v9'"), 'build.git-ref-missing');
+  assert.equal(code("fatal: couldn't find remote ref HEAD", null), 'build.git-failed', 'an empty repository');
+  assert.equal(code(`fatal: repository '${url}/' not found`), 'build.git-failed');
 });
 
 test('repositories are named by https and ssh, with a branch and a folder, and nothing else is fetched', () => {

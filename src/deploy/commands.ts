@@ -534,7 +534,14 @@ export function deployCommands(cli: CliProgram): void {
       ended = await send(true);
     }
     printOutcome(ended);
-    if (options.canary !== undefined) {
+    if (options.canary === undefined) return;
+    const onTrial = (ended.result as { canary?: number | null } | null)?.canary;
+    if (onTrial == null) {
+      print.note({
+        en: 'Nothing is under trial: no pod of it differs from what serves',
+        es: 'Nada está en prueba: ningún pod difiere de lo que sirve',
+      });
+    } else {
       print.note({
         en: `It serves its share. Then: darsena canary promote ${file.project} --env ${environment}, or abort`,
         es: `Sirve su proporción. Después: darsena canary promote ${file.project} --env ${environment}, o abort`,

@@ -1111,6 +1111,7 @@ test('a network policy reaches the model whole, and what is wrong in it is said 
     ['10.0.0.0/8', '10.0.0.0/80', 'spec.ingress[0].from[1].ipBlock.cidr'],
     ['endPort: 8100', 'endPort: 80', 'spec.ingress[0].ports[1].endPort'],
     ['api.example.org:443', 'api.example.org:http', "metadata.annotations['darsena/egress-names']"],
+    ['api.example.org:443', '10.0.0.1:443', "metadata.annotations['darsena/egress-names']"],
     ['api.example.org:443', '10.0.0.1;drop', "metadata.annotations['darsena/egress-names']"],
   ];
   for (const [before, after, field] of wrong) {

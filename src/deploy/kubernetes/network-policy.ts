@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import {
   isAddressBlock,
   isWithin,
@@ -107,10 +108,11 @@ class Reader {
       if (word === '') return [];
       const { pattern, port } = NAME.exec(word.toLowerCase())?.groups ?? {};
       const number = port === undefined ? null : Number(port);
-      if (pattern === undefined || (number !== null && (number < 1 || number > 65_535))) {
+      // Nobody asks the resolver for an address, so one would open nothing.
+      if (pattern === undefined || isIP(pattern) !== 0 || (number !== null && (number < 1 || number > 65_535))) {
         this.report(path, 'wrong-value', {
-          en: `${word.slice(0, 80)} is no DNS name with an optional port, such as api.example.org:443 or *.debian.org`,
-          es: `${word.slice(0, 80)} no es un nombre DNS con puerto opcional, como api.example.org:443 o *.debian.org`,
+          en: `${word.slice(0, 80)} is no DNS name with an optional port, such as api.example.org:443 or *.debian.org; addresses go into egress, as ipBlock`,
+          es: `${word.slice(0, 80)} no es un nombre DNS con puerto opcional, como api.example.org:443 o *.debian.org; las direcciones van en egress, como ipBlock`,
         });
         return [];
       }
