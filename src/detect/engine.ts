@@ -10,6 +10,7 @@ import {
   manyKind,
   normalizeField,
   ONLY_CONTENT,
+  ONLY_DONE,
   observedEvents,
   RECORD,
   rawArgumentType,
@@ -445,6 +446,8 @@ function foldForEvent(filter: Filter, name: string): Filter | boolean {
     'syscall.type': name === 'procexit' ? null : name,
     'evt.dir': '<',
     'evt.source': 'syscall',
+    ...(ONLY_DONE.has(name) ? { 'evt.failed': false } : {}),
+    ...(name === 'execve' ? { 'evt.res': 'SUCCESS', 'evt.rawres': 0 } : {}),
   };
   return foldFilter(filter, known, liveFields);
 }
@@ -478,8 +481,11 @@ function judgeRule(rule: Rule, byType: readonly (readonly Folded[])[], findings:
   const folded = new Set(held.flatMap((filters) => filters.map(({ filter }) => filter)));
   if (folded.size === 0) {
     const alike = named.filter((name) => Object.hasOwn(ALIKE, name)).map((name) => `${name} is told as ${ALIKE[name]}`);
+    const asksOutcome = fieldsOf(rule.filter, liveFields).some(({ name }) => OUTCOMES.has(name));
+    const onlyDone = asksOutcome ? named.filter((name) => ONLY_DONE.has(ALIKE[name] ?? name)) : [];
+    const done = onlyDone.length === 0 ? [] : [`of ${onlyDone.join(', ')} only what was done is told, not what failed`];
     return unseenEvents.length === 0
-      ? off('LOAD_NO_EVTTYPE', ['its condition can never hold', ...alike].join('; '))
+      ? off('LOAD_NO_EVTTYPE', ['its condition can never hold', ...alike, ...done].join('; '))
       : off('LOAD_UNOBSERVED', `events ${unseenEvents.join(', ')} are not observed`);
   }
   const missing = new Set<string>();
@@ -507,6 +513,7 @@ function judgeRule(rule: Rule, byType: readonly (readonly Folded[])[], findings:
   return { rule, offReason: null, unseenEvents };
 }
 
+const OUTCOMES: ReadonlySet<string> = new Set(['evt.failed', 'evt.res', 'evt.rawres']);
 const OBSERVED: ReadonlySet<string> = new Set(observedEvents());
 /** Falco's names of what comes under another. */
 const ALIKE: Readonly<Record<string, string>> = {

@@ -335,6 +335,7 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   [/^its condition can never hold; (.+)$/, 'su condición no puede cumplirse nunca; {1}'],
   [/^(\w+) is told as (\w+); (.+)$/, '$1 se cuenta como $2; {3}'],
   [/^(\w+) is told as (\w+)$/, '$1 se cuenta como $2'],
+  [/^of (.+) only what was done is told, not what failed$/, 'de $1 se cuenta solo lo que se hizo, no lo que falló'],
   [/^events (.+) of the rule are not observed$/, 'los eventos $1 de la regla no se observan'],
   [/^events (.+) are not observed$/, 'los eventos $1 no se observan'],
   [/^fields (.+) of the output are not observed$/, 'los campos $1 de la salida no se observan'],

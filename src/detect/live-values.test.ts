@@ -1,8 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CONNECT, fieldReader, KernelEvent, PathNames, RECORD, unknownProcess } from '../events/index.ts';
+import {
+  CALL,
+  CONNECT,
+  EVENT_NAMES,
+  fieldReader,
+  KernelEvent,
+  PathNames,
+  RECORD,
+  unknownProcess,
+} from '../events/index.ts';
 import { makeOpen } from '../observe/made-records.ts';
-import { RuleEngine } from './engine.ts';
+import { liveFields, RuleEngine } from './engine.ts';
+import { compileOutput } from './output.ts';
 
 /** The alert of a condition about a file that was opened: a "~" in its path stands for the byte ff, which is no letter. */
 function alertOf(condition: string, path: string, uid = 1000): { output: string; json: string } | null {
@@ -111,12 +121,50 @@ test('an own address of zeros is none of the ends of a connection, as for Falco,
     const event = new KernelEvent(memory, around, new PathNames());
     event.load(0);
     assert.deepEqual(fieldReader('fd.net', null)?.(event), fieldReader('fd.ip', null)?.(event));
-    assert.equal(fieldReader('evt.args', null)?.(event), 'res=-111(ECONNREFUSED) fd=3');
+    assert.equal(fieldReader('evt.args', null)?.(event), `res=-111(ECONNREFUSED) fd=3 addr=${remote.join('.')}:0`);
     return fieldReader('fd.ip', null)?.(event);
   };
   assert.deepEqual(ends([10, 1, 2, 3], [10, 0, 0, 9]), ['10.1.2.3', '10.0.0.9']);
   assert.deepEqual(ends([10, 1, 2, 3], [0, 0, 0, 0]), ['10.1.2.3']);
   assert.deepEqual(ends([0, 0, 0, 0], [10, 0, 0, 9]), ['0.0.0.0', '10.0.0.9']);
+});
+
+test('a bind tells what the socket is bound to since, and what was asked for where it failed', () => {
+  const type = EVENT_NAMES.indexOf('bind');
+  const told = (result: number, asked: readonly number[], local: readonly number[]): unknown[] => {
+    const memory = new ArrayBuffer(512);
+    const bytes = Buffer.from(memory);
+    bytes.writeUInt16LE(type, 0);
+    bytes.writeBigInt64LE(BigInt(result), CALL.result);
+    bytes.writeUInt16LE(1, CALL.is_socket);
+    bytes.writeUInt16LE(2, CALL.family);
+    bytes.set(asked, CALL.remote);
+    bytes.writeUInt16LE(8080, CALL.remote_port);
+    bytes.set(local, CALL.local);
+    bytes.writeUInt16LE(result === 0 ? 8080 : 0, CALL.local_port);
+    const around = {
+      ...{ parentOf: () => undefined, processOf: () => undefined, groupName: () => null, userName: () => null },
+      ...{ ask: () => null, wallOffsetNs: 0, bootOffsetNs: 0 },
+    };
+    const event = new KernelEvent(memory, around, new PathNames());
+    event.load(0);
+    return ['evt.args', 'fd.name', 'fd.ip', 'fd.rip'].map((name) => fieldReader(name, null)?.(event));
+  };
+  assert.deepEqual(told(0, [127, 0, 0, 1], [127, 0, 0, 1]), [
+    ...['res=0 addr=127.0.0.1:8080 fd=0', '127.0.0.1:8080', ['127.0.0.1'], null],
+  ]);
+  assert.equal(told(-99, [10, 99, 0, 1], [0, 0, 0, 0])[0], 'res=-99(EADDRNOTAVAIL) addr=10.99.0.1:8080 fd=0');
+});
+
+test('the nanoseconds since 1970 keep all their digits in an output, as in the time beside them', () => {
+  const { format } = compileOutput('%evt.rawtime %evt.rawtime.s %evt.time', {
+    ...liveFields,
+    reader: (name) =>
+      name === 'evt.rawtime.ns' ? () => 6_339_073 : name === 'evt.rawtime.s' ? () => 1_795_490_236 : () => 0,
+  });
+  const { text, fields } = format({} as KernelEvent);
+  assert.match(text, /^1795490236006339073 1795490236 /);
+  assert.equal(fields['evt.rawtime'], '1795490236006339073');
 });
 
 test('what is not there has no length', () => {

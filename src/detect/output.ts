@@ -92,8 +92,15 @@ export function compileOutput<Event>(template: string, fields: FieldSource<Event
   };
 }
 
-/** Bytes as Falco prints them: what is no letter of ASCII is a dot. */
+/**
+ * Bytes as Falco prints them: what is no letter of ASCII is a dot. The nanoseconds since 1970 as a text, because a number of this
+ * language (and of most readers of JSON) has no place for the last of their digits.
+ */
 function shownReader<Event>(operand: Operand, fields: FieldSource<Event>): (event: Event) => FieldValue {
+  if (operand.kind === 'field' && operand.name === 'evt.rawtime') {
+    const [seconds, rest] = [fields.reader('evt.rawtime.s', null), fields.reader('evt.rawtime.ns', null)];
+    return (event) => `${seconds?.(event)}${String(rest?.(event)).padStart(9, '0')}`;
+  }
   const read = makeReader(operand, fields);
   if (typeOfOperand(operand, fields) !== 'bytes') return read;
   return (event) => {

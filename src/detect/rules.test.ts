@@ -1414,6 +1414,18 @@ test('a rule that can never hold says under which name such calls are told', () 
   assert.equal(reason('evt.type in (execve, execveat)'), null);
 });
 
+test('a rule on failures of what is told only when it is done never holds, and says so', () => {
+  const reason = (condition: string) => load(rule('A', condition)).states[0]?.offReason;
+  const never = (names: string) =>
+    `its condition can never hold; of ${names} only what was done is told, not what failed`;
+  for (const failed of ['evt.failed = true', 'evt.res != SUCCESS', 'evt.rawres < 0', 'not evt.failed = false'])
+    assert.equal(reason(`evt.type = execve and proc.name = x and ${failed}`), never('execve'), failed);
+  assert.equal(reason('evt.type in (accept, dup) and evt.failed = true'), never('accept, dup'));
+  assert.equal(reason('evt.type in (execve, openat) and evt.failed = true'), null);
+  for (const done of ['evt.failed = false', 'evt.res = SUCCESS', 'evt.rawres >= 0'])
+    assert.equal(reason(`evt.type = execve and ${done}`), null, done);
+});
+
 test('mistakes of exceptions, overrides and keys are told where they stand, with the code that Falco gives them', () => {
   const base = rule('A', 'evt.type = open and proc.name = cat');
   const told = (text: string): string[] =>

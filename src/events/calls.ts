@@ -28,6 +28,8 @@ export type CallArgument =
   | { readonly from: 'name'; readonly which: 0 | 1 }
   /** The file behind the descriptor. */
   | { readonly from: 'file' }
+  /** What a socket is bound to; where that failed, what was asked for. */
+  | { readonly from: 'bound' }
   | { readonly from: 'result' };
 
 /** A name: the place of the argument with its folder's descriptor, or 'cwd', and the place of the name itself. */
@@ -45,7 +47,13 @@ export interface CallDefinition {
   /** The argument with the descriptor that the call is about, or that it answers one. */
   readonly file?: number | 'result';
   /** The argument with a socket address, the next one holding its length; or with a `struct msghdr`. */
-  readonly address?: { readonly place: number; readonly isMessage?: boolean; readonly isAnswer?: boolean };
+  readonly address?: {
+    readonly place: number;
+    readonly isMessage?: boolean;
+    readonly isAnswer?: boolean;
+    /** The call is told as well where the address is of another family or none. */
+    readonly mayLack?: boolean;
+  };
   /** Only of files by which the kernel is controlled: of /proc, /sys and control groups. */
   readonly onlyControl?: boolean;
   /** Failures say nothing. */
@@ -239,7 +247,14 @@ export const CALLS: readonly CallDefinition[] = [
     { domain: words(0, FAMILIES), type: decimal(1), proto: decimal(2) },
     { file: 'result' },
   ),
-  plain('bind', 49, 200, 'net', { fd: descriptor(0) }, { file: 0 }),
+  plain(
+    'bind',
+    49,
+    200,
+    'net',
+    { addr: { from: 'bound' }, fd: descriptor(0) },
+    { file: 0, address: { place: 1, mayLack: true } },
+  ),
   plain('listen', 50, 201, 'net', { fd: descriptor(0), backlog: decimal(1) }, { file: 0 }),
   plain('accept', 43, 202, 'net', {}, { file: 'result', onlyDone: true }),
   plain('accept4', 288, 242, 'net', { flags: hexadecimal(3) }, { file: 'result', onlyDone: true }),
@@ -528,6 +543,12 @@ export function callOf(type: number): CallDefinition | undefined {
   return type < FIRST_CALL ? undefined : CALLS[type - FIRST_CALL];
 }
 
+/** Events that are told of what was done alone: a program that did not start, a connection that nobody took. */
+export const ONLY_DONE: ReadonlySet<string> = new Set([
+  'execve',
+  ...CALLS.filter(({ onlyDone }) => onlyDone).map(({ name }) => name),
+]);
+
 const NO_ARGUMENT = 7;
 const WORKING_FOLDER = 6;
 const CALL_FLAG = {
@@ -567,7 +588,7 @@ export function callSpecs(
     spec[8] =
       (call.onlyDone ? CALL_FLAG.onlyDone : 0) |
       (call.file === 'result' ? CALL_FLAG.resultIsFile : 0) |
-      (call.address && content === undefined ? CALL_FLAG.needsAddress : 0) |
+      (call.address && call.address.mayLack !== true && content === undefined ? CALL_FLAG.needsAddress : 0) |
       (call.address?.isMessage ? CALL_FLAG.messageAddress : 0) |
       (call.floods || content !== undefined ? CALL_FLAG.floods : 0) |
       (call.address?.isAnswer ? CALL_FLAG.lengthPointer : 0) |

@@ -138,6 +138,13 @@ function filePath(event: KernelEvent): string | null {
   return isServer(event) ? `${other}->${own}` : `${own}->${other}`;
 }
 
+/** Of a connect or a bind: the address that was asked for. Of a bind that was done, the one that the socket has since. */
+function addressAsked(event: KernelEvent): string | null {
+  if (isListening(event) && (event.result() ?? 0) >= 0) return filePath(event);
+  const asked = event.remoteAddress();
+  return asked === null ? event.socketPath() : `${asked}:${event.remotePort()}`;
+}
+
 const SERVER_CALLS: ReadonlySet<string> = new Set(['accept', 'accept4', 'recvfrom', 'recvmsg']);
 
 /** accept and receiving from whoever sends are the server's end; what is bound or listens has no other end yet. */
@@ -178,6 +185,8 @@ function readArgument(event: KernelEvent, argument: CallArgument): string | numb
       return event.result();
     case 'file':
       return event.callFile()?.text ?? null;
+    case 'bound':
+      return isOfSocket(event) ? addressAsked(event) : null;
     case 'path':
       return event.callPath(argument.which);
     case 'given':
@@ -235,7 +244,7 @@ const onEnds =
  * connection that was refused. Falco puts an address of the host there, so that `fd.ip != "0.0.0.0"` is not about it.
  */
 function knownEnds(event: KernelEvent): string[] {
-  const [remote, local] = [event.remoteAddress(), event.localAddress()];
+  const [remote, local] = [isListening(event) ? null : event.remoteAddress(), event.localAddress()];
   const isBound = remote === null || (local !== '0.0.0.0' && local !== '::');
   return [remote, isBound ? local : null].filter((one) => one !== null);
 }
@@ -275,6 +284,7 @@ const EVENT_ARGUMENTS: Readonly<Record<string, FieldReader>> = {
     return hasResult ? resultName(result ?? 0) : null;
   },
   fd: (event) => (isOpen(event.type) ? event.i32(OPEN.result) : descriptorOf(event)),
+  addr: (event) => (event.type === RECORD.connect ? addressAsked(event) : null),
   name: onOpen((event) => event.openName()),
   filename: (event) =>
     event.type === RECORD.exec ? event.process.exePath : isOpen(event.type) ? event.openName() : null,

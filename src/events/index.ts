@@ -1,5 +1,5 @@
 export { type Activity, ARGUMENT_FIELDS, describeActivity } from './activity.ts';
-export { CONTENT_WAYS, callSpecs, ONLY_CONTENT } from './calls.ts';
+export { CONTENT_WAYS, callSpecs, ONLY_CONTENT, ONLY_DONE } from './calls.ts';
 export { calls32 } from './calls-32.ts';
 export { CapturePacker } from './capture/pack.ts';
 export { commandLine, KernelEvent, shownCommandLine, unknownProcess } from './event.ts';

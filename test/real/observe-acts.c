@@ -350,6 +350,19 @@ static void messages(void) {
   printf("%d %d\n", ntohs(at.sin_port), ntohs(whence.sin_port));
 }
 
+/* --- to an address that names no family, which an IPv4 socket takes for its own */
+static void no_family(void) {
+  struct sockaddr_in at = {.sin_family = AF_UNSPEC}, bound;
+  socklen_t length = sizeof bound;
+  int server = socket(AF_INET, SOCK_DGRAM, 0), client = socket(AF_INET, SOCK_DGRAM, 0);
+  if (bind(server, (void *)&at, sizeof at) != 0) fail("bind");
+  getsockname(server, (void *)&bound, &length);
+  at.sin_port = bound.sin_port;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (sendto(client, "x", 1, 0, (void *)&at, sizeof at) != 1) fail("sendto");
+  printf("%d\n", ntohs(at.sin_port));
+}
+
 /* --- one number for many processes, each with a child of its own */
 static void reuse(char **argv, int count) {
   pid_t wanted = 0;
@@ -679,6 +692,7 @@ int main(int argc, char **argv) {
   else if (!strcmp(mode, "accepts")) accepts(atoi(argv[2]));
   else if (!strcmp(mode, "control")) control(argv[2]);
   else if (!strcmp(mode, "messages")) messages();
+  else if (!strcmp(mode, "no-family")) no_family();
   else if (!strcmp(mode, "reuse")) reuse(argv, atoi(argv[2]));
   else if (!strcmp(mode, "reused")) reused(argv);
   else if (!strcmp(mode, "child-of")) return 0;

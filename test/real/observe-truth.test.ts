@@ -90,6 +90,7 @@ const ASKED = ['evt.type', 'fd.name', 'fd.ino', 'fs.path.name', 'fs.path.target'
 const MORE = [
   'evt.arg.question',
   'evt.arg.qtype',
+  'evt.arg.addr',
   'fd.rip',
   'fd.num',
   'fd.l4proto',
@@ -430,6 +431,13 @@ describe('the programs in the kernel tell the truth', { skip: missing() }, () =>
     assert.equal(sent?.fields['fd.rport'], to);
     assert.equal(got?.fields['fd.rport'], from);
     assert.deepEqual([sent?.fields['fd.rip'], got?.fields['fd.rip']], ['127.0.0.1', '127.0.0.1']);
+  });
+
+  test('E6: an address that names no family hides neither a datagram nor a bind', () => {
+    const [port] = act(['no-family']).map(Number);
+    const [bound, sent] = ['bind', 'sendto'].map((name) => seen.find(({ type }) => type === name));
+    assert.equal(bound?.fields['evt.arg.addr'], `0.0.0.0:${port}`);
+    assert.deepEqual([sent?.fields['fd.rip'], sent?.fields['fd.rport']], ['127.0.0.1', port]);
   });
 
   test('E6: a number that one process after the other has is each time another process', (t) => {

@@ -52,6 +52,11 @@ static __noinline int put_socket(struct call_record *r, struct file *file) {
   return 0;
 }
 
+/* To an IPv4 socket "no family" is its own: the kernel sends to such an address, and binds to it. */
+static __always_inline __u16 meant_family(__u16 given, __u16 of_socket) {
+  return given == AF_UNSPEC && of_socket == AF_INET ? AF_INET : given;
+}
+
 /* The address that the call itself names, over what the socket has. Answers whether there is one. */
 static __noinline int put_address(struct call_record *r, struct scratch *s, const void *from, __u64 length) {
   struct given_address address = {};
@@ -59,14 +64,16 @@ static __noinline int put_address(struct call_record *r, struct scratch *s, cons
   if (length > 127) length = 127;
   length &= 127;
   if (length < 2 || bpf_probe_read_user(&address, length, from) != 0) return 0;
-  r->family = address.family;
-  if (address.family == AF_INET || address.family == AF_INET6) {
+  __u16 family = meant_family(address.family, r->family);
+  if (family == AF_INET || family == AF_INET6) {
+    r->family = family;
     r->remote_port = (__u16)address.rest[0] << 8 | address.rest[1];
-    if (address.family == AF_INET) __builtin_memcpy(r->remote, address.rest + 2, 4);
+    if (family == AF_INET) __builtin_memcpy(r->remote, address.rest + 2, 4);
     else __builtin_memcpy(r->remote, address.rest + 6, 16);
     return 1;
   }
-  if (address.family != AF_UNIX) return 0;
+  if (family != AF_UNIX) return 0;
+  r->family = family;
   __u32 used = s->used;
   if (used > DATA_BYTES_MAX - NAME_BYTES_MAX) return 1;
   __u32 bytes = length - 2;

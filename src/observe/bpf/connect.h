@@ -1,6 +1,7 @@
 /* Outgoing connections, with the address as given to the call and the socket's own end as the kernel chose it. */
 #include "common.h"
 
+#define AF_UNSPEC 0
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10

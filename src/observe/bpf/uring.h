@@ -469,7 +469,7 @@ static __noinline int send_uring_connect(struct uring_act *act, __s64 result, __
 /* The address that the request named, over what the socket has. */
 static __noinline int put_taken_address(struct call_record *r, struct scratch *s, struct uring_act *act) {
   if (!r || !s || !act) return 0;
-  r->family = act->address.family;
+  r->family = meant_family(act->address.family, r->family);
   if (r->family == AF_INET || r->family == AF_INET6) {
     r->remote_port = (__u16)act->address.rest[0] << 8 | act->address.rest[1];
     if (r->family == AF_INET) __builtin_memcpy(r->remote, act->address.rest + 2, 4);
