@@ -363,6 +363,40 @@ static void no_family(void) {
   printf("%d\n", ntohs(at.sin_port));
 }
 
+/* --- connections to 127.0.0.7 whose address another thread makes 127.0.0.9 meanwhile */
+static volatile int turning;
+static struct sockaddr_in turned;
+
+static void *turn(void *unused) {
+  while (turning) turned.sin_addr.s_addr = inet_addr("127.0.0.9");
+  return unused;
+}
+
+static void race_connects(int count) {
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = inet_addr("127.0.0.7")}, peer;
+  socklen_t length = sizeof at;
+  int server = socket(AF_INET, SOCK_STREAM, 0), reached = 0;
+  if (bind(server, (void *)&at, sizeof at) != 0 || listen(server, 64) != 0) fail("listen");
+  getsockname(server, (void *)&at, &length);
+  for (int i = 0; i < count; i++) {
+    int client = socket(AF_INET, SOCK_STREAM, 0);
+    pthread_t other;
+    turning = 1;
+    pthread_create(&other, 0, turn, 0);
+    turned = at;
+    int result = connect(client, (void *)&turned, sizeof turned);
+    turning = 0;
+    pthread_join(other, 0);
+    length = sizeof peer;
+    if (result == 0 && getpeername(client, (void *)&peer, &length) == 0 && peer.sin_addr.s_addr == at.sin_addr.s_addr) {
+      reached++;
+      close(accept(server, 0, 0));
+    }
+    close(client);
+  }
+  printf("%d\n", reached);
+}
+
 /* --- one number for many processes, each with a child of its own */
 static void reuse(char **argv, int count) {
   pid_t wanted = 0;
@@ -693,6 +727,7 @@ int main(int argc, char **argv) {
   else if (!strcmp(mode, "control")) control(argv[2]);
   else if (!strcmp(mode, "messages")) messages();
   else if (!strcmp(mode, "no-family")) no_family();
+  else if (!strcmp(mode, "connects")) race_connects(atoi(argv[2]));
   else if (!strcmp(mode, "reuse")) reuse(argv, atoi(argv[2]));
   else if (!strcmp(mode, "reused")) reused(argv);
   else if (!strcmp(mode, "child-of")) return 0;

@@ -440,6 +440,14 @@ describe('the programs in the kernel tell the truth', { skip: missing() }, () =>
     assert.deepEqual([sent?.fields['fd.rip'], sent?.fields['fd.rport']], ['127.0.0.1', port]);
   });
 
+  test('E6: a connection is told with the address that it went to, whatever another thread made of the one that was given', () => {
+    const [reached] = act(['connects', '300']).map(Number);
+    const told = seen.filter(({ type, fields }) => type === 'connect' && fields['evt.res'] === 'SUCCESS');
+    assert.ok(reached !== undefined && reached > 0);
+    assert.equal(told.length, reached);
+    assert.deepEqual([...new Set(told.map(({ fields }) => fields['fd.rip']))], ['127.0.0.7']);
+  });
+
   test('E6: a number that one process after the other has is each time another process', (t) => {
     const count = isFull ? 2_000 : 100;
     const wrong: string[] = [];

@@ -442,14 +442,17 @@ static __noinline int send_uring_connect(struct uring_act *act, __s64 result, __
   r->result = result;
   r->descriptor = -1; /* the ring had looked it up before */
   r->family = act->address.family;
-  if (r->family == AF_INET || r->family == AF_INET6) {
-    r->remote_port = (__u16)act->address.rest[0] << 8 | act->address.rest[1];
-    if (r->family == AF_INET) __builtin_memcpy(r->remote, act->address.rest + 2, 4);
-    else __builtin_memcpy(r->remote, act->address.rest + 6, 16);
-    struct file *file = (struct file *)act->file;
-    struct socket *socket = (struct socket *)BPF_CORE_READ(file, private_data);
-    if (socket) {
-      struct sock *sk = BPF_CORE_READ(socket, sk);
+  struct file *file = (struct file *)act->file;
+  struct socket *socket = file ? (struct socket *)BPF_CORE_READ(file, private_data) : 0;
+  struct sock *sk = socket ? BPF_CORE_READ(socket, sk) : 0;
+  int is_known = put_other_end(r, sk, result);
+  if (is_known || r->family == AF_INET || r->family == AF_INET6) {
+    if (!is_known) {
+      r->remote_port = (__u16)act->address.rest[0] << 8 | act->address.rest[1];
+      if (r->family == AF_INET) __builtin_memcpy(r->remote, act->address.rest + 2, 4);
+      else __builtin_memcpy(r->remote, act->address.rest + 6, 16);
+    }
+    if (sk) {
       r->socket_type = BPF_CORE_READ(sk, sk_type);
       r->protocol = BPF_CORE_READ(sk, sk_protocol);
       r->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
