@@ -139,8 +139,8 @@ export const ACTIONS: readonly ActionDescription[] = [
     ...{ needs: 'container', undo: null, undoes: null, contains: true },
     effect: (incident) => [
       {
-        en: `this will end container ${containerOf(incident)} at once; a fresh one takes its place from the same image; there is no undo`,
-        es: `esto terminará el contenedor ${containerOf(incident)} de inmediato; uno nuevo de la misma imagen ocupa su lugar; no se puede deshacer`,
+        en: `this will end container ${containerOf(incident)} at once; a fresh one takes its place from the same image, unless it was to run once (a job, darsena run); there is no undo`,
+        es: `esto terminará el contenedor ${containerOf(incident)} de inmediato; uno nuevo de la misma imagen ocupa su lugar, salvo que fuera a ejecutarse una vez (un job, darsena run); no se puede deshacer`,
       },
       {
         en: 'what its processes held in memory is lost: take evidence first',
@@ -180,8 +180,8 @@ export const ACTIONS: readonly ActionDescription[] = [
     ...{ needs: 'environment', undo: null, undoes: null, contains: false },
     effect: (incident) => [
       {
-        en: `this will return ${incident.project} in ${incident.environment} to the release before; it is judged again, and all pods are replaced`,
-        es: `esto devolverá ${incident.project} en ${incident.environment} a la versión anterior; se juzga de nuevo y se sustituyen todos los pods`,
+        en: `this will return ${incident.project} in ${incident.environment} to the release before, if there is one; it is judged again, and all pods are replaced`,
+        es: `esto devolverá ${incident.project} en ${incident.environment} a la versión anterior, si la hay; se juzga de nuevo y se sustituyen todos los pods`,
       },
     ],
   },
