@@ -1602,9 +1602,22 @@ test('what is open here since before another host had the claim is closed before
   assert.equal(ran.filter((line) => line.startsWith('umount')).length, 0, 'one that stays here stays open');
   const lease = join(root, '.darsena-leases', `${claimVolumeName({ instance: 'test', ...KEY })}.json`);
   await writeFile(lease, JSON.stringify({ holder: 'two/test', epoch: 2, beat: 7 }));
-  await assert.rejects(host.prepare(order(3)), fault('volume.held-elsewhere'));
+  await assert.rejects(host.prepare(order(3)), fault('volume.held-elsewhere', /the volume shop\/prod\/data /));
+  const look = async () => {
+    const claims = [{ key: KEY, place: order(3).place }];
+    const { looks } = (await host.run({
+      type: 'volume',
+      id: 'x',
+      order: { action: 'look', claims },
+    } as never)) as never as {
+      looks: readonly ClaimLook[];
+    };
+    return looks[0]?.trouble?.en ?? null;
+  };
+  assert.match((await look()) ?? '', /another host holds it/, 'who looks at the volume reads why its pods wait');
   nowMs += LEASE_MS;
   await host.prepare(order(3));
+  assert.equal(await look(), null);
   assert.match(ran.join('\n'), /mount [\s\S]*\numount [\s\S]*cryptsetup close [\s\S]*\nmount /);
 });
 

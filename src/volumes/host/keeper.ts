@@ -131,6 +131,8 @@ export class HostVolumes {
   readonly #busy = new Map<string, Text>();
   /** Open here since before another host may have had them: closed before they are opened anew. */
   readonly #stale = new Set<string>();
+  /** Why a pod could not have a volume that another host holds, as it was last told, and in which epoch. */
+  readonly #heldElsewhere = new Map<string, { readonly epoch: number; readonly why: Text }>();
   readonly #over = new AbortController();
   /** Copies that are being made, by volume. */
   readonly #copying = new Map<string, number>();
@@ -232,9 +234,9 @@ export class HostVolumes {
     const root = place.driver.kind === 'local' ? null : await this.#root(place.driver);
     const files = root === null ? directFiles : this.#filesOf(root);
     if (isExclusive(order)) {
-      if (place.host !== null && place.host !== this.#options.host) throw elsewhere(volume, place.host);
+      if (place.host !== null && place.host !== this.#options.host) throw elsewhere(formatClaim(order), place.host);
       // What lies on this host's own disk no other host reaches.
-      const wasElsewhere = root !== null && (await this.#leases.acquire(volume, root, place.epoch, files));
+      const wasElsewhere = root !== null && (await this.#acquire(order, root, place.epoch, files));
       if (wasElsewhere && place.sealed) this.#stale.add(volume);
     }
     if (!place.sealed) return await this.#folder(root ?? '', volume);
@@ -249,6 +251,20 @@ export class HostVolumes {
       bytes: order.requestedBytes,
       shared,
     });
+  }
+
+  /** Takes the lease; who looks at the volume reads what its pods wait for. @throws Fault volume.held-elsewhere */
+  async #acquire(key: ClaimKey, root: string, epoch: number, files: PlaceFiles): Promise<boolean> {
+    const volume = this.#nameOf(key);
+    try {
+      const wasElsewhere = await this.#leases.acquire(volume, root, epoch, files, formatClaim(key));
+      this.#heldElsewhere.delete(volume);
+      return wasElsewhere;
+    } catch (error) {
+      if (error instanceof Fault && error.code === 'volume.held-elsewhere')
+        this.#heldElsewhere.set(volume, { epoch, why: sayFault(error) });
+      throw error;
+    }
   }
 
   /** Its pods are ended; what shows its files is closed after them, so that nothing is written late that another host has by then. */
@@ -373,9 +389,11 @@ export class HostVolumes {
       places.set(id, group);
       const limit = this.#limits.get(name)?.limit ?? NOT_LIMITED;
       const base = { ...key, limit, containers: mounted.get(name) ?? 0 };
+      const held = this.#heldElsewhere.get(name);
       group.seen.push({
         name,
         base,
+        held: held !== undefined && held.epoch === place?.epoch ? held.why : null,
         path: stored?.path ?? null,
         sealed: place?.sealed === true,
         isOpen: opened.has(name),
@@ -394,13 +412,16 @@ export class HostVolumes {
       if (driver.kind === 'export') this.#followSize(driver.name);
       // A closed one is looked at where it lies: it is none the worse for being closed.
       const there = seen.flatMap((one) =>
-        one.path === null ? [] : [{ one, path: one.sealed && !one.isOpen ? this.#homeIn(root, one.name) : one.path }],
+        one.path === null || one.held !== null
+          ? []
+          : [{ one, path: one.sealed && !one.isOpen ? this.#homeIn(root, one.name) : one.path }],
       );
       const rooms = await roomsOf(
         root ?? '',
         there.map(({ path }) => path),
       );
-      return await Promise.all(
+      const held = seen.flatMap((one) => (one.held === null ? [] : [{ ...one.base, ...away(one.held) }]));
+      const looks = await Promise.all(
         there.map(async ({ one, path }) => {
           try {
             if (one.sealed && !one.isOpen && one.base.containers > 0) throw closed(one.name);
@@ -415,6 +436,7 @@ export class HostVolumes {
           }
         }),
       );
+      return [...held, ...looks];
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       return seen.map(({ base }) => ({ ...base, ...away(sayFault(error)) }));
@@ -1168,6 +1190,8 @@ export function openedFolder(run: string): string {
 interface Seen {
   readonly name: string;
   readonly base: Pick<ClaimLook, 'project' | 'environment' | 'claim' | 'limit' | 'containers'>;
+  /** Why its pods wait, where another host holds it. */
+  readonly held: Text | null;
   /** Null: no pod has needed it yet. */
   readonly path: string | null;
   readonly sealed: boolean;

@@ -75,10 +75,17 @@ export class Leases {
 
   /**
    * @param root folder of the class, and who touches its files
+   * @param shown what people call the volume
    * @returns whether another host had it last
    * @throws Fault volume.held-elsewhere
    */
-  async acquire(volume: string, root: string, epoch: number, files: PlaceFiles = directFiles): Promise<boolean> {
+  async acquire(
+    volume: string,
+    root: string,
+    epoch: number,
+    files: PlaceFiles = directFiles,
+    shown = volume,
+  ): Promise<boolean> {
     const file = fileOf(volume, root);
     await files.folder(dirname(file), 0o700);
     const found = await readLease(file, files);
@@ -86,13 +93,13 @@ export class Leases {
     const answer = judgeLease(found, { holder: this.#holder, epoch }, this.#watched.get(volume) ?? null, nowMs);
     if (answer.kind === 'wait') {
       if (found !== null) this.#watch(volume, found, nowMs);
-      throw volumeFault('volume.held-elsewhere', { volume, why: WAITS[answer.why] });
+      throw volumeFault('volume.held-elsewhere', { volume: shown, why: WAITS[answer.why] });
     }
     await files.write(file, JSON.stringify(answer.lease));
     // Two that found it free at the same moment both wrote: the file says whose word was the last.
     const kept = await readLease(file, files);
     if (kept?.holder !== this.#holder || kept.epoch !== epoch) {
-      throw volumeFault('volume.held-elsewhere', { volume, why: WAITS['same-epoch'] });
+      throw volumeFault('volume.held-elsewhere', { volume: shown, why: WAITS['same-epoch'] });
     }
     this.#watched.delete(volume);
     this.#held.set(volume, { file, files, epoch, renewedMs: this.#clock.monotonicMs(), asking: false });
