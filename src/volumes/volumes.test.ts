@@ -1565,6 +1565,46 @@ test('an encrypted image is made anew after an attempt that was cut short, and n
   assert.equal(await seals.grow('v', '/srv/v', GI), true);
 });
 
+test('an agent that begins anew takes the leases of pods that went on, or ends them where another host has the claim', async (t) => {
+  const base = await folder(t);
+  const root = join(base, 'class');
+  await mkdir(root, { mode: 0o755 });
+  await mkdir(join(base, 'agent'));
+  await writeFile(join(base, 'storage.json'), JSON.stringify({ folders: [root] }));
+  const name = claimVolumeName({ instance: 'test', ...KEY });
+  const engine: VolumeMaker = {
+    listVolumes: async () => [],
+    removeVolume: async () => undefined,
+    ensureVolume: async () => assert.fail('nothing is made'),
+  };
+  const env = { PATH: process.env['PATH'] ?? '' };
+  const ended = Promise.withResolvers<string>();
+  const agent = (): HostVolumes => {
+    const host = new HostVolumes({
+      ...{ instance: 'test', host: 'one', engine, tools: createTools(false, env), machine: aSealingMachine().host },
+      ...{ folder: join(base, 'agent'), run: join(base, 'run'), allowedFile: join(base, 'storage.json'), env },
+      ...{ rootless: false, clock: systemClock, log: silentLog, onLost: ended.resolve, askFormat: granting },
+      podman: async ([verb]) => ({ code: 0, stdout: verb === 'ps' ? 'a'.repeat(64) : `volume:${name} `, stderr: '' }),
+    });
+    t.after(() => host.stop());
+    return host;
+  };
+  const order = {
+    ...{ ...KEY, accessModes: ['ReadWriteOnce'], requestedBytes: 0 },
+    place: { class: 'disk', driver: { kind: 'folder' as const, path: root }, epoch: 1, host: 'one', sealed: false },
+  };
+  await agent().prepare(order);
+  const file = join(root, '.darsena-leases', `${name}.json`);
+  const lease = async () => JSON.parse(await readFile(file, 'utf8')) as { holder: string; epoch: number; beat: number };
+  assert.deepEqual(await lease(), { holder: 'one/test', epoch: 1, beat: 1 });
+  await agent().follow([order]);
+  while ((await lease()).beat < 2) await systemClock.sleep(10);
+  await writeFile(file, JSON.stringify({ holder: 'two/test', epoch: 2, beat: 7 }));
+  await agent().follow([order]);
+  assert.equal(await ended.promise, name);
+  assert.equal((await lease()).holder, 'two/test');
+});
+
 test('what is open here since before another host had the claim is closed before it is opened again', async (t) => {
   const base = await folder(t);
   const root = join(base, 'class');

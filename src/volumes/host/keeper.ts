@@ -9,6 +9,8 @@ import {
   COUNT_TIMEOUT_MS,
   FREEZE_MS,
   FULL_SHARE,
+  LEASE_LOST_MS,
+  LEASE_RENEW_MS,
   ROOM_KEPT_BYTES,
 } from '../limits.ts';
 import {
@@ -131,6 +133,8 @@ export class HostVolumes {
   readonly #busy = new Map<string, Text>();
   /** Open here since before another host may have had them: closed before they are opened anew. */
   readonly #stale = new Set<string>();
+  /** Those of which it was asked since this agent began whether pods from before it have them. */
+  readonly #adopted = new Set<string>();
   /** Why a pod could not have a volume that another host holds, as it was last told, and in which epoch. */
   readonly #heldElsewhere = new Map<string, { readonly epoch: number; readonly why: Text }>();
   readonly #over = new AbortController();
@@ -253,6 +257,35 @@ export class HostVolumes {
     });
   }
 
+  /**
+   * Pods outlive an agent and the lease under which they write does not renew itself: it is taken again, or they are ended,
+   * before another host could take it for theirs that are gone.
+   */
+  #adopt(claim: ClaimOrder, { driver, host, epoch }: ClaimPlace): void {
+    if (driver.kind === 'local' || !isExclusive(claim) || (host !== null && host !== this.#options.host)) return;
+    const volume = this.#nameOf(claim);
+    const { clock, log } = this.#options;
+    const untilMs = clock.monotonicMs() + LEASE_LOST_MS;
+    const work = async (): Promise<void> => {
+      while (this.#leases.epochOf(volume) === null && ((await this.#mountedTimes()).get(volume) ?? 0) > 0) {
+        try {
+          const root = await this.#root(driver);
+          await this.#acquire(claim, root, epoch, this.#filesOf(root));
+          return;
+        } catch (error) {
+          const isHeld = error instanceof Fault && error.code === 'volume.held-elsewhere';
+          log.warn({ volume, err: error }, 'the lease of a volume in use could not be taken again');
+          // Told until they are gone: at first the agent has not seen its pods yet.
+          if (isHeld || clock.monotonicMs() >= untilMs) this.#lost(volume);
+        }
+        await clock.sleep(LEASE_RENEW_MS, this.#over.signal);
+      }
+    };
+    work().catch((error: unknown) => {
+      if (!this.#over.signal.aborted) log.error({ volume, err: error }, 'a lease could not be looked after');
+    });
+  }
+
   /** Takes the lease; who looks at the volume reads what its pods wait for. @throws Fault volume.held-elsewhere */
   async #acquire(key: ClaimKey, root: string, epoch: number, files: PlaceFiles): Promise<boolean> {
     const volume = this.#nameOf(key);
@@ -320,7 +353,10 @@ export class HostVolumes {
       const volume = this.#nameOf(claim);
       sized.set(volume, claim.requestedBytes);
       const epoch = this.#leases.epochOf(volume);
-      if (epoch === null || claim.place === undefined) continue;
+      if (claim.place === undefined) continue;
+      if (!this.#adopted.has(volume) && epoch === null) this.#adopt(claim, claim.place);
+      this.#adopted.add(volume);
+      if (epoch === null) continue;
       const elsewhere = claim.place.host !== null && claim.place.host !== this.#options.host;
       if (elsewhere || claim.place.epoch > epoch) this.#leases.lose(volume);
     }
