@@ -36,7 +36,13 @@ test('volumes of an ordinary account are saved, tried, restored, encrypted and r
   const folder = await mkdtemp(join(tmpdir(), 'dr-'));
   const runtime = join(folder, 'run');
   const env = {
-    ...{ PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', HOME: home, USER: account, XDG_RUNTIME_DIR: runtime },
+    ...{
+      PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin',
+      HOME: home,
+      USER: account,
+      XDG_RUNTIME_DIR: runtime,
+      TMPDIR: home,
+    },
   };
   const asUser = (...command: string[]) =>
     runCommand('setpriv', [`--reuid=${uid}`, `--regid=${uid}`, '--init-groups', '--', ...command], {
