@@ -409,8 +409,8 @@ test('a repository is fetched at one commit, with its name and time, and nothing
   assert.deepEqual(opened.commit, { id, time: '2026-01-02T03:04:05.000Z', repository: url, dirty: false });
   assert.deepEqual(await readdir(opened.folder), ['Containerfile']);
   await opened.close();
-  await assert.rejects(open(`${url}#none`), { code: 'build.git-failed' });
-  await assert.rejects(open(`${url}#main:none`), { code: 'build.source-missing' });
+  await assert.rejects(open(`${url}#none`), { code: 'build.git-ref-missing' });
+  await assert.rejects(open(`${url}#main:none`), { code: 'build.git-folder-missing' });
 });
 
 /** What git's own CGI program answers (git-http-backend(1)). */
